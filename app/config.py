@@ -1,0 +1,84 @@
+"""The settings, read once from the environment at the entry points."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import AppError
+
+PREFIX = "MIWAKE_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _setting(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set from outside; one environment variable ``MIWAKE_<NAME>`` for each field."""
+
+    data_dir: Path = _setting(Path("data"), "Folder for the database, pictures and models.")
+    host: str = _setting("127.0.0.1", "Address to listen on. Only this machine's own until there are accounts.")
+    port: int = _setting(8124, "Port of the web pages.")
+    allowed_hosts: str = _setting("", "More host names that a browser may use, separated by commas.")
+    database_url: str = _setting("", "SQLAlchemy address of the database; empty: SQLite in the data folder.")
+    broker_url: str = _setting("memory://", "Celery broker; memory:// needs no server, redis:// serves many workers.")
+    storage_url: str = _setting("", "Where pictures and models lie; empty: the data folder, or s3://bucket/prefix.")
+    worker_train_slots: int = _setting(1, "Trainings at the same time in one worker.")
+    worker_quick_slots: int = _setting(1, "Imports and explanations at the same time in one worker.")
+    start_method: str = _setting(
+        "", "How training processes start: forkserver or spawn; empty: the best for this system."
+    )
+    lease_seconds: float = _setting(30.0, "After this long without a sign of life a job is taken from its worker.")
+    resend_seconds: float = _setting(10.0, "After this long without a start a job is announced again.")
+    decode_workers: int = _setting(2, "Processes that decode uploaded pictures.")
+    max_file_mb: int = _setting(25, "Largest picture file.")
+    max_zip_mb: int = _setting(2048, "Largest zip file.")
+    user: str = _setting("", "Name written into the label history; empty: the login name.")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def database(self) -> str:
+        """The address of the database with the default filled in."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'miwake.sqlite3').absolute()}"
+
+    @property
+    def storage(self) -> str:
+        """The address of the store with the default filled in."""
+        return self.storage_url or (self.data_dir / "store").absolute().as_uri()
+
+    @property
+    def embedded_broker(self) -> bool:
+        """True when each worker has its own in-process broker and finds its work in the job table."""
+        return self.broker_url.startswith("memory:")
+
+    @property
+    def host_names(self) -> list[str]:
+        """Host headers that are answered."""
+        more = [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
+        return [*LOOPBACK, "[::1]", *more]
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read ``MIWAKE_*``.
+
+        Raises:
+            AppError: a variable has an unknown name or a value of the wrong kind.
+        """
+        environ = os.environ if environ is None else environ
+        known = {PREFIX + item.name.upper(): item for item in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith(PREFIX):
+                continue
+            if name not in known:
+                raise AppError("setting_unknown", name=name, known=", ".join(sorted(known)))
+            kind: type[Any] = type(known[name].default)
+            try:
+                values[known[name].name] = kind(text)
+            except ValueError:
+                raise AppError("setting_invalid", name=name, value=text, kind=kind.__name__) from None
+        return cls(**values)

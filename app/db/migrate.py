@@ -1,0 +1,37 @@
+"""Brings a database to the newest schema; the same call for start-up, commands and tests."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from app.db.session import Database
+from app.domain.errors import AppError
+
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def alembic_config() -> Config:
+    """Alembic's settings without a file of their own."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    return config
+
+
+def upgrade(database: Database) -> None:
+    """Run the missing migrations in one transaction.
+
+    Raises:
+        AppError: the database was written by a newer version of the program.
+    """
+    config = alembic_config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with database.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+        present = MigrationContext.configure(connection).get_current_heads()
+        if not set(present) <= known:
+            raise AppError("database_newer", revision=", ".join(present))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,149 @@
+"""Tables of the data side: projects, classes, images, labels, imports."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, utc_now
+
+
+class Project(Base):
+    """One classification task with its classes, images and runs."""
+
+    __tablename__ = "project"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(sa.String(80), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    description: Mapped[str] = mapped_column(sa.Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    next_run_number: Mapped[int] = mapped_column(default=1)
+    next_import_number: Mapped[int] = mapped_column(default=1)
+
+    classes: Mapped[list["LabelClass"]] = relationship(
+        back_populates="project", lazy="raise", order_by="LabelClass.position"
+    )
+
+
+class LabelClass(Base):
+    """A class that an image can be labelled with. Its name may change at any time; its id never does."""
+
+    __tablename__ = "label_class"
+    __table_args__ = (sa.UniqueConstraint("project_id", "name_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
+    name: Mapped[str] = mapped_column(sa.String(200))
+    name_key: Mapped[str] = mapped_column(sa.String(200))  # NFKC + casefold, so that two spellings of one name meet
+    color: Mapped[str] = mapped_column(sa.String(7))
+    key: Mapped[str] = mapped_column(sa.String(4), default="")  # "1" to "0": the digit that chooses the class, or ""
+    position: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    project: Mapped[Project] = relationship(back_populates="classes", lazy="raise")
+
+
+class Image(Base):
+    """One picture of a project. The original and our own upright 8-bit RGB copy lie in the store under their hashes."""
+
+    __tablename__ = "image"
+    __table_args__ = (
+        sa.UniqueConstraint("project_id", "sha256"),
+        sa.Index("ix_image_project_id_class_id", "project_id", "class_id", "id"),
+        sa.Index("ix_image_project_id_split", "project_id", "split", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
+    import_id: Mapped[int | None] = mapped_column(sa.ForeignKey("import_batch.id"), index=True)
+    sha256: Mapped[str] = mapped_column(sa.String(64))  # of the original bytes
+    canonical_sha256: Mapped[str] = mapped_column(sa.String(64))  # of our copy: what browser and training see
+    thumbnail_sha256: Mapped[str] = mapped_column(sa.String(64))
+    name: Mapped[str] = mapped_column(sa.String(255))  # file name as shown: NFC, no control characters
+    path: Mapped[str] = mapped_column(sa.Text)  # relative path inside the import, as it came
+    width: Mapped[int]  # of our copy, pixels
+    height: Mapped[int]
+    file_format: Mapped[str] = mapped_column(sa.String(10))  # JPEG, PNG, ... by content
+    file_bytes: Mapped[int]
+    conversion: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # {"mode", "scaled": [low, high], "orientation", "frames", ...}
+    class_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+    label_version: Mapped[int] = mapped_column(default=0)  # grows by one with each label event
+    split: Mapped[str | None] = mapped_column(sa.String(10))
+    split_source: Mapped[str] = mapped_column(sa.String(20), default="")  # "folder", "drawn", "hand" or ""
+    state: Mapped[str] = mapped_column(sa.String(10), default="active")
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ChangeSet(Base):
+    """One act of a person: a key press on one image or a digit on 40,000 selected ones. It is undone as a whole."""
+
+    __tablename__ = "change_set"
+    __table_args__ = (sa.UniqueConstraint("project_id", "request_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"), index=True)
+    request_id: Mapped[str] = mapped_column(sa.String(64))  # made by the client: a repeated request changes nothing
+    source: Mapped[str] = mapped_column(sa.String(10))
+    actor: Mapped[str] = mapped_column(sa.String(100))
+    image_count: Mapped[int]
+    undoes_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("change_set.id")
+    )  # set when this change takes another back
+    undone_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("change_set.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class LabelEvent(Base):
+    """Append-only: one label of one image went from ``before_id`` to ``after_id``."""
+
+    __tablename__ = "label_event"
+    __table_args__ = (sa.UniqueConstraint("image_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    change_set_id: Mapped[int] = mapped_column(sa.ForeignKey("change_set.id"), index=True)
+    image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"))
+    version: Mapped[int]  # the label version that this event made
+    before_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+    after_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+
+
+class ImportBatch(Base):
+    """One import: a browser upload, a zip, a server folder or a sample set."""
+
+    __tablename__ = "import_batch"
+    __table_args__ = (sa.UniqueConstraint("project_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
+    number: Mapped[int]
+    source: Mapped[str] = mapped_column(sa.String(10))  # "browser", "zip", "folder" or "sample"
+    name: Mapped[str] = mapped_column(sa.String(255))
+    finished: Mapped[bool] = mapped_column(default=False)
+    total: Mapped[int | None]  # files expected, once known
+    new_count: Mapped[int] = mapped_column(default=0)
+    duplicate_count: Mapped[int] = mapped_column(default=0)
+    refused_count: Mapped[int] = mapped_column(default=0)
+    skipped_count: Mapped[int] = mapped_column(default=0)
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    actor: Mapped[str] = mapped_column(sa.String(100))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    finished_at: Mapped[datetime | None]
+
+
+class ImportEntry(Base):
+    """What became of one file of an import. ``code`` and ``params`` give the reason; plain new files have none."""
+
+    __tablename__ = "import_entry"
+    __table_args__ = (sa.Index("ix_import_entry_import_id_verdict", "import_id", "verdict", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    import_id: Mapped[int] = mapped_column(sa.ForeignKey("import_batch.id"))
+    path: Mapped[str] = mapped_column(sa.Text)
+    verdict: Mapped[str] = mapped_column(sa.String(10))
+    code: Mapped[str] = mapped_column(sa.String(40), default="")
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    image_id: Mapped[int | None] = mapped_column(sa.ForeignKey("image.id"))

@@ -1,0 +1,187 @@
+"""Tables of the training side: jobs, workers, runs and everything a run leaves behind."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.base import Base, utc_now
+
+
+class Job(Base):
+    """One piece of work for a worker. This row is the truth; a Celery message only says "look at job N".
+
+    ``lease_until`` and ``sent_at`` are seconds since 1970 by the clock of the database: hosts need no common time.
+    ``attempt`` is the fencing number: every write of a runner names the attempt it belongs to.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (sa.Index("ix_job_state_id", "state", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"), index=True)
+    parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("job.id"), index=True)
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    lane: Mapped[str] = mapped_column(sa.String(10))
+    spec: Mapped[dict[str, Any]] = mapped_column(default=dict)  # ids and small values only
+    state: Mapped[str] = mapped_column(sa.String(12), default="queued")
+    attempt: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=3)
+    owner: Mapped[str | None] = mapped_column(sa.String(120))
+    lease_until: Mapped[float | None]
+    sent_at: Mapped[float | None]
+    keep_best: Mapped[bool] = mapped_column(
+        default=False
+    )  # with "cancelling": end now, but keep the best weights so far
+    progress: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # {"done", "total", "fold", "epoch", "step", "eta", ...}
+    error_code: Mapped[str | None] = mapped_column(sa.String(40))
+    error_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error_trace: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Worker(Base):
+    """A worker process that said it is alive."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(sa.String(120), primary_key=True)  # host:pid
+    heartbeat: Mapped[float]  # seconds by the database's clock
+    info: Mapped[dict[str, Any]] = mapped_column(default=dict)  # CPUs, devices, versions, slots
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Run(Base):
+    """One training: a hold-out or a K-fold job with its frozen recipe, classes and images."""
+
+    __tablename__ = "run"
+    __table_args__ = (sa.UniqueConstraint("project_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(sa.String(200), default="")
+    kind: Mapped[str] = mapped_column(sa.String(10))
+    recipe: Mapped[dict[str, Any]]
+    job_id: Mapped[int] = mapped_column(sa.ForeignKey("job.id"), unique=True)
+    label_watermark: Mapped[int] = mapped_column(default=0)  # newest label event when the labels were frozen
+    environment: Mapped[dict[str, Any]] = mapped_column(default=dict)  # library versions, machine, precision
+    seconds: Mapped[float | None]
+    note: Mapped[str] = mapped_column(sa.Text, default="")
+    actor: Mapped[str] = mapped_column(sa.String(100))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+    job: Mapped[Job] = relationship(lazy="raise")
+    classes: Mapped[list["RunClass"]] = relationship(lazy="raise", order_by="RunClass.position")
+    folds: Mapped[list["RunFold"]] = relationship(lazy="raise", order_by="RunFold.fold")
+
+
+class RunClass(Base):
+    """A class as the run saw it. ``position`` is the index of the model's output."""
+
+    __tablename__ = "run_class"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    class_id: Mapped[int] = mapped_column(sa.ForeignKey("label_class.id"))
+    name: Mapped[str] = mapped_column(sa.String(200))
+    color: Mapped[str] = mapped_column(sa.String(7))
+
+
+class RunItem(Base):
+    """One image of a run, frozen: its bytes, the label it had and where the run used it."""
+
+    __tablename__ = "run_item"
+    __table_args__ = (sa.UniqueConstraint("run_id", "image_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"))
+    image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"), index=True)
+    canonical_sha256: Mapped[str] = mapped_column(sa.String(64))
+    label: Mapped[int]  # position of the class in run_class
+    label_version: Mapped[int]
+    split: Mapped[str] = mapped_column(sa.String(10))
+    fold: Mapped[int | None]  # K-fold: the fold in which this image is validated
+
+
+class RunFold(Base):
+    """One model of a run: the only one of a hold-out run (fold 0) or one of K."""
+
+    __tablename__ = "run_fold"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), primary_key=True)
+    fold: Mapped[int] = mapped_column(primary_key=True)
+    train_count: Mapped[int]
+    validation_count: Mapped[int]
+    best_epoch: Mapped[int | None]  # counted from 1; every later number of this model belongs to this epoch
+    stop_reason: Mapped[str] = mapped_column(sa.String(20), default="")  # "epochs", "early", "stopped" or ""
+    metrics: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # of the best epoch: loss, accuracy, val_loss, val_accuracy
+    weights_sha256: Mapped[str | None] = mapped_column(sa.String(64))  # blob: worker.ml.saving
+    seconds: Mapped[float | None]
+
+
+class EpochMetric(Base):
+    """The numbers of one finished epoch."""
+
+    __tablename__ = "epoch_metric"
+    __table_args__ = (sa.UniqueConstraint("run_id", "fold", "epoch"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)  # the id of the page's event stream
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"))
+    fold: Mapped[int]
+    epoch: Mapped[int]  # counted from 1
+    attempt: Mapped[int]
+    loss: Mapped[float]
+    accuracy: Mapped[float]
+    val_loss: Mapped[float | None]
+    val_accuracy: Mapped[float | None]
+    learning_rate: Mapped[float]
+    seconds: Mapped[float]
+
+
+class Prediction(Base):
+    """What one model, or the mean of the K models, says of one image of the run.
+
+    ``fold`` is the model's fold, or -1 for the mean of all. ``probabilities``: little-endian float32, one per run class.
+    """
+
+    __tablename__ = "prediction"
+    __table_args__ = (
+        sa.UniqueConstraint("item_id", "fold"),
+        sa.Index("ix_prediction_run_id_role", "run_id", "role", "predicted"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"))
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("run_item.id"))
+    fold: Mapped[int]
+    role: Mapped[str] = mapped_column(sa.String(10))
+    predicted: Mapped[int]  # position of the class in run_class
+    confidence: Mapped[float]  # probability of the predicted class
+    probabilities: Mapped[bytes]
+
+    item: Mapped[RunItem] = relationship(lazy="raise")
+
+
+class Explanation(Base):
+    """A heat map: a small grey PNG in the store, blended by the browser."""
+
+    __tablename__ = "explanation"
+    __table_args__ = (sa.UniqueConstraint("item_id", "fold", "layer", "class_position", "method"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), index=True)
+    item_id: Mapped[int] = mapped_column(sa.ForeignKey("run_item.id"))
+    fold: Mapped[int]  # the model, or -1 for the mean of the K models' maps
+    layer: Mapped[str] = mapped_column(sa.String(60))
+    class_position: Mapped[int]
+    method: Mapped[str] = mapped_column(sa.String(20), default="grad-cam")
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    peak: Mapped[float]  # largest value of the map before it was scaled to 0..255

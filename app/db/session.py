@@ -1,0 +1,98 @@
+"""Connections and transactions, the same way for SQLite and PostgreSQL.
+
+SQLite runs in WAL mode with ``synchronous=FULL`` (acknowledged writes survive a power cut), and every transaction that
+writes begins with ``BEGIN IMMEDIATE``: a transaction that reads first and then writes would otherwise fail with
+"database is locked" whenever another one wrote in between, and no time-out helps against that.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
+
+AFTER_COMMIT = "after_commit"
+
+
+class db_now(FunctionElement[float]):  # noqa: N801 - reads like a function in queries, as SQLAlchemy's own do
+    """Seconds since 1970 by the clock of the database."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "db_now"
+
+
+@compiles(db_now, "sqlite")
+def _sqlite_now(_element: Any, _compiler: Any, **_kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(db_now, "postgresql")
+def _postgresql_now(_element: Any, _compiler: Any, **_kw: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for ``url`` with the settings the whole product relies on."""
+    if sa.make_url(url).get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    engine = sa.create_engine(url, connect_args={"timeout": 15}, pool_size=10, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # BEGIN is ours
+        for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+    return engine
+
+
+class Database:
+    """Gives out sessions; the only way to the tables."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = make_engine(url)
+        self._write_engine = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and changes nothing."""
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: committed at the end, rolled back on any error, then the after-commit calls are made.
+
+        Nothing is acknowledged before this has returned.
+        """
+        with Session(self._write_engine, expire_on_commit=False) as session:
+            try:
+                yield session
+                session.commit()
+            except BaseException:
+                session.rollback()  # a failed commit leaves the pooled connection inside its transaction otherwise
+                raise
+        for call in session.info.pop(AFTER_COMMIT, []):
+            call()
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def after_commit(session: Session, call: Callable[[], None]) -> None:
+    """Have ``call`` made once the transaction of ``session`` is durable; never when it is rolled back."""
+    session.info.setdefault(AFTER_COMMIT, []).append(call)

@@ -1,0 +1,84 @@
+"""Every fixed choice of the product, as strings that are stored, sent and shown unchanged."""
+
+from enum import StrEnum
+
+
+class Split(StrEnum):
+    """Where an image may be used. An image without a split is shared out by each run."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class ImageState(StrEnum):
+    """Whether an image takes part in training."""
+
+    ACTIVE = "active"
+    EXCLUDED = "excluded"
+
+
+class LabelSource(StrEnum):
+    """By what means a label was changed."""
+
+    IMPORT = "import"
+    LABEL_MODE = "label"
+    GALLERY = "gallery"
+    REVIEW = "review"
+    COMMAND = "command"
+    UNDO = "undo"
+    REDO = "redo"
+
+
+class JobState(StrEnum):
+    """The states of a job row; see docs/jobs.md for the transitions."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL_STATES = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+
+class JobKind(StrEnum):
+    """What a job does; each kind has one function in worker.runner."""
+
+    TRAIN = "train"
+    IMPORT = "import"
+    EXPLAIN = "explain"
+
+
+class Lane(StrEnum):
+    """Long work and quick work have slots of their own, so that a picture never waits for a training."""
+
+    TRAIN = "train"
+    QUICK = "quick"
+
+
+class RunKind(StrEnum):
+    """How the labelled images are shared out between training and validation."""
+
+    HOLDOUT = "holdout"
+    KFOLD = "kfold"
+
+
+class PredictionRole(StrEnum):
+    """What a prediction row may be used for."""
+
+    VALIDATION = "validation"  # the image was not trained on by this model: hold-out or out-of-fold
+    TEST = "test"  # the model of a hold-out run, or the mean of the K models, on the pinned test set
+    TEST_FOLD = "test_fold"  # one fold's model on the pinned test set
+
+
+class EntryVerdict(StrEnum):
+    """What became of one file of an import."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+    SKIPPED = "skipped"

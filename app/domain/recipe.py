@@ -1,0 +1,264 @@
+"""The recipe of a training: one frozen object for form, command line, API, notebook and worker.
+
+``FIELDS`` describes every value once: its kind, its limits and its place in the form. Validation, form, ``--set``
+and the documentation are all made from it.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from app.domain.errors import AppError, Invalid
+
+ARCHITECTURES = (
+    "conv2", "conv2-plus", "conv3", "conv3-plus", "conv4", "conv4-plus",
+    "cifar4", "cifar4-plus", "deepconv", "deepconv-plus",
+)  # fmt: skip
+RESIZE_MODES = ("stretch", "crop", "pad")
+NORMALISATIONS = ("none", "rescale", "center", "samplewise", "featurewise")
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+SCHEDULES = ("constant", "cosine")
+MONITORS = ("val_loss", "val_accuracy")
+PRECISIONS = ("auto", "float32", "mixed")
+FILL_MODES = ("nearest", "constant", "reflect", "wrap")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of each training picture, with the meaning that Keras' ``ImageDataGenerator`` gives them.
+
+    Attributes:
+        rotation: degrees; the angle is drawn from -rotation to +rotation.
+        width_shift, height_shift: part of the width and height, drawn from both sides.
+        shear: degrees (not a factor), drawn from both sides.
+        zoom_low, zoom_high: limits of the two zoom factors; 1 and 1 is off.
+        channel_shift: added to each channel, drawn from -channel_shift to +channel_shift, on the scale 0 to 255.
+        brightness_low, brightness_high: limits of the brightness factor; 1 and 1 is off.
+        horizontal_flip, vertical_flip: mirrored in half of the draws.
+        fill_mode, fill_value: what stands where the moved picture leaves a gap; the value is used by ``constant``.
+    """
+
+    rotation: float = 0.0
+    width_shift: float = 0.0
+    height_shift: float = 0.0
+    shear: float = 0.0
+    zoom_low: float = 1.0
+    zoom_high: float = 1.0
+    channel_shift: float = 0.0
+    brightness_low: float = 1.0
+    brightness_high: float = 1.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    fill_mode: str = "nearest"
+    fill_value: float = 0.0
+
+    @property
+    def active(self) -> bool:
+        """False when no operation changes a picture."""
+        neutral = Augmentation(fill_mode=self.fill_mode, fill_value=self.fill_value)
+        return self != neutral
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of one training. ``folds`` of 0 means hold-out; 2 or more means K-fold.
+
+    Attributes:
+        preset: the preset it was made from, for information only.
+        architecture: name in ``ARCHITECTURES``; the networks are in ``worker.ml.models``.
+        image_size: side of the square input in pixels.
+        monitor: value by which the best epoch is chosen, and early stopping decided.
+        patience: epochs without improvement before the training ends; 0 switches early stopping off.
+        logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
+        validation_share: part of the labelled training images that a hold-out run sets aside.
+        use_validation_folder: take the images of the ``validation`` split instead, where there are any.
+    """
+
+    preset: str = ""
+    architecture: str = "conv2-plus"
+    image_size: int = 96
+    resize_mode: str = "stretch"
+    pad_color: str = "#000000"
+    normalisation: str = "rescale"
+    optimizer: str = "adam"
+    learning_rate: float = 0.001
+    schedule: str = "constant"
+    epochs: int = 50
+    batch_size: int = 32
+    folds: int = 0
+    stratified: bool = True
+    validation_share: float = 0.2
+    use_validation_folder: bool = True
+    monitor: str = "val_loss"
+    patience: int = 10
+    min_delta: float = 0.0
+    logit_dropout: float = 0.0
+    precision: str = "auto"
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for the database, a file or an API answer."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+        """The recipe that ``to_json`` wrote.
+
+        Raises:
+            Invalid: an unknown key or a value outside its limits; ``fields`` names each.
+        """
+        flat: dict[str, Any] = {}
+        for key, value in values.items():
+            if key == "augmentation" and isinstance(value, Mapping):
+                flat |= {f"augmentation.{name}": item for name, item in value.items()}
+            else:
+                flat[key] = value
+        return cls().updated(flat)
+
+    def flat(self) -> dict[str, Any]:
+        """All values by the names of ``FIELDS``."""
+        values = self.to_json()
+        inner = values.pop("augmentation")
+        return values | {f"augmentation.{name}": value for name, value in inner.items()}
+
+    def updated(self, values: Mapping[str, Any]) -> "Recipe":
+        """A copy with ``values`` (typed values or their text, by the names of ``FIELDS``) set and everything checked.
+
+        Raises:
+            Invalid: ``fields`` holds one error for each value that cannot be used.
+        """
+        errors: dict[str, AppError] = {}
+        merged = self.flat()
+        for name, value in values.items():
+            spec = FIELDS.get(name)
+            if spec is None:
+                errors[name] = Invalid("field_unknown", name=name)
+                continue
+            try:
+                merged[name] = spec.parse(value)
+            except Invalid as error:
+                errors[name] = error
+        if not errors:
+            errors = _cross_check(merged)
+        if errors:
+            raise Invalid.of_fields(errors)
+        prefix = "augmentation."
+        inner = {name.removeprefix(prefix): value for name, value in merged.items() if name.startswith(prefix)}
+        outer = {name: value for name, value in merged.items() if not name.startswith(prefix)}
+        return replace(self, **outer, augmentation=Augmentation(**inner))
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of the recipe: what it may be."""
+
+    kind: str  # "int", "float", "bool", "choice", "color" or "text"
+    group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+
+    def parse(self, value: Any) -> Any:
+        """The typed value of ``value``.
+
+        Raises:
+            Invalid: with the limits in its parameters.
+        """
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise Invalid("field_choice", value=str(value), choices=", ".join(self.choices))
+            return value
+        if self.kind == "bool":
+            return _parse_bool(value)
+        if self.kind == "color":
+            if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
+                raise Invalid("field_color", value=str(value))
+            return str(value).lower()
+        if self.kind == "text":
+            return str(value)[:200]
+        return self._parse_number(value)
+
+    def _parse_number(self, value: Any) -> int | float:
+        limits = {"value": str(value), "low": _plain(self.low), "high": _plain(self.high)}
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise Invalid(f"field_{self.kind}", **limits) from None
+        if not math.isfinite(number) or (self.kind == "int" and number != int(number)):
+            raise Invalid(f"field_{self.kind}", **limits)
+        if not self.low <= number <= self.high:
+            raise Invalid(f"field_{self.kind}", **limits)
+        return int(number) if self.kind == "int" else number
+
+
+def _plain(number: float) -> str:
+    return f"{number:g}"
+
+
+def _parse_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("1", "true", "on", "yes"):
+        return True
+    if text in ("0", "false", "off", "no", ""):
+        return False
+    raise Invalid("field_bool", value=str(value))
+
+
+def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
+    errors: dict[str, AppError] = {}
+    for name in ("zoom", "brightness"):
+        low, high = values[f"augmentation.{name}_low"], values[f"augmentation.{name}_high"]
+        if low > high:
+            errors[f"augmentation.{name}_low"] = Invalid("field_order", low=_plain(low), high=_plain(high))
+    if values["folds"] == 1:
+        errors["folds"] = Invalid("folds_one")
+    return errors
+
+
+FIELDS: dict[str, Field] = {
+    "preset": Field("text", ""),
+    "architecture": Field("choice", "network", choices=ARCHITECTURES),
+    "image_size": Field("int", "picture", 16, 512),
+    "resize_mode": Field("choice", "picture", choices=RESIZE_MODES),
+    "pad_color": Field("color", "picture"),
+    "normalisation": Field("choice", "picture", choices=NORMALISATIONS),
+    "optimizer": Field("choice", "optimisation", choices=OPTIMIZERS),
+    "learning_rate": Field("float", "optimisation", 1e-7, 10),
+    "schedule": Field("choice", "optimisation", choices=SCHEDULES),
+    "epochs": Field("int", "optimisation", 1, 2000),
+    "batch_size": Field("int", "optimisation", 1, 1024),
+    "folds": Field("int", "data", 0, 20),
+    "stratified": Field("bool", "data"),
+    "validation_share": Field("float", "data", 0.01, 0.9),
+    "use_validation_folder": Field("bool", "data"),
+    "monitor": Field("choice", "stopping", choices=MONITORS),
+    "patience": Field("int", "stopping", 0, 1000),
+    "min_delta": Field("float", "stopping", 0, 1),
+    "logit_dropout": Field("float", "network", 0, 0.9),
+    "precision": Field("choice", "optimisation", choices=PRECISIONS),
+    "seed": Field("int", "data", 0, 2**31 - 1),
+    "augmentation.rotation": Field("float", "augmentation", 0, 180),
+    "augmentation.width_shift": Field("float", "augmentation", 0, 1),
+    "augmentation.height_shift": Field("float", "augmentation", 0, 1),
+    "augmentation.shear": Field("float", "augmentation", 0, 80),
+    "augmentation.zoom_low": Field("float", "augmentation", 0.1, 5),
+    "augmentation.zoom_high": Field("float", "augmentation", 0.1, 5),
+    "augmentation.channel_shift": Field("float", "augmentation", 0, 255),
+    "augmentation.brightness_low": Field("float", "augmentation", 0, 5),
+    "augmentation.brightness_high": Field("float", "augmentation", 0, 5),
+    "augmentation.horizontal_flip": Field("bool", "augmentation"),
+    "augmentation.vertical_flip": Field("bool", "augmentation"),
+    "augmentation.fill_mode": Field("choice", "augmentation", choices=FILL_MODES),
+    "augmentation.fill_value": Field("float", "augmentation", 0, 255),
+}
+
+_EXPECTED = {item.name for item in fields(Recipe)} - {"augmentation"} | {
+    f"augmentation.{item.name}" for item in fields(Augmentation)
+}
+if set(FIELDS) != _EXPECTED:  # a field without limits would be a field without validation
+    raise RuntimeError(f"FIELDS and Recipe differ: {set(FIELDS) ^ _EXPECTED}")
