@@ -1,0 +1,56 @@
+"""Writes docs/results.md from benchmarks/results/*.json: ``python -m benchmarks.page``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.records import read
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
+HEAD = """# Results
+
+This page is written by `python -m benchmarks.page` from `benchmarks/results/*.json`; no figure on it was typed by hand.
+`make bench`, `make results` and `make chaos` make the figures.
+"""
+TITLES = {
+    "engine": "Speed of training and explanation",
+    "results": "Accuracy on real pictures",
+    "demo": "From the first command to the review page",
+    "imports": "Importing",
+    "chaos": "Faults",
+    "web": "Pages",
+}
+TARGET_MET = {True: "yes", False: "**no**", None: ""}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """One Markdown table."""
+    lines = ["| figure | value | target | met | note | command |", "| --- | ---: | ---: | --- | --- | --- |"]
+    for row in rows:
+        value = f"{_number(row['value'])} {row['unit']}".strip()
+        cells = [row["name"], value, _number(row["target"]), TARGET_MET[row["met"]], row.get("note", "")]
+        lines.append("| " + " | ".join([*cells, f"`{row['command']}`"]) + " |")
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    parts = [HEAD]
+    for name, rows in read().items():
+        if rows:
+            parts.append(f"## {TITLES.get(name, name)}\n\nMeasured on: {rows[0]['machine']}.\n\n{table(rows)}\n")
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Trains the posts' presets on real pictures through the product's own commands and writes what came out.
+
+``make results`` runs this. Each case is one ``import`` and one ``train --wait --json`` per seed in a data folder of its own,
+exactly what a person would type. The pictures lie beside the checkout (``../shared/data`` or ``MIWAKE_SHARED``); without
+them the command says so and ends with an error, because a table without numbers would look like a result.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.records import Record, machine, write
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training on one set: the preset, what is changed, and what the post reports."""
+
+    data: str
+    preset: str
+    post: str  # the post's own figure and data, in words
+    changes: tuple[str, ...] = ()
+    folds: int | None = None
+    seeds: tuple[int, ...] = (0,)
+    target: float | None = None  # of the first figure
+    figures: tuple[str, ...] = field(default=("validation", "test"))
+
+
+CASES = (
+    Case("wbc90", "wbc", "post 000: validation .90, test 12 of 12", folds=5, seeds=(0, 1, 2)),
+    Case("wbc90", "wbc-plus", "post 000: validation .90, test 12 of 12", folds=5, seeds=(0, 1, 2), target=0.92),
+    Case("monkeys6", "penguins-plain", "post 002, 3,000 penguins: test .636"),
+    Case("monkeys6", "penguins", "post 002, 3,000 penguins: test .875"),
+    Case("monkeys6", "deepconv", "post 004, 23,994 cats and dogs: test .842"),
+    Case("monkeys6", "penguins-plus", "post 002, 3,000 penguins: test .875"),
+    Case("cats_dogs", "penguins-plain", "post 002, another set: test .636"),
+    Case("cats_dogs", "penguins", "post 002, another set: test .875", changes=("epochs=100",)),
+    Case("cats_dogs", "deepconv", "post 004, 23,994 pictures: test .842"),
+    Case("cats_dogs", "deepconv-plus", "post 004, 23,994 pictures: test .842"),
+)
+
+
+def shared_data() -> Path:
+    """The folder with the real pictures; ends the program when there is none."""
+    folder = Path(os.environ.get("MIWAKE_SHARED", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        sys.exit(f"There are no real pictures at {folder}: set MIWAKE_SHARED to the folder that has data/ in it.")
+    return folder
+
+
+def command(data_dir: Path, *arguments: str) -> dict[str, Any]:
+    """Run one command of the product and return the JSON it printed."""
+    environment = os.environ | {"MIWAKE_DATA_DIR": str(data_dir), "MIWAKE_LOG_LEVEL": "WARNING"}
+    done = subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"python -m app {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def train_arguments(case: Case, seed: int) -> list[str]:
+    """The words behind ``python -m app`` for one training."""
+    words = ["train", case.data, "--preset", case.preset, "--set", f"seed={seed}"]
+    if case.folds:
+        words += ["--folds", str(case.folds)]
+    for change in case.changes:
+        words += ["--set", change]
+    return [*words, "--wait", "--json"]
+
+
+def run_case(case: Case, data_dir: Path) -> list[Record]:
+    """Train once for each seed; one record for each figure and one for the seconds."""
+    answers = []
+    for seed in case.seeds:
+        begin = time.perf_counter()
+        answers.append(command(data_dir, *train_arguments(case, seed)))
+        print(f"{case.data} {case.preset} seed {seed}: {time.perf_counter() - begin:.0f} s", flush=True)
+    words = "python -m app " + " ".join(train_arguments(case, case.seeds[0]))
+    if len(case.seeds) > 1:
+        words = words.replace(f"seed={case.seeds[0]}", f"seed={case.seeds[0]}..{case.seeds[-1]}")
+    records = [_figure(case, role, answers, words) for role in case.figures if answers[0].get(role)]
+    seconds = [answer["seconds"] for answer in answers]
+    return [
+        *records,
+        Record(f"{case.data}, {case.preset}: seconds", round(statistics.mean(seconds), 1), "s", command=words),
+    ]
+
+
+def _figure(case: Case, role: str, answers: Sequence[dict[str, Any]], words: str) -> Record:
+    values = [float(answer[role]["accuracy"]) for answer in answers]
+    low, high = answers[0][role]["interval"]
+    target = case.target if role == case.figures[0] else None
+    note = f"{case.post}; " + (
+        "seeds " + " ".join(f"{value:.3f}" for value in values)
+        if len(values) > 1
+        else f"95 % interval {low:.3f} to {high:.3f}"
+    )
+    return Record(
+        f"{case.data}, {case.preset}: {role} accuracy",
+        round(statistics.mean(values), 4),
+        "",
+        target=target,
+        met=None if target is None else statistics.mean(values) >= target,
+        command=words,
+        note=note,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all cases, or those whose set or preset is named."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description=__doc__)
+    parser.add_argument("only", nargs="*", help="names of sets or presets; all cases without")
+    only = set(parser.parse_args(arguments).only)
+    cases = [case for case in CASES if not only or only & {case.data, case.preset}]
+    folder = shared_data()
+    records: list[Record] = []
+    with tempfile.TemporaryDirectory(prefix="miwake-results-") as name:
+        data_dir = Path(name)
+        for data in dict.fromkeys(case.data for case in cases):
+            command(data_dir, "import", data, str(folder / data), "--json")
+        for case in cases:
+            records += run_case(case, data_dir)
+            write("results", records, machine())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
