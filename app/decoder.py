@@ -1,0 +1,164 @@
+"""Uploaded bytes -> our own copies, in limited child processes.
+
+Pillow never sees foreign bytes in the web process or the worker. A child has 2 GiB of address space and 10 s of
+processor time per picture; one that takes longer than 30 s is killed. A child that hangs, crashes or runs out of memory
+costs the picture it was working on, which is refused with a reason, and is replaced. There is no second try.
+
+On macOS and Windows the kernel does not enforce the memory limit; the time limit of 30 s and the limits on pixels hold
+there too.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+from app.decoder_child import LENGTH, WALL_SECONDS
+from app.domain.errors import BadImage
+from app.domain.imaging import Decoded
+
+CHILD = "import sys; sys.path[:] = sys.argv[1:]; from app.decoder_child import main; main()"
+# Without -S the interpreter would read every .pth file of the environment at each start.
+_FLAGS = ("-S", "-s", "-E", "-B")
+_KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+class _Child:
+    """One process and its two pipes; used by one thread at a time."""
+
+    def __init__(self, code: str) -> None:
+        environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread reserves address space
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own program
+            [sys.executable, *_FLAGS, "-c", code, *(path or str(Path.cwd()) for path in sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to, self._from = self._process.stdin, self._process.stdout
+        if not self._header().get("ready"):
+            raise RuntimeError("the decoder process did not start")
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def decode(self, data: bytes, wall_seconds: float) -> Decoded:
+        """One picture. Raises BadImage; the child is dead afterwards when it hung or crashed."""
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(wall_seconds, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            self._to.write(LENGTH.pack(len(data)))
+            self._to.write(data)
+            self._to.flush()
+            return self._answer()
+        except (EOFError, OSError):
+            self.close()
+            slow = late.is_set() or self._process.returncode in {-24, -14}  # SIGXCPU, SIGALRM
+            raise BadImage("image_slow" if slow else "image_crash") from None
+        finally:
+            timer.cancel()
+
+    def _answer(self) -> Decoded:
+        header = self._header()
+        if "code" in header:
+            raise BadImage(str(header["code"]), **header["params"])
+        sizes = header.pop("sizes")
+        canonical, thumbnail = (_read(self._from, size) for size in sizes)
+        return Decoded(canonical=canonical, thumbnail=thumbnail, **header)
+
+    def _header(self) -> dict[str, Any]:
+        (length,) = LENGTH.unpack(_read(self._from, LENGTH.size))
+        header: dict[str, Any] = json.loads(_read(self._from, length))
+        return header
+
+    def close(self) -> None:
+        """Kill the process and wait for its end."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._to, self._from):
+            with contextlib.suppress(OSError):  # what was not sent cannot be sent any more
+                pipe.close()
+
+
+def _read(source: IO[bytes], size: int) -> bytes:
+    data = source.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+class Decoder:
+    """A pool of child processes; safe to use from any thread.
+
+    Args:
+        workers: number of processes; each starts when it is first needed.
+        wall_seconds: after this long a picture is given up.
+        code: the program of a child; tests put programs here that hang or crash.
+    """
+
+    def __init__(self, workers: int = 2, *, wall_seconds: float = WALL_SECONDS, code: str = CHILD) -> None:
+        self.workers = max(1, workers)
+        self._wall_seconds = wall_seconds
+        self._code = code
+        self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()
+        for _ in range(self.workers):
+            self._idle.put(None)
+
+    def decode(self, data: bytes) -> Decoded:
+        """Decode one file; waits for a free process.
+
+        Raises:
+            BadImage: not a picture we accept, or the process that read it hung, crashed or ran out of memory.
+        """
+        with self._child() as child:
+            return child.decode(data, self._wall_seconds)
+
+    def decode_many(self, files: Sequence[bytes]) -> list[Decoded | BadImage]:
+        """Decode several files at once; the answers are in the order of ``files``."""
+        with ThreadPoolExecutor(self.workers) as threads:
+            return list(threads.map(self._decode_or_error, files))
+
+    def _decode_or_error(self, data: bytes) -> Decoded | BadImage:
+        try:
+            return self.decode(data)
+        except BadImage as error:
+            return error
+
+    @contextlib.contextmanager
+    def _child(self) -> Iterator[_Child]:
+        child = self._idle.get()
+        try:
+            if child is None or not child.alive:
+                if child is not None:
+                    child.close()
+                child = None
+                child = _Child(self._code)
+            yield child
+        finally:
+            self._idle.put(child if child is not None and child.alive else None)
+
+    def close(self) -> None:
+        """End all processes that are idle; those at work end when their picture is done and the pool is gone."""
+        children = [self._idle.get() for _ in range(self.workers)]
+        for child in children:
+            if child is not None:
+                child.close()
+            self._idle.put(None)
