@@ -1,0 +1,129 @@
+"""Sharing images out: the pinned test set, the validation part of a hold-out run, and K folds.
+
+Pure NumPy. The result depends only on the order of ``labels`` (images by id), the seed and the other arguments, and
+stays the same between versions: the generators used here are ones whose streams NumPy has frozen or versions by name.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import Invalid
+
+Labels = NDArray[np.int64]
+_HOLDOUT, _FOLDS = 1, 2  # so that one seed does not draw the same order for two purposes
+
+
+def _generator(seed: int, purpose: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, purpose])))
+
+
+def holdout_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """How many images of each class a stratified hold-out sets aside.
+
+    Each class gives its share rounded down or up, so that the sum is the share of all images; a class of two or more
+    images gives at least one and keeps at least one, a class of a single image keeps it.
+
+    Args:
+        counts: images of each class, shape (classes,).
+        share: part to set aside, above 0 and below 1.
+
+    Returns:
+        Sizes, shape (classes,); each differs from ``share * counts`` by less than 1.
+    """
+    exact = counts * share
+    sizes = np.floor(exact).astype(np.int64)
+    missing = round(float(exact.sum())) - int(sizes.sum())
+    rest = exact - sizes
+    order = np.argsort(-rest, kind="stable")
+    sizes[order[: max(missing, 0)]] += rest[order[: max(missing, 0)]] > 0
+    smallest = np.minimum(1, counts - 1).clip(min=0)
+    return np.clip(sizes, smallest, (counts - 1).clip(min=0))
+
+
+def holdout(labels: Labels, share: float, seed: int, stratified: bool = True) -> NDArray[np.bool_]:
+    """Draw the images to set aside, as a validation part or as a test set.
+
+    Args:
+        labels: class of each image, shape (n,).
+        share: part to set aside, above 0 and below 1.
+        seed: 0 or more.
+        stratified: the same share of every class (``holdout_sizes``); otherwise of all images together.
+
+    Returns:
+        True for the images set aside, shape (n,).
+
+    Raises:
+        Invalid: ``split_share`` for a share that is not inside 0 to 1, ``split_too_few`` for fewer than two images.
+    """
+    if not 0 < share < 1:
+        raise Invalid("split_share", value=share)
+    if len(labels) < 2:
+        raise Invalid("split_too_few", count=len(labels), needed=2)
+    if stratified:
+        classes, counts = np.unique(labels, return_counts=True)
+        return _pick(labels, classes, holdout_sizes(counts, share), seed)
+    size = min(max(round(share * len(labels)), 1), len(labels) - 1)
+    mask = np.zeros(len(labels), dtype=np.bool_)
+    mask[_generator(seed, _HOLDOUT).permutation(len(labels))[:size]] = True
+    return mask
+
+
+def holdout_per_class(labels: Labels, count: int, seed: int) -> NDArray[np.bool_]:
+    """Draw the same number of images of every class; see ``holdout``.
+
+    Raises:
+        Invalid: ``split_count`` for a count below 1, or ``class_too_small_for_test`` (``position`` is the label) where
+            a class would have nothing left to train with.
+    """
+    if count < 1:
+        raise Invalid("split_count", value=count)
+    classes, counts = np.unique(labels, return_counts=True)
+    if len(classes) == 0:
+        raise Invalid("split_too_few", count=0, needed=2)
+    if counts.min() <= count:
+        smallest = int(counts.argmin())
+        params = {"position": int(classes[smallest]), "count": int(counts[smallest]), "size": count}
+        raise Invalid("class_too_small_for_test", **params)
+    return _pick(labels, classes, np.full(len(classes), count), seed)
+
+
+def _pick(labels: Labels, classes: Labels, sizes: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    mask = np.zeros(len(labels), dtype=np.bool_)
+    generator = _generator(seed, _HOLDOUT)
+    for value, size in zip(classes, sizes, strict=True):
+        mask[generator.permutation(np.flatnonzero(labels == value))[:size]] = True
+    return mask
+
+
+def kfold(labels: Labels, k: int, seed: int, stratified: bool = True) -> NDArray[np.int64]:
+    """Deal the images out into ``k`` folds whose sizes differ by at most one.
+
+    Args:
+        labels: class of each image, shape (n,).
+        k: number of folds, 2 or more.
+        seed: 0 or more.
+        stratified: the images of each class are dealt out evenly too. Otherwise the folds are those of scikit-learn's
+            ``KFold(k, shuffle=True, random_state=seed)``, as the programs of the posts use it.
+
+    Returns:
+        The fold (0 to k-1) in which each image is validated, shape (n,).
+
+    Raises:
+        Invalid: ``folds_one`` for fewer than two folds, ``split_too_few`` for fewer images than folds.
+    """
+    if k < 2:
+        raise Invalid("folds_one")
+    if len(labels) < k:
+        raise Invalid("split_too_few", count=len(labels), needed=k)
+    folds = np.empty(len(labels), dtype=np.int64)
+    if stratified:
+        shuffled = _generator(seed, _FOLDS).permutation(len(labels))
+        by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+        folds[by_class] = np.arange(len(labels)) % k  # dealt on from class to class, so that all folds stay level
+        return folds
+    order = np.arange(len(labels))
+    np.random.RandomState(seed).shuffle(order)  # the frozen generator that scikit-learn draws with
+    sizes = np.full(k, len(labels) // k)
+    sizes[: len(labels) % k] += 1
+    folds[order] = np.repeat(np.arange(k), sizes)
+    return folds
