@@ -1,0 +1,47 @@
+"""Announces jobs to the workers: a Celery client that knows a task name and sends ids as JSON.
+
+The row in the job table is the truth. A message only says "look at job N", so a message that cannot be sent is logged
+and nothing else: the keeper of a worker announces every queued row again until it is taken. With the embedded broker
+(``memory://``) each worker finds its rows itself, and the web process sends nothing at all.
+"""
+
+import logging
+from typing import Any
+
+from celery import Celery
+
+TASK = "miwake.job"
+log = logging.getLogger(__name__)
+
+
+def configure(celery: Celery, broker_url: str) -> None:
+    """The settings that client and worker share: JSON only, no result backend, no retry that would block a request."""
+    embedded = broker_url.startswith("memory:")
+    redis = {"socket_timeout": 5, "socket_connect_timeout": 2, "visibility_timeout": 3600}
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_default_queue="train",
+        task_publish_retry=False,
+        broker_connection_timeout=2,
+        broker_transport_options={"polling_interval": 0.05} if embedded else redis,
+    )
+
+
+class Queue:
+    """The sending side of the broker at ``broker_url``."""
+
+    def __init__(self, broker_url: str) -> None:
+        self.embedded = broker_url.startswith("memory:")
+        self._celery: Any = Celery("miwake", broker=broker_url, backend=None, set_as_current=False)
+        configure(self._celery, broker_url)
+
+    def announce(self, job_id: int, lane: str) -> None:
+        """Tell the workers of ``lane`` that job ``job_id`` waits. Never raises: the row is already committed."""
+        if self.embedded:
+            return
+        try:
+            self._celery.send_task(TASK, args=[job_id], queue=lane, retry=False)
+        except Exception as error:  # any broker error means the same: a keeper announces the job later
+            log.warning("Job %s could not be announced (%s); a worker will find it in the table.", job_id, error)
