@@ -9,7 +9,12 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -20,6 +25,7 @@ from obstore.store import from_url
 from app.domain.errors import NotFound, OutOfSpace
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+SYNC_THREADS = 8
 FLOOR_BYTES = 64 * 2**20  # below this much free space nothing more is accepted
 
 
@@ -36,11 +42,21 @@ def key(digest: str) -> str:
     """
     if not _HASH.fullmatch(digest):
         raise NotFound("blob_missing", hash=digest[:64])
-    return f"{digest[:2]}/{digest[2:4]}/{digest}"
+    return f"{digest[:2]}/{digest}"
+
+
+class Batch(Protocol):
+    """Many blobs that become durable together. Safe to use from several threads."""
+
+    def put(self, data: bytes) -> str:
+        """Take ``data`` and return its hash; the blob is there and durable once the batch has ended well."""
 
 
 class Store(Protocol):
     """What the product needs of a store."""
+
+    def batch(self) -> AbstractContextManager[Batch]:
+        """A batch that ends with the ``with`` block; after an error in the block its new blobs are dropped."""
 
     def put(self, data: bytes) -> str:
         """Keep ``data`` durably and return its hash; putting the same bytes again costs nothing."""
@@ -70,34 +86,23 @@ class LocalStore:
         return self.root / key(digest)
 
     def put(self, data: bytes) -> str:
-        digest = sha256(data)
-        path = self.path(digest)
-        if path.exists():
-            return digest
+        with self.batch() as batch:
+            return batch.put(data)
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator["LocalBatch"]:
+        batch = LocalBatch(self)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._write(path, data)
+            yield batch
+            batch.commit()
         except OSError as error:
+            batch.drop()
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise OutOfSpace(folder=str(self.root)) from error
             raise
-        return digest
-
-    @staticmethod
-    def _write(path: Path, data: bytes) -> None:
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+            batch.drop()
             raise
-        for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
-            _sync_folder(folder)  # the names, new folders included, must be durable too
 
     def get(self, digest: str) -> bytes:
         try:
@@ -112,16 +117,57 @@ class LocalStore:
         self.path(digest).unlink(missing_ok=True)
 
     def check_space(self) -> None:
-        stat = os.statvfs(self.root)
-        if stat.f_bavail * stat.f_frsize < FLOOR_BYTES:
+        if shutil.disk_usage(self.root).free < FLOOR_BYTES:
             raise OutOfSpace(folder=str(self.root))
 
     def sweep(self) -> int:
         """Remove what interrupted writes left behind; return how many files that were."""
-        left = list(self.root.glob("*/*/.new-*"))
+        left = list(self.root.glob("*/.new-*"))
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
+
+
+class LocalBatch:
+    """Blobs of a LocalStore: written under temporary names, then synced, renamed and their folders synced once each.
+
+    The syncs of several files run at the same time, because a disk does many of them in one turn.
+    """
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._new: dict[Path, str] = {}  # where a blob goes -> its temporary name
+        self._folders: set[Path] = set()
+        self._lock = threading.Lock()
+
+    def put(self, data: bytes) -> str:
+        digest = sha256(data)
+        path = self._store.path(digest)
+        with self._lock:
+            self._folders.add(path.parent)
+            if path in self._new or path.exists():
+                return digest
+            if not path.parent.exists():
+                path.parent.mkdir(exist_ok=True)
+                self._folders.add(self._store.root)
+            handle, self._new[path] = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        return digest
+
+    def commit(self) -> None:
+        """Make everything durable under its own name."""
+        with ThreadPoolExecutor(min(SYNC_THREADS, len(self._new) or 1)) as threads:
+            list(threads.map(_sync, self._new.values()))
+            for path, name in self._new.items():
+                os.replace(name, path)
+            list(threads.map(_sync, self._folders))  # the names, new folders included, must be durable too
+
+    def drop(self) -> None:
+        """Remove what was not renamed."""
+        for name in self._new.values():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
 
 
 class ObjectStore:
@@ -136,6 +182,11 @@ class ObjectStore:
         if not self.exists(digest):
             obstore.put(self._store, key(digest), data)
         return digest
+
+    @contextlib.contextmanager
+    def batch(self) -> Iterator["ObjectStore"]:
+        """A bucket keeps each object durably by itself."""
+        yield self
 
     def get(self, digest: str) -> bytes:
         try:
@@ -158,8 +209,11 @@ class ObjectStore:
         """A bucket does not fill up."""
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path | str) -> None:
+    """Wait until a file or the names in a folder are on the disk. Windows cannot sync a folder and need not."""
+    if os.name == "nt" and Path(path).is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -64,8 +64,7 @@ class Archive:
             self._zip = _open(self._file)
             infos = self._zip.infolist()
             _check_overlap(infos, start)
-            if sum(info.file_size for info in infos) > MAX_TOTAL_BYTES:
-                raise BadArchive("zip_too_much", limit_gb=MAX_TOTAL_BYTES // 2**30)
+            _check_total(infos)
             self.encoding, names = decode_names(infos, encoding)
         except BaseException:
             self._file.close()
@@ -180,6 +179,11 @@ def _check_overlap(infos: Sequence[zipfile.ZipInfo], directory: int) -> None:
     for info, end in zip(ordered, ends, strict=True):
         if info.header_offset + 30 + info.compress_size > end:
             raise BadArchive("zip_overlap")
+
+
+def _check_total(infos: Sequence[zipfile.ZipInfo]) -> None:
+    if sum(info.file_size for info in infos) > MAX_TOTAL_BYTES:
+        raise BadArchive("zip_too_much", limit_gb=MAX_TOTAL_BYTES // 2**30)
 
 
 def _entry(info: zipfile.ZipInfo, name: str, limit: int) -> Entry:

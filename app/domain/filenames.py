@@ -15,7 +15,7 @@ MAX_CLASS_NAME = 200
 MAX_PATH = 1000
 
 _SPLITS = {
-    Split.TRAIN: (
+    Split.TRAIN: [
         "train",
         "training",
         "trn",
@@ -26,20 +26,20 @@ _SPLITS = {
         "学習データ",
         "訓練データ",
         "トレーニング",
-    ),
-    Split.VALIDATION: ("validation", "valid", "val", "検証", "検証用", "検証データ", "バリデーション"),
-    Split.TEST: (
+    ],
+    Split.VALIDATION: ["validation", "valid", "val", "検証", "検証用", "検証データ", "バリデーション"],
+    Split.TEST: [
         "test",
         "testing",
         "tst",
         "テスト",
         "試験",
-        "テスト用",
         "評価",
+        "テスト用",
         "評価用",
         "テストデータ",
         "評価データ",
-    ),
+    ],
 }
 SPLIT_NAMES = {name: split for split, names in _SPLITS.items() for name in names}
 
