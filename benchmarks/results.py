@@ -1,8 +1,9 @@
 """Trains the posts' presets on real pictures through the product's own commands and writes what came out.
 
-``make results`` runs this. Each case is one ``import`` and one ``train --wait --json`` per seed in a data folder of its own,
-exactly what a person would type. The pictures lie beside the checkout (``../shared/data`` or ``MIWAKE_SHARED``); without
-them the command says so and ends with an error, because a table without numbers would look like a result.
+``make results`` runs this. Each case is one ``import`` and one ``train --wait --json`` for each seed, in a data folder
+of its own: exactly what a person would type. The pictures lie beside the checkout (``../shared/data``, or
+``MIWAKE_SHARED``); without them the command says so and ends with an error, because a table without numbers would look
+like a result.
 """
 
 import argparse
