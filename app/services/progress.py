@@ -1,0 +1,192 @@
+"""How far a run is: state, place in line, progress in the epoch, time left, best so far, new epoch rows."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.run_models import EpochMetric, Job, Run, RunFold
+from app.domain.enums import FINAL_STATES, JobState
+from app.domain.recipe import Recipe
+from app.services import jobs
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One finished epoch. ``id`` grows with each row and is the id of the page's event stream."""
+
+    id: int
+    fold: int
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TimeLeft:
+    """Seconds until the training ends: at least ``low`` (early stopping), at most ``high`` (all epochs)."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Best:
+    """The epoch whose weights would be kept if the training ended now."""
+
+    fold: int
+    epoch: int
+    val_loss: float | None
+    val_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment. ``fold`` counts from 0, ``epoch`` and ``place`` from 1; ``share`` is from 0 to 1."""
+
+    state: JobState
+    attempt: int
+    keep_best: bool
+    error_code: str | None
+    error_params: dict[str, Any]
+    place: int | None
+    workers: int
+    phase: str
+    fold: int
+    folds: int
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    share: float
+    left: TimeLeft | None
+    best: Best | None
+    rows: list[EpochRow]
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing will change any more."""
+        return self.state in FINAL_STATES
+
+
+@dataclass(frozen=True)
+class _Position:
+    fold: int
+    epoch: int
+    step: int
+    steps: int
+
+
+def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
+    """The run as it is now, with the epoch rows whose id is greater than ``after``; at most seven queries.
+
+    ``run.job`` need not be loaded: the job is read afresh.
+    """
+    job = session.scalars(sa.select(Job).where(Job.id == run.job_id).execution_options(populate_existing=True)).one()
+    recipe = Recipe.from_json(run.recipe)
+    rows = epochs(session, run)
+    folds = max(recipe.folds, 1)
+    position = _position(job, rows, recipe.epochs)
+    state = JobState(job.state)
+    waiting = state in (JobState.QUEUED, JobState.WAITING)
+    ended = session.scalar(
+        sa.select(sa.func.count()).where(RunFold.run_id == run.id, RunFold.stop_reason != "", RunFold.fold < folds)
+    )
+    return Snapshot(
+        state=state,
+        attempt=job.attempt,
+        keep_best=job.keep_best,
+        error_code=job.error_code,
+        error_params=dict(job.error_params),
+        place=jobs.place_in_line(session, job) if waiting else None,
+        workers=0 if state in FINAL_STATES else len(jobs.workers_alive(session)),
+        phase=str(job.progress.get("phase", "")),
+        fold=position.fold,
+        folds=folds,
+        epoch=position.epoch,
+        epochs=recipe.epochs,
+        step=position.step,
+        steps=position.steps,
+        share=_share(state, position, folds, recipe.epochs, ended or 0),
+        left=_left(rows, position, recipe) if state is JobState.RUNNING else None,
+        best=best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor),
+        rows=[row for row in rows if row.id > after],
+    )
+
+
+def epochs(session: Session, run: Run) -> list[EpochRow]:
+    """All finished epochs in the order in which they were written."""
+    columns = (
+        EpochMetric.id,
+        EpochMetric.fold,
+        EpochMetric.epoch,
+        EpochMetric.loss,
+        EpochMetric.accuracy,
+        EpochMetric.val_loss,
+        EpochMetric.val_accuracy,
+        EpochMetric.learning_rate,
+        EpochMetric.seconds,
+    )
+    query = sa.select(*columns).where(EpochMetric.run_id == run.id).order_by(EpochMetric.id)
+    return [EpochRow(*row) for row in session.execute(query)]
+
+
+def best_epoch(rows: list[EpochRow], monitor: str) -> Best | None:
+    """The best of one fold's epochs by the monitored value; the earlier of two equal ones, as the training keeps it."""
+    if monitor == "val_accuracy":
+        known = [(-row.val_accuracy, row.epoch, row) for row in rows if row.val_accuracy is not None]
+    else:
+        known = [(row.val_loss, row.epoch, row) for row in rows if row.val_loss is not None]
+    if not known:
+        return None
+    row = min(known)[2]
+    return Best(row.fold, row.epoch, row.val_loss, row.val_accuracy)
+
+
+def _position(job: Job, rows: list[EpochRow], epochs: int) -> _Position:
+    """Where the training is: what the worker reported, else the newest row."""
+    last = rows[-1] if rows else None
+    told = job.progress
+    fold = _whole(told.get("fold"), last.fold if last else 0)
+    epoch = _whole(told.get("epoch"), min(last.epoch + 1, epochs) if last and last.fold == fold else 1)
+    return _Position(fold, epoch, _whole(told.get("done"), 0), _whole(told.get("total"), 0))
+
+
+def _whole(value: Any, default: int) -> int:
+    return int(value) if isinstance(value, int | float) and value >= 0 else default
+
+
+def _share(state: JobState, position: _Position, folds: int, epochs: int, ended: int) -> float:
+    """Part of the work that is done. A fold that stopped early counts as a whole one."""
+    if state in (JobState.QUEUED, JobState.WAITING):
+        return 0.0
+    if state is JobState.DONE:
+        return 1.0
+    step = position.step / position.steps if position.steps else 0.0
+    inside = 1.0 if ended > position.fold else min((position.epoch - 1 + step) / epochs, 1.0)
+    return min((position.fold + inside) / folds, 1.0)
+
+
+def _left(rows: list[EpochRow], position: _Position, recipe: Recipe) -> TimeLeft | None:
+    """None while it cannot be estimated: the first epoch is not done, or only it is, with the compilation in it."""
+    if len(rows) < 2:
+        return None
+    seconds = statistics.median(row.seconds for row in rows[1:][-10:])
+    step = position.step / position.steps if position.steps else 0.0
+    mine = [row for row in rows if row.fold == position.fold]
+    here_most = max(recipe.epochs - (position.epoch - 1) - step, 0.0)
+    later = max(recipe.folds, 1) - 1 - position.fold
+    most = here_most + later * recipe.epochs
+    if not recipe.patience:
+        return TimeLeft(most * seconds, most * seconds)
+    best = best_epoch(mine, recipe.monitor)
+    stop = (best.epoch if best else 0) + recipe.patience
+    here_least = min(max(stop - (position.epoch - 1) - step, 0.0), here_most)
+    least = here_least + later * min(recipe.patience + 1, recipe.epochs)
+    return TimeLeft(least * seconds, most * seconds)

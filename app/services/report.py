@@ -1,0 +1,178 @@
+"""The result of a run in one piece: for the run page, for ``--json`` of the command line and for download."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.db.run_models import Job, Run, RunFold, RunItem
+from app.domain import metrics
+from app.domain.enums import PredictionRole, RunKind
+from app.services import review
+
+FOLD_VALUES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class FoldLine:
+    """One model: its data, the epoch that was kept and what belongs to that epoch. ``number`` counts from 1."""
+
+    number: int
+    train_count: int
+    validation_count: int
+    best_epoch: int | None
+    stop_reason: str
+    values: dict[str, float | None]  # by the names of FOLD_VALUES, of the best epoch
+    validation_correct: int | None
+    test_accuracy: float | None
+    seconds: float | None
+
+    @property
+    def finished(self) -> bool:
+        """True when this model is trained."""
+        return self.best_epoch is not None and self.stop_reason != ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything that a finished (or half finished) run has to show, without its pictures."""
+
+    counts: dict[str, int]  # images by split
+    folds: list[FoldLine]
+    spreads: dict[str, metrics.Spread | None]  # over the folds: FOLD_VALUES and "test_accuracy"
+    test: review.Summary | None
+    validation: review.Summary | None
+    test_loss: float | None
+    validation_loss: float | None
+
+
+def result(session: Session, run: Run) -> Result:
+    """The result of ``run``; nine queries at most, whatever its size."""
+    known = review.counts(session, run)
+    folds = _folds(session, run, known)
+    spreads = {name: metrics.spread(fold.values[name] for fold in folds) for name in FOLD_VALUES}
+    spreads["test_accuracy"] = metrics.spread(fold.test_accuracy for fold in folds)
+    roles = {role for role, _ in known}
+
+    def of(role: PredictionRole) -> tuple[review.Summary | None, float | None]:
+        return (review.summary(session, run, role), review.loss(session, run, role)) if role in roles else (None, None)
+
+    test, test_loss = of(PredictionRole.TEST)
+    validation, validation_loss = of(PredictionRole.VALIDATION)
+    return Result(_counts(session, run), folds, spreads, test, validation, test_loss, validation_loss)
+
+
+def result_json(session: Session, run: Run) -> dict[str, Any]:
+    """The result as plain values for JSON; folds and epochs are counted from 1, shares go from 0 to 1."""
+    found = result(session, run)
+    job = session.get_one(Job, run.job_id)
+    names = [item.name for item in review.classes(session, run)]
+    return _finite(
+        {
+            "project": session.get_one(Project, run.project_id).slug,
+            "run": run.number,
+            "name": run.name,
+            "kind": run.kind,
+            "state": job.state,
+            "error": {"code": job.error_code, "params": job.error_params} if job.error_code else None,
+            "created_at": run.created_at.isoformat(),
+            "seconds": run.seconds,
+            "classes": names,
+            "images": found.counts,
+            "label_watermark": run.label_watermark,
+            "test": _summary_json(found.test, found.test_loss, names),
+            "validation": _summary_json(found.validation, found.validation_loss, names),
+            "folds": [_fold_json(fold) for fold in found.folds],
+            "mean": {name: _spread_json(value) for name, value in found.spreads.items()},
+            "recipe": run.recipe,
+            "environment": run.environment,
+        }
+    )
+
+
+def _counts(session: Session, run: Run) -> dict[str, int]:
+    query = sa.select(RunItem.split, sa.func.count()).where(RunItem.run_id == run.id).group_by(RunItem.split)
+    return {split: count for split, count in session.execute(query)}
+
+
+def _folds(session: Session, run: Run, known: dict[tuple[PredictionRole, int], tuple[int, int]]) -> list[FoldLine]:
+    rows = session.scalars(sa.select(RunFold).where(RunFold.run_id == run.id).order_by(RunFold.fold))
+    test_role = PredictionRole.TEST_FOLD if run.kind == RunKind.KFOLD else PredictionRole.TEST
+    lines = []
+    for row in rows:
+        validation = known.get((PredictionRole.VALIDATION, row.fold))
+        test = known.get((test_role, row.fold))
+        lines.append(
+            FoldLine(
+                number=row.fold + 1,
+                train_count=row.train_count,
+                validation_count=row.validation_count,
+                best_epoch=row.best_epoch,
+                stop_reason=row.stop_reason,
+                values={name: row.metrics.get(name) for name in FOLD_VALUES},
+                validation_correct=validation[1] if validation else None,
+                test_accuracy=test[1] / test[0] if test else None,
+                seconds=row.seconds,
+            )
+        )
+    return lines
+
+
+def _summary_json(found: review.Summary | None, loss: float | None, names: list[str]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    interval = found.interval
+    return {
+        "images": found.total,
+        "correct": found.correct,
+        "accuracy": found.accuracy,
+        "accuracy_95": [interval.low, interval.high] if interval else None,
+        "loss": loss,
+        "chance": found.chance,
+        "majority": found.majority,
+        "macro": {"precision": found.macro.precision, "recall": found.macro.recall, "f1": found.macro.f1},
+        "classes": [
+            {
+                "name": names[score.position],
+                "images": score.support,
+                "correct": score.correct,
+                "precision": score.precision,
+                "recall": score.recall,
+                "f1": score.f1,
+            }
+            for score in found.scores
+        ],
+        "confusion": found.matrix.tolist(),
+        "most_confused": [
+            {"true": names[pair.true], "predicted": names[pair.predicted], "images": pair.count} for pair in found.pairs
+        ],
+    }
+
+
+def _fold_json(fold: FoldLine) -> dict[str, Any]:
+    return {
+        "fold": fold.number,
+        "train": fold.train_count,
+        "validation": fold.validation_count,
+        "best_epoch": fold.best_epoch,
+        "stop_reason": fold.stop_reason,
+        **fold.values,
+        "test_accuracy": fold.test_accuracy,
+        "seconds": fold.seconds,
+    }
+
+
+def _spread_json(value: metrics.Spread | None) -> dict[str, Any] | None:
+    return {"mean": value.mean, "sd": value.sd, "folds": value.count} if value else None
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows neither NaN nor infinity: such a number becomes null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
