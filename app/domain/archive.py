@@ -87,6 +87,12 @@ class Archive:
         self._zip.close()
         self._file.close()
 
+    def params(self, entry: Entry) -> dict[str, int]:
+        """The numbers for the sentence of ``entry.code``."""
+        return (
+            {"limit_mb": self._limit // 2**20, "bytes": entry.info.file_size} if entry.code == "file_too_large" else {}
+        )
+
     def read(self, entry: Entry) -> bytes:
         """The bytes of an entry, which may lie about its size: reading stops one byte after the limit.
 

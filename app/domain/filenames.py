@@ -14,32 +14,12 @@ MAX_NAME = 255
 MAX_CLASS_NAME = 200
 MAX_PATH = 1000
 
+_JAPANESE_TRAIN = ["学習", "訓練", "学習用", "訓練用", "学習データ", "訓練データ", "トレーニング"]
+_JAPANESE_TEST = ["テスト", "試験", "評価", "テスト用", "評価用", "テストデータ", "評価データ"]
 _SPLITS = {
-    Split.TRAIN: [
-        "train",
-        "training",
-        "trn",
-        "学習",
-        "訓練",
-        "学習用",
-        "訓練用",
-        "学習データ",
-        "訓練データ",
-        "トレーニング",
-    ],
+    Split.TRAIN: ["train", "training", "trn", *_JAPANESE_TRAIN],
     Split.VALIDATION: ["validation", "valid", "val", "検証", "検証用", "検証データ", "バリデーション"],
-    Split.TEST: [
-        "test",
-        "testing",
-        "tst",
-        "テスト",
-        "試験",
-        "評価",
-        "テスト用",
-        "評価用",
-        "テストデータ",
-        "評価データ",
-    ],
+    Split.TEST: ["test", "testing", "tst", *_JAPANESE_TEST],
 }
 SPLIT_NAMES = {name: split for split, names in _SPLITS.items() for name in names}
 

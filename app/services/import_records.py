@@ -1,0 +1,181 @@
+"""The transaction of an import: images, labels, verdicts and counts of one batch are written together."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
+from app.domain.enums import EntryVerdict, LabelSource
+from app.domain.errors import Conflict
+from app.domain.filenames import Place
+from app.services import classes, labels
+from app.services.images import Added, Newcomer, Prepared, add_many
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A file after decoding: NEW with its picture and place, or refused or skipped with the reason."""
+
+    path: str
+    verdict: EntryVerdict
+    code: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    place: Place | None = None
+    prepared: Prepared | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: the row of the report."""
+
+    path: str
+    verdict: EntryVerdict
+    code: str
+    params: dict[str, Any]
+    image_id: int | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An image that has the content of a duplicate."""
+
+    name: str
+    class_name: str | None
+    split: str | None
+
+
+def record(
+    session: Session, import_id: int, judged: Sequence[Judged], *, request_id: str, repeats: bool = True
+) -> list[Outcome]:
+    """Write a batch.
+
+    Args:
+        session: a transaction that writes.
+        import_id: the import.
+        judged: the files in order.
+        request_id: names the change of labels.
+        repeats: the client may send files again that it has sent before; those keep their first outcome.
+
+    Raises:
+        Conflict: the import has ended meanwhile.
+    """
+    batch = session.get_one(ImportBatch, import_id, with_for_update=True)
+    if batch.finished:
+        raise Conflict("import_finished", number=batch.number)
+    before = _recorded(session, import_id, judged) if repeats else {}
+    fresh = [file for file in judged if _key(file) not in before]
+    made = iter(_add(session, batch, fresh, request_id))
+    return [before[key] if (key := _key(file)) in before else next(made) for file in judged]
+
+
+def _key(file: Judged) -> tuple[str, str]:
+    digest = file.prepared.sha256 if file.prepared else str(file.params.get("hash", ""))
+    return file.path, digest
+
+
+def _recorded(session: Session, import_id: int, judged: Sequence[Judged]) -> dict[tuple[str, str], Outcome]:
+    """Outcomes of this import by path and content, for a client that did not hear the first answer."""
+    paths = {file.path for file in judged}
+    query = (
+        sa.select(ImportEntry, Image.sha256)
+        .outerjoin(Image, Image.id == ImportEntry.image_id)
+        .where(ImportEntry.import_id == import_id, ImportEntry.path.in_(paths))
+    )
+    found = {}
+    for entry, digest in session.execute(query):
+        outcome = Outcome(entry.path, EntryVerdict(entry.verdict), entry.code, entry.params, entry.image_id)
+        found[entry.path, digest or str(entry.params.get("hash", ""))] = outcome
+    return found
+
+
+def _add(session: Session, batch: ImportBatch, judged: Sequence[Judged], request_id: str) -> list[Outcome]:
+    pictures = [file for file in judged if file.prepared is not None and file.place is not None]
+    newcomers = [
+        Newcomer(file.prepared, file.path, file.place.split) for file in pictures if file.prepared and file.place
+    ]
+    added = add_many(session, batch.project_id, batch.id, newcomers)
+    labelled = _label(session, batch, list(zip(pictures, added, strict=True)), request_id)
+    known = _known(session, {item.image_id for item in added if not item.is_new})
+    late = labelled - {item.image_id for item in added if item.is_new}
+    places = iter(added)
+    outcomes = [_outcome(file, next(places) if file.prepared else None, known, late) for file in judged]
+    _write(session, batch, outcomes)
+    return outcomes
+
+
+def _known(session: Session, image_ids: set[int]) -> dict[int, _Known]:
+    query = (
+        sa.select(Image.id, Image.name, LabelClass.name, Image.split)
+        .outerjoin(LabelClass, LabelClass.id == Image.class_id)
+        .where(Image.id.in_(image_ids))
+    )
+    return {row[0]: _Known(*row[1:]) for row in session.execute(query)} if image_ids else {}
+
+
+def _label(session: Session, batch: ImportBatch, pairs: Sequence[tuple[Judged, Added]], request_id: str) -> set[int]:
+    """Give new images the class of their folder, and duplicates that never had a label; return who got one."""
+    query = sa.select(Image.id).where(Image.id.in_({item.image_id for _, item in pairs}), Image.label_version == 0)
+    never_labelled = set(session.scalars(query)) if pairs else set()
+    wanted: dict[int, str] = {}
+    for file, item in pairs:
+        if file.place and file.place.class_name and item.image_id in never_labelled:
+            wanted.setdefault(item.image_id, file.place.class_name)
+    if not wanted:
+        return set()
+    project = session.get_one(Project, batch.project_id)
+    found = classes.ensure(session, project, sorted(set(wanted.values())))
+    changes = [labels.LabelChange(image_id, found[name].id) for image_id, name in wanted.items()]
+    labels.assign(session, project.id, changes, source=LabelSource.IMPORT, actor=batch.actor, request_id=request_id)
+    return set(wanted)
+
+
+def _outcome(file: Judged, added: Added | None, known: dict[int, _Known], late: set[int]) -> Outcome:
+    if added is None or file.place is None:
+        return Outcome(file.path, file.verdict, file.code, file.params, None)
+    if added.is_new:
+        return Outcome(file.path, EntryVerdict.NEW, "", {}, added.image_id)
+    other = known[added.image_id]
+    code, params = _compare(file.place, other, late=added.image_id in late)
+    return Outcome(file.path, EntryVerdict.DUPLICATE, code, {"first": other.name} | params, added.image_id)
+
+
+def _compare(here: Place, other: _Known, *, late: bool) -> tuple[str, dict[str, Any]]:
+    """Say where a duplicate contradicts the image that is there: another class, or another split."""
+    if here.class_name and other.class_name and _fold(here.class_name) != _fold(other.class_name):
+        return "duplicate_class", {"folder": here.class_name, "label": other.class_name}
+    if here.split and other.split and other.split != here.split:
+        return "duplicate_split", {"folder": str(here.split), "split": other.split}
+    if late and here.class_name:
+        return "duplicate_labelled", {"label": here.class_name}
+    return "duplicate", {}
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _write(session: Session, batch: ImportBatch, outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
+        return
+    rows = [
+        {
+            "import_id": batch.id,
+            "path": outcome.path,
+            "verdict": outcome.verdict,
+            "code": outcome.code,
+            "params": outcome.params,
+            "image_id": outcome.image_id,
+        }
+        for outcome in outcomes
+    ]
+    session.execute(sa.insert(ImportEntry), rows)
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    batch.new_count += counts[EntryVerdict.NEW]
+    batch.duplicate_count += counts[EntryVerdict.DUPLICATE]
+    batch.refused_count += counts[EntryVerdict.REFUSED]
+    batch.skipped_count += counts[EntryVerdict.SKIPPED]

@@ -1,0 +1,241 @@
+"""Imports that read by themselves: a zip or a folder. Used by the worker and by the command line.
+
+A zip is resumed where it stopped: the number of finished entries is kept in the transaction of each batch. A folder
+may have changed meanwhile; there the files that the import has recorded are passed over.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from app.db.models import ImportBatch, ImportEntry, Project
+from app.domain.archive import Archive, Entry
+from app.domain.errors import BadImage, Invalid
+from app.domain.filenames import common_root, is_junk, shown_path
+from app.domain.zipnames import Encoding
+from app.services import imports
+from app.services.imports import Incoming, Options, Tools
+
+BATCH_FILES = 200
+BATCH_BYTES = 32 * 2**20
+
+Progress = Callable[[int, int], None]  # done, total
+Stop = Callable[[], bool]
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how far an import is, and who may stop it between two batches."""
+
+    progress: Progress = _no_progress
+    stop: Stop = _never
+
+
+def run_zip(tools: Tools, import_id: int, path: Path, *, max_file_bytes: int, watch: Watch | None = None) -> bool:
+    """Import the entries of a zip that are not done yet; True when it came to the end, which ends the import.
+
+    Raises:
+        BadArchive: the file is no zip, not whole, or over the limits.
+    """
+    watch = watch or Watch()
+    with tools.database.read() as session:
+        batch = session.get_one(ImportBatch, import_id)
+        if batch.finished:
+            return True
+        done, encoding = int(batch.options.get("done", 0)), batch.options.get("encoding")
+    with Archive(path, max_file_bytes, Encoding(encoding) if encoding else None) as archive:
+        root = common_root(entry.path for entry in archive.entries if not entry.skipped)
+        with tools.database.write() as session:
+            imports.remember(session, import_id, encoding=str(archive.encoding), root=root)
+            session.get_one(ImportBatch, import_id).total = len(archive.entries)
+        files = (_from_zip(archive, entry) for entry in archive.entries[done:])
+        return _run(tools, import_id, files, (done, len(archive.entries)), max_file_bytes, watch)
+
+
+def run_folder(tools: Tools, import_id: int, folder: Path, *, max_file_bytes: int, watch: Watch | None = None) -> bool:
+    """Import the files below a folder that are not recorded yet; True when it came to the end.
+
+    No symbolic link is followed out of the folder, and linked folders are not entered at all.
+    """
+    with tools.database.read() as session:
+        if session.get_one(ImportBatch, import_id).finished:
+            return True
+        query = sa.select(ImportEntry.path).where(ImportEntry.import_id == import_id)
+        known = set(session.scalars(query))
+    paths = list(walk(folder))
+    with tools.database.write() as session:
+        session.get_one(ImportBatch, import_id).total = len(paths)
+    left = [path for path in paths if shown_path(path) not in known]
+    files = (_from_disk(folder, path, max_file_bytes) for path in left)
+    counts = (len(paths) - len(left), len(paths))
+    return _run(tools, import_id, files, counts, max_file_bytes, watch or Watch())
+
+
+def import_folder(
+    tools: Tools,
+    project_id: int,
+    folder: Path,
+    *,
+    actor: str,
+    max_file_bytes: int,
+    options: Options | None = None,
+    watch: Watch | None = None,
+) -> int:
+    """Import a folder of this machine from beginning to end; return the id of the import.
+
+    Raises:
+        Invalid: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise Invalid("folder_missing", folder=str(folder))
+    import_id = _begin(tools, project_id, "folder", folder.name or str(folder), actor, options)
+    run_folder(tools, import_id, folder, max_file_bytes=max_file_bytes, watch=watch)
+    return import_id
+
+
+def import_zip(
+    tools: Tools,
+    project_id: int,
+    path: Path,
+    *,
+    actor: str,
+    max_file_bytes: int,
+    options: Options | None = None,
+    watch: Watch | None = None,
+) -> int:
+    """Import a zip of this machine from beginning to end; return the id of the import.
+
+    Raises:
+        BadArchive: the zip is refused as a whole; no import is begun.
+        Invalid: there is no such file.
+    """
+    if not path.is_file():
+        raise Invalid("file_missing", file=str(path))
+    check_zip(path, max_file_bytes)
+    import_id = _begin(tools, project_id, "zip", path.name, actor, options)
+    run_zip(tools, import_id, path, max_file_bytes=max_file_bytes, watch=watch)
+    return import_id
+
+
+def check_zip(path: Path, max_file_bytes: int) -> None:
+    """Read the directory of a zip and nothing else. Raises BadArchive."""
+    Archive(path, max_file_bytes).close()
+
+
+def walk(folder: Path) -> Iterator[str]:
+    """Paths of everything below ``folder`` that is no folder, relative with ``/``, in a fixed order.
+
+    A link to a folder is given as one path, and nothing behind it is visited; so is a folder that may not be read.
+    """
+    waiting = [""]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(folder / here) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except PermissionError:
+            yield here.rstrip("/")
+            continue
+        for entry in found:
+            path = f"{here}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path + "/")
+            else:
+                yield path
+
+
+def _begin(tools: Tools, project_id: int, source: str, name: str, actor: str, options: Options | None) -> int:
+    with tools.database.write() as session:
+        project = session.get_one(Project, project_id)
+        return imports.create(session, project, source=source, name=name, actor=actor, options=options).id
+
+
+def _run(
+    tools: Tools,
+    import_id: int,
+    files: Iterable[Incoming],
+    counts: tuple[int, int],
+    max_file_bytes: int,
+    watch: Watch,
+) -> bool:
+    done, total = counts
+    watch.progress(done, total)
+    for batch in _batches(files):
+        if watch.stop():
+            return False
+        done += len(batch)
+        imports.add_files(tools, import_id, batch, max_file_bytes=max_file_bytes, cursor=done)
+        watch.progress(done, total)
+    with tools.database.write() as session:
+        imports.finish(session, import_id)
+    return True
+
+
+def _batches(files: Iterable[Incoming]) -> Iterator[Sequence[Incoming]]:
+    """Groups of at most 200 files that stay in memory together, and of about 32 MiB."""
+    batch: list[Incoming] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += len(file.data or b"")
+        if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _from_zip(archive: Archive, entry: Entry) -> Incoming:
+    unread = Incoming(entry.path, None, entry.code, skipped=entry.skipped)
+    if entry.code:
+        return replace(unread, params=archive.params(entry))
+    try:
+        return Incoming(entry.path, archive.read(entry))
+    except BadImage as error:
+        return replace(unread, code=error.code, params=dict(error.params))
+
+
+def _from_disk(folder: Path, path: str, limit: int) -> Incoming:
+    """One file of a folder, read only when it is a plain file of an acceptable size inside the folder."""
+    full = folder / path
+    try:
+        code, size = _obstacle(folder, full)
+        if code:
+            return Incoming(path, None, code, skipped=code == "junk")
+        if size > limit:
+            return Incoming(path, None, "file_too_large", {"limit_mb": limit // 2**20, "bytes": size})
+        return Incoming(path, full.read_bytes())
+    except OSError:
+        return Incoming(path, None, "file_unreadable")
+
+
+def _obstacle(folder: Path, full: Path) -> tuple[str, int]:
+    """Why something on the disk is not read, or "", and its size."""
+    if is_junk(full.relative_to(folder).as_posix()):
+        return "junk", 0
+    linked = full.is_symlink()
+    if linked and not full.resolve().is_relative_to(folder.resolve()):
+        return "folder_link", 0
+    status = full.stat()
+    if stat.S_ISDIR(status.st_mode):
+        return "folder_link" if linked else "folder_unreadable", 0
+    return "" if stat.S_ISREG(status.st_mode) else "file_special", status.st_size
+
+
+def remove_upload(path: Path) -> None:
+    """Delete an uploaded zip whose import has ended."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()

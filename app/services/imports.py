@@ -1,0 +1,189 @@
+"""Imports: files from a browser, a zip, a folder or a sample set become labelled images, one verdict for each file.
+
+Decoding and writing files happen outside the transaction; then one short transaction for each batch writes images,
+labels, verdicts and counts together. What is interrupted can be started again without doubling anything.
+"""
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.base import utc_now
+from app.db.models import ImportBatch, Project
+from app.db.session import Database
+from app.decoder import Decoder
+from app.domain.enums import EntryVerdict
+from app.domain.errors import BadImage, Conflict, NotFound
+from app.domain.filenames import MAX_NAME, Place, clean, is_junk, place, shown_path
+from app.services import images, import_records
+from app.services.import_records import Judged, Outcome
+from app.storage import Batch, Store, sha256
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts that every import needs."""
+
+    database: Database
+    store: Store
+    decoder: Decoder
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One file as it came. Without ``data`` it was refused or skipped before it was read, for the reason ``code``."""
+
+    path: str
+    data: bytes | None
+    code: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """How folders are read."""
+
+    labels: bool = True  # folder names are classes
+    splits: bool = True  # train, validation and test folders are splits
+    root: str = ""  # the folder that holds everything and therefore names no class
+
+    def place(self, path: str) -> Place:
+        """Read the path of a file."""
+        return place(path, labels=self.labels, splits=self.splits)
+
+
+def create(
+    session: Session,
+    project: Project,
+    *,
+    source: str,
+    name: str,
+    actor: str,
+    total: int | None = None,
+    options: Options | None = None,
+) -> ImportBatch:
+    """Begin an import. ``source``: "browser", "zip", "folder" or "sample"."""
+    chosen = options or Options()
+    taken = sa.update(Project).where(Project.id == project.id)
+    taken = taken.values(next_import_number=Project.next_import_number + 1)
+    number = session.execute(taken.returning(Project.next_import_number)).scalar_one() - 1
+    batch = ImportBatch(
+        project_id=project.id,
+        number=number,
+        source=source,
+        name=clean(name)[:MAX_NAME],
+        total=total,
+        options={"labels": chosen.labels, "splits": chosen.splits},
+        actor=actor,
+    )
+    session.add(batch)
+    session.flush()
+    return batch
+
+
+def options_of(batch: ImportBatch) -> Options:
+    """The options that an import was begun with."""
+    kept = batch.options
+    return Options(kept.get("labels", True), kept.get("splits", True), kept.get("root", ""))
+
+
+def by_number(session: Session, project: Project, number: int) -> ImportBatch:
+    """The import with this number.
+
+    Raises:
+        NotFound: the project has no such import.
+    """
+    query = sa.select(ImportBatch).where(ImportBatch.project_id == project.id, ImportBatch.number == number)
+    batch = session.scalars(query).one_or_none()
+    if batch is None:
+        raise NotFound("import_missing", number=number)
+    return batch
+
+
+def add_files(
+    tools: Tools, import_id: int, files: Sequence[Incoming], *, max_file_bytes: int, cursor: int | None = None
+) -> list[Outcome]:
+    """Take some files into an import; one outcome for each, in order.
+
+    A file that is refused never stops the others. Sending the same file under the same path again gives the first
+    outcome again and changes nothing.
+
+    Args:
+        tools: database, store and decoder.
+        import_id: the import.
+        files: read already, a few tens of megabytes at most.
+        max_file_bytes: larger ones are refused.
+        cursor: how many entries of the source are done after these; kept with them, see ``import_sources``.
+
+    Raises:
+        Conflict: the import has ended.
+        OutOfSpace: nothing was added.
+    """
+    with tools.database.read() as session:
+        batch = open_batch(session, import_id)
+        options = options_of(batch)
+    tools.store.check_space()
+    # The blobs are durable when this block has ended; only then are the rows written.
+    with tools.store.batch() as blobs, ThreadPoolExecutor(tools.decoder.workers) as threads:
+        judge = partial(_judge, tools.decoder, blobs, options, max_file_bytes)
+        judged = list(threads.map(judge, files))
+    with tools.database.write() as session:
+        outcomes = import_records.record(
+            session, import_id, judged, request_id=f"import-{uuid.uuid4().hex}", repeats=cursor is None
+        )
+        if cursor is not None:
+            remember(session, import_id, done=cursor)
+    return outcomes
+
+
+def open_batch(session: Session, import_id: int) -> ImportBatch:
+    """The import, which must still be open.
+
+    Raises:
+        Conflict: it has ended.
+    """
+    batch = session.get_one(ImportBatch, import_id)
+    if batch.finished:
+        raise Conflict("import_finished", number=batch.number)
+    return batch
+
+
+def remember(session: Session, import_id: int, **values: Any) -> None:
+    """Keep values in the options of an import; None values are not kept."""
+    batch = session.get_one(ImportBatch, import_id)
+    batch.options = {**batch.options, **{name: value for name, value in values.items() if value is not None}}
+
+
+def finish(session: Session, import_id: int) -> ImportBatch:
+    """End an import; ending it again changes nothing."""
+    batch = session.get_one(ImportBatch, import_id, with_for_update=True)
+    if not batch.finished:
+        batch.finished, batch.finished_at = True, utc_now()
+        batch.total = batch.new_count + batch.duplicate_count + batch.refused_count + batch.skipped_count
+    return batch
+
+
+def _judge(decoder: Decoder, blobs: Batch, options: Options, limit: int, file: Incoming) -> Judged:
+    """Decode one file and put its blobs; every refusal is an outcome and never an error."""
+    path = shown_path(file.path)
+    if file.skipped or is_junk(path):
+        return Judged(path, EntryVerdict.SKIPPED, file.code or "junk", file.params)
+    if file.data is None:
+        return Judged(path, EntryVerdict.REFUSED, file.code, file.params)
+    mark = {"hash": sha256(file.data)[:16]}  # tells a repeated file from another one of the same name
+    if len(file.data) > limit:
+        params = {"limit_mb": limit // 2**20, "bytes": len(file.data)}
+        return Judged(path, EntryVerdict.REFUSED, "file_too_large", params | mark)
+    try:
+        prepared = images.prepare(blobs, file.data, decoder.decode(file.data))
+    except BadImage as error:
+        return Judged(path, EntryVerdict.REFUSED, error.code, dict(error.params) | mark)
+    below = path.removeprefix(options.root + "/") if options.root else path
+    return Judged(path, EntryVerdict.NEW, place=options.place(below), prepared=prepared)
