@@ -1,0 +1,121 @@
+"""Pictures as the training sees them: squares of 8 bits, read and resized once, in memory or in a mapped file."""
+
+import io
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.domain import resize
+from app.domain.recipe import Recipe
+
+Pictures = NDArray[np.uint8]
+"""(n, size, size, 3) uint8, RGB; a plain array or a ``numpy.memmap``."""
+
+MEMORY_LIMIT = 512 * 2**20
+_THREADS = 4
+_CHUNK = 256
+
+
+class LoadingStopped(Exception):  # noqa: N818 - it ends the loading, and nothing went wrong
+    """``should_stop`` said so while pictures were read."""
+
+
+def load(
+    count: int,
+    read: Callable[[int], bytes],
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Pictures:
+    """Read, decode and resize ``count`` pictures, each once.
+
+    Args:
+        count: number of pictures.
+        read: bytes of picture i; PNG or JPEG, upright RGB (our own copies). Called from several threads.
+        recipe: image size, resize mode and colour of the border are used.
+        folder: where a set that exceeds ``memory_limit`` is laid down; the system's folder for temporary files by
+            default. The file has no name any more when this function returns and vanishes with the process.
+        memory_limit: bytes; larger sets are mapped from a file.
+        progress: called with (done, total) a few times a second.
+        should_stop: looked at every few hundred pictures.
+
+    Raises:
+        LoadingStopped: ``should_stop`` returned True.
+    """
+    shape = (count, recipe.image_size, recipe.image_size, 3)
+    pictures = _room(shape, folder, memory_limit)
+
+    def store(index: int) -> None:
+        pictures[index] = square(read(index), recipe)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, count, _CHUNK):
+            if should_stop is not None and should_stop():
+                raise LoadingStopped
+            stop = min(start + _CHUNK, count)
+            for _ in pool.map(store, range(start, stop)):
+                pass
+            if progress is not None:
+                progress(stop, count)
+    return pictures
+
+
+def square(data: bytes, recipe: Recipe) -> Pictures:
+    """One encoded picture as the (size, size, 3) square that the network sees."""
+    with Image.open(io.BytesIO(data)) as image:
+        array = np.asarray(image.convert("RGB"), dtype=np.uint8)
+    return resize.fit(array, recipe.image_size, recipe.resize_mode, recipe.pad_color)
+
+
+def _room(shape: tuple[int, ...], folder: Path | None, memory_limit: int) -> Pictures:
+    if int(np.prod(shape)) <= memory_limit:
+        return np.empty(shape, np.uint8)
+    # The mapping keeps the pages alive after the file has lost its name, so nothing is left behind after a crash.
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and standard deviation of each channel on the scale 0 to 1, of the training part of one fold."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def statistics(pictures: Pictures, indices: NDArray[np.int64]) -> Statistics:
+    """Of the pictures at ``indices`` only, so that nothing of the validation part leaks into the training."""
+    total, squares, pixels = np.zeros(3), np.zeros(3), 0
+    for start in range(0, len(indices), _CHUNK):
+        part = pictures[indices[start : start + _CHUNK]].reshape(-1, 3)
+        counts = [np.bincount(part[:, channel], minlength=256) for channel in range(3)]
+        levels = np.arange(256) / 255
+        total += [float(count @ levels) for count in counts]
+        squares += [float(count @ levels**2) for count in counts]
+        pixels += len(part)
+    mean = total / max(pixels, 1)
+    std = np.sqrt(np.maximum(squares / max(pixels, 1) - mean**2, 0))
+    return Statistics((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+
+
+def scale_offset(recipe: Recipe, fitted: Statistics | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Factor and summand (3,) for pixels 0 to 255; ``samplewise`` is done on top of it, see ``normaliser``."""
+    scale, offset = np.full(3, 1 / 255), np.zeros(3)
+    if recipe.normalisation == "none":
+        scale = np.ones(3)
+    elif recipe.normalisation == "center":
+        scale, offset = np.full(3, 1 / 127.5), np.full(3, -1.0)
+    elif recipe.normalisation == "featurewise" and fitted is not None:
+        divisor = np.array(fitted.std) + 1e-6  # as Keras does, against a division by zero
+        scale, offset = scale / divisor, -np.array(fitted.mean) / divisor
+    return scale.astype(np.float32), offset.astype(np.float32)
+

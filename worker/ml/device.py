@@ -1,0 +1,84 @@
+"""What the machine has, and which number format a training uses on it."""
+
+import functools
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+FLOAT32 = "float32"
+MIXED = "mixed_bfloat16"
+
+
+def prepare() -> None:
+    """Let GPUs give out memory as it is needed, so that a training beside another one can start.
+
+    Must be called before the first operation of the process; later calls change nothing.
+    """
+    for device in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(device, True)
+        except RuntimeError:  # TensorFlow is running already: the caller decided for the whole process
+            return
+
+
+def resolve_precision(choice: str) -> str:
+    """``float32`` or ``mixed_bfloat16`` for a recipe's ``auto``, ``float32`` or ``mixed``.
+
+    ``auto`` takes bfloat16 where the processor or the graphics card computes in it; elsewhere it would be slower.
+    """
+    if choice == "mixed":
+        return MIXED
+    if choice == FLOAT32:
+        return FLOAT32
+    return MIXED if _has_bfloat16() else FLOAT32
+
+
+@functools.cache
+def _has_bfloat16() -> bool:
+    cards = tf.config.list_physical_devices("GPU")
+    if cards:
+        capability = tf.config.experimental.get_device_details(cards[0]).get("compute_capability", (0, 0))
+        return tuple(capability) >= (8, 0)
+    return bool({"avx512_bf16", "amx_bf16"} & _cpu_flags())
+
+
+@functools.cache
+def _cpu_flags() -> frozenset[str]:
+    source = Path("/proc/cpuinfo")
+    if not source.exists():
+        return frozenset()
+    for line in source.read_text().splitlines():
+        if line.startswith("flags"):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+def describe(precision: str = "auto") -> dict[str, Any]:
+    """Machine, devices and library versions, as a run records them; plain values for JSON."""
+    cards = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(card).get("device_name", card.name) for card in cards]
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "gpus": details,
+        "precision": resolve_precision(precision),
+    }
+
+
+def _processor() -> str:
+    source = Path("/proc/cpuinfo")
+    if source.exists():
+        for line in source.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()

@@ -1,0 +1,106 @@
+"""Grad-CAM (Selvaraju and others, 2017): which places of a picture speak for a class.
+
+The gradient is taken of the value before the softmax: behind it the gradient of a sure answer vanishes, and a class
+would look important only because another one is not. All classes are done at once: one forward pass up to the
+layer, then one backward pass over a batch that holds the layer's output once for each class.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from numpy.typing import NDArray
+
+from worker.ml.data import Pictures
+from worker.ml.device import FLOAT32
+from worker.ml.network import Network
+from worker.ml.predict import network
+from worker.ml.saving import SavedModel
+
+Maps = NDArray[np.float32]
+"""(n, classes, height, width) float32, 0 and more, in the resolution of the layer; not scaled."""
+
+BATCH = 32
+
+
+def conv_layers(model: SavedModel | Network | keras.Model) -> list[str]:
+    """Names of the convolutions, first to last; the last is the usual one to look at."""
+    return [layer.name for layer in _keras(model).layers if isinstance(layer, layers.Conv2D)]
+
+
+class Explainer:
+    """Compiled Grad-CAM of one model at one layer.
+
+    Args:
+        model: a saved model. It is computed in float32 whatever it was trained in, because bfloat16 is coarse enough
+            to be seen in a map.
+        layer: a name from ``conv_layers``; the last by default. The map is made behind the layer's rectifier.
+
+    Raises:
+        KeyError: the model has no such layer.
+    """
+
+    def __init__(self, model: SavedModel, layer: str | None = None) -> None:
+        self._net = network(model, FLOAT32)
+        names = conv_layers(self._net)
+        self.layer = layer or names[-1]
+        if self.layer not in names:
+            raise KeyError(self.layer)
+        middle = _rectified(self._net.model, self.layer).output
+        # Two models in a row: in Keras 3 the gradient between two outputs of one model is None.
+        self._head = keras.Model(self._net.model.inputs, middle)
+        self._tail = keras.Model(middle, self._net.logits.output)
+        self._classes = int(self._net.logits.output.shape[-1])
+        size = model.recipe.image_size
+        self._compiled = tf.function(self._maps, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+
+    def maps(self, pictures: Pictures, should_stop: Callable[[], bool] | None = None) -> Maps:
+        """Maps of all classes.
+
+        Args:
+            pictures: (n, size, size, 3) uint8.
+            should_stop: asked before each batch; when True, only what is done so far is returned.
+        """
+        height, width = self._head.output.shape[1:3]
+        parts = [np.zeros((0, self._classes, height, width), np.float32)]
+        for start in range(0, len(pictures), BATCH):
+            if should_stop is not None and should_stop():
+                break
+            parts.append(self._compiled(tf.convert_to_tensor(np.asarray(pictures[start : start + BATCH]))).numpy())
+        return np.concatenate(parts)
+
+    def _maps(self, pictures: Any) -> Any:
+        activation = self._head(self._net.normalise(tf.cast(pictures, tf.float32)), training=False)
+        repeated = tf.repeat(activation, self._classes, axis=0)
+        wanted = tf.tile(tf.eye(self._classes), (tf.shape(pictures)[0], 1))
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(repeated)
+            score = tf.reduce_sum(self._tail(repeated, training=False) * wanted)
+        weights = tf.reduce_mean(tape.gradient(score, repeated), axis=(1, 2))
+        weights = tf.reshape(weights, (-1, self._classes, activation.shape[-1]))
+        return tf.nn.relu(tf.einsum("nhwc,nkc->nkhw", activation, weights))
+
+
+def grad_cam(model: SavedModel, pictures: Pictures, layer: str | None = None) -> Maps:
+    """Maps of all classes for ``pictures``; keep an ``Explainer`` where more than one call is to come."""
+    return Explainer(model, layer).maps(pictures)
+
+
+def _keras(model: SavedModel | Network | keras.Model) -> Any:
+    if isinstance(model, SavedModel):
+        return Network(model.recipe, len(model.class_names), FLOAT32).model
+    return model.model if isinstance(model, Network) else model
+
+
+def _rectified(model: Any, name: str) -> Any:
+    """The rectifier that follows the convolution, or the convolution itself where none does."""
+    position = [layer.name for layer in model.layers].index(name)
+    for layer in model.layers[position + 1 :]:
+        if isinstance(layer, layers.ReLU | layers.Activation):
+            return layer
+        if isinstance(layer, layers.Conv2D):
+            break
+    return model.layers[position]

@@ -1,0 +1,143 @@
+"""A trained model as bytes: a zip of ``model.json`` and one file of float32 numbers for each weight.
+
+Nothing in it is ever executed: no pickle, no Keras configuration. The network is built again from the recipe, and
+the shapes in ``model.json`` must be those of that network before a single number is read.
+"""
+
+import dataclasses
+import io
+import json
+import platform
+import zipfile
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from app.domain.errors import AppError, Invalid
+from app.domain.recipe import Recipe
+from worker.ml import models
+from worker.ml.data import Statistics
+
+FORMAT = 1
+MAX_BYTES = 2 * 2**30
+MAX_JSON = 2**20
+_EPOCH_TIME = (1980, 1, 1, 0, 0, 0)  # equal models give equal bytes
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """Everything that is needed to predict again.
+
+    Attributes:
+        recipe: builds the network.
+        class_names: of the outputs, in order.
+        weights: float32 arrays in the order of ``models.build(...).weights``.
+        statistics: for the normalisation ``featurewise``, else None.
+        precision: ``float32`` or ``mixed_bfloat16``, in which it was trained and is asked again.
+        epoch: after which the weights were taken, counted from 1.
+        metrics: loss, accuracy, val_loss, val_accuracy of that epoch.
+        versions: of the libraries that made it.
+    """
+
+    recipe: Recipe
+    class_names: tuple[str, ...]
+    weights: tuple[NDArray[np.float32], ...] = field(repr=False)
+    statistics: Statistics | None
+    precision: str
+    epoch: int
+    metrics: dict[str, float | None]
+    versions: dict[str, str]
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries a model depends on."""
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def dump(saved: SavedModel) -> bytes:
+    """The model as bytes; equal models give equal bytes."""
+    about = {
+        "format": FORMAT,
+        "recipe": saved.recipe.to_json(),
+        "classes": list(saved.class_names),
+        "statistics": dataclasses.asdict(saved.statistics) if saved.statistics else None,
+        "precision": saved.precision,
+        "epoch": saved.epoch,
+        "metrics": saved.metrics,
+        "versions": saved.versions,
+        "shapes": [list(weight.shape) for weight in saved.weights],
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("model.json", _EPOCH_TIME), json.dumps(about, ensure_ascii=False, indent=1))
+        for number, weight in enumerate(saved.weights):
+            archive.writestr(zipfile.ZipInfo(_name(number), _EPOCH_TIME), weight.astype("<f4").tobytes())
+    return buffer.getvalue()
+
+
+def load(content: bytes) -> SavedModel:
+    """The model that ``dump`` wrote.
+
+    Raises:
+        AppError: ``model_broken`` when the bytes are not such a model, or not one this version can build.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            about = _about(archive)
+            recipe = Recipe.from_json(about["recipe"])
+            names = tuple(str(name) for name in about["classes"])
+            shapes = _checked_shapes(about["shapes"], recipe, len(names))
+            weights = tuple(_weight(archive, number, shape) for number, shape in enumerate(shapes))
+        statistics = about["statistics"]
+        return SavedModel(
+            recipe, names, weights,
+            Statistics(_triple(statistics["mean"]), _triple(statistics["std"])) if statistics else None,
+            str(about["precision"]), int(about["epoch"]), dict(about["metrics"]), dict(about["versions"]),
+        )  # fmt: skip
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, Invalid) as error:
+        raise AppError("model_broken", reason=str(error)[:200]) from error
+
+
+def _name(number: int) -> str:
+    return f"weights/{number:03d}.f4"
+
+
+def _about(archive: zipfile.ZipFile) -> dict[str, Any]:
+    if archive.getinfo("model.json").file_size > MAX_JSON:
+        raise ValueError("model.json is too large")
+    about = json.loads(archive.read("model.json"))
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError("unknown format")
+    if about.get("precision") not in ("float32", "mixed_bfloat16"):
+        raise ValueError("unknown precision")
+    return about
+
+
+def _checked_shapes(shapes: Any, recipe: Recipe, classes: int) -> list[tuple[int, ...]]:
+    if not 2 <= classes <= 10_000:
+        raise ValueError(f"{classes} classes")
+    expected = [tuple(weight.shape) for weight in models.build(recipe, classes).weights]
+    if [tuple(shape) for shape in shapes] != expected:
+        raise ValueError("the shapes are not those of the network")
+    return expected
+
+
+def _weight(archive: zipfile.ZipFile, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    info = archive.getinfo(_name(number))
+    if info.file_size != 4 * int(np.prod(shape)) or info.file_size > MAX_BYTES:
+        raise ValueError(f"{info.filename} has the wrong size")
+    return np.frombuffer(archive.read(info), "<f4").reshape(shape).astype(np.float32)
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third

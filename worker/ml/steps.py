@@ -1,0 +1,137 @@
+"""The compiled inner loop: a number of training steps, or of validation batches, in one call."""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from app.domain.augment import Draws
+from app.domain.recipe import Recipe
+from worker.ml import warp
+from worker.ml.network import Network
+from worker.ml.optimizers import Optimizer
+
+_EVALUATION_BATCH = 64
+
+
+class Steps:
+    """Training and evaluation of one network; traced once and used for all folds.
+
+    Args:
+        network: what is trained.
+        recipe: optimiser, augmentation.
+        batch_size: the recipe's, or the number of training pictures if that is smaller.
+
+    Sums that the functions return are of the batches given, so that the caller can cut an epoch where it likes.
+    """
+
+    def __init__(self, network: Network, recipe: Recipe, batch_size: int) -> None:
+        self.network = network
+        self.batch_size = batch_size
+        self.optimizer = Optimizer(recipe.optimizer, [v.value for v in network.model.trainable_variables])
+        self._augmented = recipe.augmentation.active
+        self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
+        picture = (None, recipe.image_size, recipe.image_size, 3)
+        pictures = tf.TensorSpec(picture, tf.uint8)
+        integers, numbers = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32)
+        draws = [tf.TensorSpec((None, 6), tf.float32), numbers, numbers]
+        self._train = tf.function(self._train_loop, input_signature=[pictures, integers, integers, numbers, *draws])
+        self._evaluate = tf.function(self._evaluate_loop, input_signature=[pictures, integers, integers])
+
+    def train(
+        self, pictures: Any, labels: Any, order: NDArray[np.int64], rates: NDArray[np.float32], draws: Draws
+    ) -> tuple[float, int]:
+        """Steps over ``pictures[order]``, the last batch as small as it comes.
+
+        Args:
+            pictures: (m, size, size, 3) uint8 tensor.
+            labels: (n,) int64, in the order of ``order``.
+            order: (n,) positions in ``pictures``.
+            rates: (steps,) learning rate of each step.
+            draws: for the n pictures.
+
+        Returns:
+            Sum of the losses and number of right answers, both while training (with dropout).
+        """
+        loss, right = self._train(
+            pictures, labels, order, rates, draws.matrices, draws.channel_shift, draws.brightness
+        )  # fmt: skip
+        return float(loss), int(right)
+
+    def evaluate(self, pictures: Any, labels: Any, order: NDArray[np.int64]) -> tuple[float, int, NDArray[np.float32]]:
+        """Sum of the losses, number of right answers and probabilities (n, classes) without dropout."""
+        loss, right, probabilities = self._evaluate(pictures, labels, order)
+        return float(loss), int(right), probabilities.numpy()
+
+    def _train_loop(
+        self, pictures: Any, labels: Any, order: Any, rates: Any, matrices: Any, shifts: Any, factors: Any
+    ) -> Any:
+        def batch(i: Any, loss: Any, right: Any) -> Any:
+            start = i * self.batch_size
+            part = slice(start, start + self.batch_size)
+            inputs = self._inputs(pictures, order[part], matrices[part], shifts[part], factors[part])
+            more_loss, more_right = self._step(inputs, labels[part], rates[i])
+            return i + 1, loss + more_loss, right + more_right
+
+        count = tf.size(rates)
+        start = (tf.constant(0), tf.constant(0.0), tf.constant(0, tf.int64))
+        return tf.while_loop(lambda i, *_: i < count, batch, start, parallel_iterations=1)[1:]
+
+    def _inputs(self, pictures: Any, places: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
+        if not self._augmented:
+            return self.network.normalise(tf.cast(tf.gather(pictures, places), tf.float32))
+        # XLA compiles for one number of pictures: a smaller last batch is filled up, and cut again afterwards.
+        count = tf.size(places)
+        missing = self.batch_size - count
+        full = self._kernel(
+            tf.ensure_shape(
+                tf.gather(pictures, tf.pad(places, [[0, missing]])), (self.batch_size, *pictures.shape[1:])
+            ),
+            tf.ensure_shape(tf.pad(matrices, [[0, missing], [0, 0]]), (self.batch_size, 6)),
+            tf.ensure_shape(tf.pad(shifts, [[0, missing]]), (self.batch_size,)),
+            tf.ensure_shape(tf.pad(factors, [[0, missing]]), (self.batch_size,)),
+        )
+        return full[:count]
+
+    def _step(self, inputs: Any, labels: Any, rate: Any) -> Any:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(self.optimizer.variables)
+            logits = self.network.logits(inputs, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+            loss = tf.reduce_mean(losses)
+        self.optimizer.apply(tape.gradient(loss, self.optimizer.variables), rate)
+        return tf.reduce_sum(losses), _count_right(logits, labels)
+
+    def _evaluate_loop(self, pictures: Any, labels: Any, order: Any) -> Any:
+        def batch(i: Any, outputs: Any) -> Any:
+            places = order[i * _EVALUATION_BATCH : (i + 1) * _EVALUATION_BATCH]
+            inputs = self.network.normalise(tf.cast(tf.gather(pictures, places), tf.float32))
+            return i + 1, tf.concat([outputs, self.network.logits(inputs, training=False)], axis=0)
+
+        count = (tf.size(order) + _EVALUATION_BATCH - 1) // _EVALUATION_BATCH
+        classes = self.network.logits.output.shape[-1]
+        shapes = (tf.TensorShape(()), tf.TensorShape((None, classes)))
+        start = (tf.constant(0), tf.zeros((0, classes)))
+        _, logits = tf.while_loop(
+            lambda i, *_: i < count, batch, start, shape_invariants=shapes, parallel_iterations=1
+        )  # fmt: skip
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        return tf.reduce_sum(losses), _count_right(logits, labels), tf.nn.softmax(logits)
+
+
+def _count_right(logits: Any, labels: Any) -> Any:
+    return tf.math.count_nonzero(tf.equal(tf.argmax(logits, axis=-1), labels))
+
+
+def learning_rates(recipe: Recipe, first: int, count: int, per_epoch: int) -> NDArray[np.float32]:
+    """The rate of ``count`` steps from step ``first`` of the whole training on.
+
+    ``cosine`` falls from the recipe's rate to nearly 0 at the last step of the last epoch.
+    """
+    steps = np.arange(first, first + count)
+    if recipe.schedule == "constant":
+        return np.full(count, recipe.learning_rate, np.float32)
+    part = steps / (recipe.epochs * per_epoch)
+    return (recipe.learning_rate * 0.5 * (1 + np.cos(math.pi * part))).astype(np.float32)

@@ -1,0 +1,314 @@
+"""Trains one model for each fold of a run, all with the same compiled functions."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from app.domain import augment
+from app.domain.errors import AppError, Invalid
+from app.domain.recipe import Recipe
+from worker.ml import data, device
+from worker.ml.network import Network, Weights
+from worker.ml.saving import SavedModel, versions
+from worker.ml.steps import Steps, learning_rates
+
+Indices = NDArray[np.int64]
+
+_REPORT_SECONDS = 0.25  # between two looks at should_stop, and two reports within an epoch
+_CHUNK_BYTES = 64 * 2**20  # pictures of a mapped set that are in memory at a time
+_ORDER, _DRAWS, _WEIGHTS = 1, 2, 3  # so that one seed does not draw the same numbers for two purposes
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """Which pictures one model learns from and is validated on, as positions; ``validation`` may be empty."""
+
+    fold: int
+    train: Indices
+    validation: Indices
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """The numbers of one epoch. ``loss`` and ``accuracy`` are means while training, with augmentation and dropout."""
+
+    epoch: int  # counted from 1
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float  # of the first step
+    seconds: float
+
+    def metrics(self) -> dict[str, float | None]:
+        """The four values by name."""
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The state of the model after its best epoch by one value."""
+
+    result: EpochResult
+    weights: Weights = field(repr=False)
+    probabilities: NDArray[np.float32] = field(repr=False)  # (validation, classes)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """A trained model.
+
+    Attributes:
+        model: weights of the best epoch by the recipe's monitor, ready to be saved.
+        best: that epoch's numbers.
+        probabilities: (validation pictures, classes) of that epoch, in the order of the plan.
+        stop_reason: ``epochs`` (all were trained), ``early`` (patience ran out) or ``stopped`` (``should_stop``).
+        bests: the best state by ``val_loss`` and by ``val_accuracy``; without validation the last one.
+    """
+
+    fold: int
+    model: SavedModel
+    best: EpochResult
+    probabilities: NDArray[np.float32]
+    stop_reason: str
+    epochs: tuple[EpochResult, ...]
+    bests: dict[str, Best]
+    seconds: float
+
+
+class Reporter(Protocol):
+    """Hears of the progress, and says when to stop."""
+
+    def step(self, fold: int, epoch: int, done: int, total: int) -> None:
+        """``done`` of ``total`` pictures of this epoch are trained; called a few times a second."""
+
+    def epoch(self, fold: int, result: EpochResult) -> None:
+        """An epoch and its validation are done."""
+
+    def should_stop(self) -> bool:
+        """True to end with the best so far; asked a few times a second."""
+
+
+class Silent:
+    """A reporter that says nothing and never stops."""
+
+    def step(self, fold: int, epoch: int, done: int, total: int) -> None:
+        """Nothing."""
+
+    def epoch(self, fold: int, result: EpochResult) -> None:
+        """Nothing."""
+
+    def should_stop(self) -> bool:
+        return False
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error
+    pass
+
+
+def fit_folds(
+    pictures: data.Pictures,
+    labels: NDArray[np.int64],
+    plans: Sequence[FoldPlan],
+    recipe: Recipe,
+    class_names: Sequence[str],
+    reporter: Reporter | None = None,
+) -> Iterator[FoldResult]:
+    """Train the models of ``plans`` one after the other; each is given out as soon as it is done.
+
+    Everything random comes from ``recipe.seed`` and the number of the fold. When ``should_stop`` says so, the fold
+    that is being trained is given out with its best state so far, if it has finished an epoch, and no other follows.
+
+    Args:
+        pictures: (n, size, size, 3) uint8, see ``data.load``.
+        labels: (n,) positions in ``class_names``.
+        plans: positions in ``pictures``.
+        recipe: checked values.
+        class_names: names of the outputs, kept with the saved models.
+        reporter: progress and stop; silent by default.
+
+    Raises:
+        Invalid: ``fold_without_images`` for a plan with no training pictures; ``image_too_small``.
+        AppError: ``loss_not_finite`` with fold, epoch and learning_rate.
+    """
+    for plan in plans:
+        if not len(plan.train):
+            raise Invalid("fold_without_images", fold=plan.fold + 1)
+    trainer = _Trainer(pictures, labels, recipe, class_names, max((len(plan.train) for plan in plans), default=1))
+    for plan in plans:
+        result = trainer.fit(plan, reporter or Silent())
+        if result is not None:
+            yield result
+        if result is None or result.stop_reason == "stopped":
+            return
+
+
+class _Trainer:
+    """The compiled functions of one run, and the pictures they work on."""
+
+    def __init__(
+        self, pictures: data.Pictures, labels: NDArray[np.int64], recipe: Recipe, names: Sequence[str], most: int
+    ) -> None:
+        self.recipe, self.names, self.pictures = recipe, tuple(names), pictures
+        self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+        self.precision = device.resolve_precision(recipe.precision)
+        self.network = Network(recipe, len(self.names), self.precision)
+        self.steps = Steps(self.network, recipe, min(recipe.batch_size, most))
+        mapped = isinstance(pictures, np.memmap)
+        self._resident = None if mapped else tf.convert_to_tensor(pictures)
+        per_picture = max(1, int(np.prod(pictures.shape[1:])))
+        self._most_at_once = max(1, _CHUNK_BYTES // per_picture) if mapped else len(pictures)
+        self._pace = 0.0  # pictures a second, measured; decides how much is done between two reports
+
+    def fit(self, plan: FoldPlan, reporter: Reporter) -> FoldResult | None:
+        """Train one model from new weights; None when it was stopped before its first epoch was over."""
+        started = time.perf_counter()
+        fitted = data.statistics(self.pictures, plan.train) if self.recipe.normalisation == "featurewise" else None
+        self.network.set_statistics(fitted)
+        self.network.initialise((self.recipe.seed, plan.fold, _WEIGHTS))
+        self.steps.optimizer.reset()
+        keeper = Keeper(self.recipe, self.network)
+        reason = "epochs"
+        for epoch in range(1, self.recipe.epochs + 1):
+            try:
+                result, probabilities = self._epoch(plan, epoch, reporter)
+            except _Stopped:
+                reason = "stopped"
+                break
+            ended = keeper.add(result, probabilities)
+            reporter.epoch(plan.fold, result)
+            if ended:
+                reason = "early"
+                break
+        if not keeper.bests:
+            return None
+        return self._result(plan, keeper, reason, fitted, time.perf_counter() - started)
+
+    def _result(
+        self, plan: FoldPlan, keeper: "Keeper", reason: str, fitted: data.Statistics | None, seconds: float
+    ) -> FoldResult:
+        best = keeper.bests[self.recipe.monitor]
+        model = SavedModel(
+            self.recipe, self.names, best.weights, fitted, self.precision, best.result.epoch, best.result.metrics(),
+            versions(),
+        )  # fmt: skip
+        return FoldResult(
+            plan.fold, model, best.result, best.probabilities, reason, tuple(keeper.epochs), keeper.bests, seconds
+        )
+
+    def _epoch(self, plan: FoldPlan, epoch: int, reporter: Reporter) -> tuple[EpochResult, NDArray[np.float32]]:
+        started = time.perf_counter()
+        batch, count = self.steps.batch_size, len(plan.train)
+        per_epoch = math.ceil(count / batch)
+        rates = learning_rates(self.recipe, (epoch - 1) * per_epoch, per_epoch, per_epoch)
+        order = np.random.default_rng((self.recipe.seed, plan.fold, _ORDER, epoch)).permutation(plan.train)
+        rng = np.random.default_rng((self.recipe.seed, plan.fold, _DRAWS, epoch))
+        draws = augment.draw(self.recipe.augmentation, count, self.recipe.image_size, rng)
+        loss, right = 0.0, 0
+        for part in self._parts(count, batch, reporter):
+            more_loss, more_right = self._timed(order[part], rates[part.start // batch :], draws, part)
+            loss, right = loss + more_loss, right + more_right
+            if not math.isfinite(loss):
+                raise AppError(
+                    "loss_not_finite", fold=plan.fold + 1, epoch=epoch, learning_rate=self.recipe.learning_rate
+                )
+            reporter.step(plan.fold, epoch, part.stop, count)
+        val_loss, val_accuracy, probabilities = self._validate(plan.validation, reporter)
+        seconds = time.perf_counter() - started
+        result = EpochResult(epoch, loss / count, right / count, val_loss, val_accuracy, float(rates[0]), seconds)
+        return result, probabilities
+
+    def _parts(self, count: int, batch: int, reporter: Reporter) -> Iterator[slice]:
+        """Slices of whole batches, each of about ``_REPORT_SECONDS``, until the pictures end."""
+        start = 0
+        while start < count:
+            if reporter.should_stop():
+                raise _Stopped
+            wanted = int(self._pace * _REPORT_SECONDS) if self._pace else batch
+            size = max(batch, min(wanted, self._most_at_once) // batch * batch)
+            yield slice(start, min(start + size, count))
+            start += size
+
+    def _timed(
+        self, places: Indices, rates: NDArray[np.float32], draws: augment.Draws, part: slice
+    ) -> tuple[float, int]:
+        started = time.perf_counter()
+        steps = math.ceil(len(places) / self.steps.batch_size)
+        pictures, order = self._at(places)
+        result = self.steps.train(pictures, self.labels[places], order, rates[:steps], draws.part(part))
+        self._measure(len(places), time.perf_counter() - started)
+        return result
+
+    def _measure(self, count: int, seconds: float) -> None:
+        # The first call compiles and would make the parts too small for ever; a slow start only makes them grow later.
+        self._pace = max(self._pace * 0.5, count / seconds)
+
+    def _at(self, places: Indices) -> tuple[Any, Indices]:
+        """The tensor that holds these pictures, and where in it they are."""
+        if self._resident is not None:
+            return self._resident, places
+        return tf.convert_to_tensor(np.asarray(self.pictures[places])), np.arange(len(places))
+
+    def _validate(
+        self, places: Indices, reporter: Reporter
+    ) -> tuple[float | None, float | None, NDArray[np.float32]]:
+        if not len(places):
+            return None, None, np.zeros((0, len(self.names)), np.float32)
+        loss, right, probabilities = 0.0, 0, []
+        size = max(64, min(int(self._pace), self._most_at_once))
+        for start in range(0, len(places), size):
+            if reporter.should_stop():
+                raise _Stopped
+            part = places[start : start + size]
+            pictures, order = self._at(part)
+            more_loss, more_right, more = self.steps.evaluate(pictures, self.labels[part], order)
+            loss, right = loss + more_loss, right + more_right
+            probabilities.append(more)
+        return loss / len(places), right / len(places), np.concatenate(probabilities)
+
+
+class Keeper:
+    """Remembers the best states of a model and decides when patience has run out."""
+
+    def __init__(self, recipe: Recipe, network: Network) -> None:
+        self._recipe, self._network = recipe, network
+        self.bests: dict[str, Best] = {}
+        self.epochs: list[EpochResult] = []
+        self._mark = math.inf  # the value that the next epoch must beat by min_delta
+        self._waited = 0
+
+    def add(self, result: EpochResult, probabilities: NDArray[np.float32]) -> bool:
+        """Take note of an epoch; True when the training should end early."""
+        self.epochs.append(result)
+        improved = [name for name in ("val_loss", "val_accuracy") if self._better(name, result)]
+        if improved:
+            best = Best(result, self._network.weights(), probabilities)
+            self.bests |= dict.fromkeys(improved, best)
+        if not self._recipe.patience or result.val_loss is None:
+            return False
+        value = _badness(self._recipe.monitor, result)[0]
+        if value < self._mark - self._recipe.min_delta:
+            self._mark, self._waited = value, 0
+            return False
+        self._waited += 1
+        return self._waited >= self._recipe.patience
+
+    def _better(self, name: str, result: EpochResult) -> bool:
+        # Without validation pictures there is nothing to choose by: the last epoch counts.
+        if name not in self.bests or result.val_loss is None:
+            return True
+        return _badness(name, result) < _badness(name, self.bests[name].result)
+
+
+def _badness(monitor: str, result: EpochResult) -> tuple[float, float]:
+    """Smaller is better; the second value decides between equal ones, which are common in small sets."""
+    loss, accuracy = result.val_loss or 0.0, result.val_accuracy or 0.0
+    loss = math.inf if math.isnan(loss) else loss
+    return (loss, -accuracy) if monitor == "val_loss" else (-accuracy, loss)
