@@ -23,10 +23,8 @@ _SPLITS = {
 }
 SPLIT_NAMES = {name: split for split, names in _SPLITS.items() for name in names}
 
-# Letters that turn the direction of what follows, and invisible marks: a name must look like what it is.
-_INVISIBLE = frozenset("\u061c\u200b\u200e\u200f\u2028\u2029\ufeff") | {
-    chr(code) for start, end in ((0x202A, 0x202E), (0x2060, 0x2069)) for code in range(start, end + 1)
-}
+_LINES = "\u2028\u2029"
+_JOINERS = "\u200d\ufe0f"  # the joiner and the variation selector hold emoji together
 _JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
@@ -42,12 +40,12 @@ class Place:
 
 
 def clean(text: str) -> str:
-    """NFC without control, direction and other invisible characters; bytes that were no text become U+FFFD."""
-    kept = (
-        "\ufffd" if "\ud800" <= letter <= "\udfff" else letter
-        for letter in text
-        if letter not in _INVISIBLE and unicodedata.category(letter) != "Cc"
-    )
+    """NFC without control characters, letters that turn the direction of what follows, and other invisible ones.
+
+    A name must look like what it is. Bytes that were no text become U+FFFD.
+    """
+    whole = ("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text if letter not in _LINES)
+    kept = (letter for letter in whole if letter in _JOINERS or not unicodedata.category(letter).startswith("C"))
     return unicodedata.normalize("NFC", "".join(kept)).strip()
 
 
@@ -103,7 +101,7 @@ def place(path: str, *, labels: bool = True, splits: bool = True) -> Place:
     folders = [folder for folder in folders if folder]
     found = [split_of(folder) if splits else None for folder in folders]
     classes = [folder for folder, split in zip(folders, found, strict=True) if split is None]
-    class_name = classes[-1][:MAX_CLASS_NAME].strip() if labels and classes else None
+    class_name = " ".join(classes[-1].split())[:MAX_CLASS_NAME].strip(_JOINERS + " ") if labels and classes else None
     split = next((split for split in found if split is not None), None)
     return Place(display_name(path), "/".join(folders), split, class_name or None)
 
