@@ -53,6 +53,7 @@ class Image(Base):
         sa.UniqueConstraint("project_id", "sha256"),
         sa.Index("ix_image_project_id_class_id", "project_id", "class_id", "id"),
         sa.Index("ix_image_project_id_split", "project_id", "split", "id"),
+        sa.Index("ix_image_project_id_state", "project_id", "state", "id"),  # pages and totals of the gallery
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -3,13 +3,14 @@
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch
 from app.domain.enums import ImageState, Split
-from app.domain.errors import AppError, Invalid
+from app.domain.errors import AppError, Conflict, Invalid, NotFound
 
 NONE = "none"  # in a query string: without a class, without a split
 ALL = "all"
@@ -100,7 +101,7 @@ class Page:
     rows: list[ImageRow]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counts:
     """For each value of each facet: how many images would match if it were chosen, the other facets unchanged.
 
@@ -111,7 +112,7 @@ class Counts:
     total: int
     classes: dict[int | None, int]
     splits: dict[str | None, int]
-    states: dict[str | None, int]
+    states: dict[str, int]
     imports: dict[int | None, int]
 
 
@@ -161,3 +162,125 @@ def pieces(chosen: ImageFilter) -> Iterator[ImageFilter]:
         return
     for ids in chunks(tuple(dict.fromkeys(chosen.ids))):
         yield replace(chosen, ids=tuple(ids))
+
+
+def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
+    """How many images match."""
+    query = sa.select(sa.func.count()).select_from(Image)
+    return sum(session.scalar(query.where(*conditions(project_id, piece))) or 0 for piece in pieces(chosen))
+
+
+def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0, limit: int = 500) -> Page:
+    """Images ``offset`` to ``offset + limit`` of those that match, at most ``MAX_LIMIT``."""
+    offset, limit = max(0, min(offset, _BIG)), max(0, min(limit, MAX_LIMIT))
+    wanted = sa.select(Image.id).where(*conditions(project_id, chosen)).order_by(Image.id).offset(offset).limit(limit)
+    return Page(total(session, project_id, chosen), offset, rows(session, project_id, list(session.scalars(wanted))))
+
+
+def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int = 0, limit: int = 50) -> list[ImageRow]:
+    """The next images that match behind ``image_id``: the queue of label mode, which shrinks while it is worked off."""
+    query = _columns(project_id).where(*conditions(project_id, chosen), Image.id > image_id)
+    return [ImageRow(*row) for row in session.execute(query.order_by(Image.id).limit(max(0, min(limit, MAX_LIMIT))))]
+
+
+def before(session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int = 1) -> list[ImageRow]:
+    """The images that match in front of ``image_id``, nearest first."""
+    query = _columns(project_id).where(*conditions(project_id, chosen), Image.id < image_id)
+    return [ImageRow(*row) for row in session.execute(query.order_by(Image.id.desc()).limit(limit))]
+
+
+def rows(session: Session, project_id: int, image_ids: Sequence[int]) -> list[ImageRow]:
+    """The images named, in the order of their ids; those of another project are left out."""
+    found: list[ImageRow] = []
+    for some in chunks(sorted(image_ids)):
+        query = _columns(project_id).where(Image.id.in_(some)).order_by(Image.id)
+        found += [ImageRow(*row) for row in session.execute(query)]
+    return found
+
+
+def image(session: Session, project_id: int, image_id: int) -> Image:
+    """One image of the project.
+
+    Raises:
+        NotFound: there is no such image in this project.
+    """
+    found = session.get(Image, image_id) if image_id < _BIG else None
+    if found is None or found.project_id != project_id:
+        raise NotFound("image_missing", image=image_id)
+    return found
+
+
+def position(session: Session, project_id: int, chosen: ImageFilter, image_id: int) -> int:
+    """How many of the images that match come before ``image_id``."""
+    query = sa.select(sa.func.count()).select_from(Image)
+    return session.scalar(query.where(*conditions(project_id, chosen), Image.id < image_id)) or 0
+
+
+def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, shown: int) -> None:
+    """Nobody may label pictures unseen: more images than the page showed must not match.
+
+    Raises:
+        Conflict: ``selection_grew`` with both numbers.
+    """
+    found = total(session, project_id, chosen)
+    if found > shown:
+        raise Conflict("selection_grew", shown=shown, found=found)
+
+
+def set_state(session: Session, project_id: int, chosen: ImageFilter, state: ImageState) -> list[int]:
+    """Exclude images from training or take them back in; return those that changed. Labels and files stay."""
+    changed: list[int] = []
+    for piece in pieces(chosen):
+        query = sa.select(Image.id).where(*conditions(project_id, piece), Image.state != state).order_by(Image.id)
+        changed += session.scalars(query.with_for_update())
+    for some in chunks(changed):
+        session.execute(sa.update(Image).where(Image.id.in_(some)).values(state=state))
+    return changed
+
+
+def counts(session: Session, project_id: int, chosen: ImageFilter) -> Counts:
+    """The numbers beside the filters, from one pass over the images of the project."""
+    free = replace(chosen, class_id=None, unlabelled=False, split=None, state=None, import_number=None)
+    keys = (Image.class_id, Image.split, Image.state, ImportBatch.number)
+    query = (
+        sa.select(*keys, sa.func.count())
+        .select_from(Image)
+        .outerjoin(ImportBatch, ImportBatch.id == Image.import_id)
+        .where(*conditions(project_id, free))
+        .group_by(*keys)
+    )
+    found = Counts(0, {}, {}, {}, {})
+    for class_id, split, state, number, count in session.execute(query):
+        _add(found, chosen, (class_id, split, state, number), count)
+    return found
+
+
+def _add(found: Counts, chosen: ImageFilter, key: tuple[int | None, str | None, str, int | None], count: int) -> None:
+    """Count a group of equal images for each facet whose *other* facets let it through."""
+    fits = (
+        (chosen.class_id is None or key[0] == chosen.class_id or chosen.unlabelled)
+        and (not chosen.unlabelled or key[0] is None),
+        chosen.split is None or key[1] == (None if chosen.split == NONE else chosen.split),
+        chosen.state is None or key[2] == chosen.state,
+        chosen.import_number is None or key[3] == chosen.import_number,
+    )
+    found.total += count if all(fits) else 0
+    facets: tuple[dict[Any, int], ...] = (found.classes, found.splits, found.states, found.imports)
+    for place, facet in enumerate(facets):
+        if all(fit for other, fit in enumerate(fits) if other != place):
+            facet[key[place]] = facet.get(key[place], 0) + count
+
+
+def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(
+        Image.id,
+        Image.name,
+        Image.class_id,
+        Image.label_version,
+        Image.split,
+        Image.state,
+        Image.width,
+        Image.height,
+        Image.canonical_sha256,
+        Image.thumbnail_sha256,
+    ).where(Image.project_id == project_id)

@@ -150,6 +150,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_image_import_id"), ["import_id"], unique=False)
         batch_op.create_index("ix_image_project_id_class_id", ["project_id", "class_id", "id"], unique=False)
         batch_op.create_index("ix_image_project_id_split", ["project_id", "split", "id"], unique=False)
+        batch_op.create_index("ix_image_project_id_state", ["project_id", "state", "id"], unique=False)
 
     op.create_table(
         "run",
@@ -340,6 +341,7 @@ def downgrade() -> None:
     op.drop_table("epoch_metric")
     op.drop_table("run")
     with op.batch_alter_table("image", schema=None) as batch_op:
+        batch_op.drop_index("ix_image_project_id_state")
         batch_op.drop_index("ix_image_project_id_split")
         batch_op.drop_index("ix_image_project_id_class_id")
         batch_op.drop_index(batch_op.f("ix_image_import_id"))
