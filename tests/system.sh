@@ -1,0 +1,23 @@
+#!/bin/sh
+# Installs the programs that some tests drive: Chromium with a Japanese font, Redis, PostgreSQL.
+# Where we are not root, or there is no apt, it says what is missing; those tests then skip and say so.
+set -u
+missing=""
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+fc-list 2>/dev/null | grep -qi 'noto.*cjk' || missing="$missing fonts-noto-cjk"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+command -v postgres >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "Installing for the tests:$missing"
+  # policy-rc.d keeps apt from starting the servers: each test starts its own on a free port.
+  made=""
+  [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d && made=yes; }
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  status=$?
+  [ -n "$made" ] && rm -f /usr/sbin/policy-rc.d
+  [ "$status" -eq 0 ] || echo "apt could not install:$missing. The tests that need them will skip and say so."
+else
+  echo "Not installed, and this is no root shell with apt:$missing. The tests that need them will skip and say so."
+fi
+exit 0
