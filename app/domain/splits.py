@@ -37,7 +37,8 @@ def holdout_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     order = np.argsort(-rest, kind="stable")
     sizes[order[: max(missing, 0)]] += rest[order[: max(missing, 0)]] > 0
     smallest = np.minimum(1, counts - 1).clip(min=0)
-    return np.clip(sizes, smallest, (counts - 1).clip(min=0))
+    clipped: NDArray[np.int64] = np.clip(sizes, smallest, (counts - 1).clip(min=0))
+    return clipped
 
 
 def holdout(labels: Labels, share: float, seed: int, stratified: bool = True) -> NDArray[np.bool_]:

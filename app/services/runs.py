@@ -1,0 +1,161 @@
+"""Runs: made from the labels and splits of this moment, frozen, and found again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from app.db.models import Image, LabelEvent, Project
+from app.db.run_models import Run, RunClass, RunFold, RunItem
+from app.domain.enums import ImageState, JobKind, Lane, RunKind
+from app.domain.errors import NotFound
+from app.domain.recipe import Recipe
+from app.services import jobs, plans, splits
+
+_CHUNK = 20_000  # rows in one bulk insert: keeps the memory of a run of 100,000 images small
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedLabel:
+    """An image whose label is not the one the run saw. ``class_id`` is the present class, None for no label."""
+
+    item_id: int
+    image_id: int
+    name: str
+    position: int
+    class_id: int | None
+
+
+def create(session: Session, project: Project, recipe: Recipe, *, name: str = "", actor: str) -> Run:
+    """Freeze classes, images, labels and splits for ``recipe`` and queue the training.
+
+    The seed of the recipe decides the draw: the same recipe on unchanged labels gives the same split again.
+
+    Raises:
+        Invalid: the first of ``plans.Forecast.problems``, or what ``plans.draw`` refuses. Nothing is written then.
+    """
+    # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.
+    session.execute(sa.select(Project.id).where(Project.id == project.id).with_for_update(key_share=True))
+    forecast = plans.forecast(splits.table(session, project.id), recipe)
+    if forecast.problems:
+        raise forecast.problems[0]
+    class_ids = [row.class_id for row in forecast.classes]
+    rows = _images(session, project.id, class_ids)
+    position = {class_id: index for index, class_id in enumerate(class_ids)}
+    labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
+    draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes])
+    run = _add_run(session, project.id, recipe, name, actor)
+    session.add_all(
+        RunClass(run_id=run.id, position=index, class_id=row.class_id, name=row.name, color=row.color)
+        for index, row in enumerate(forecast.classes)
+    )
+    session.add_all(
+        RunFold(run_id=run.id, fold=fold, train_count=train, validation_count=validation)
+        for fold, (train, validation) in enumerate(draw.fold_sizes)
+    )
+    session.flush()
+    _add_items(session, run.id, rows, labels.tolist(), draw)
+    return run
+
+
+def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any]:
+    query = sa.select(Image.id, Image.canonical_sha256, Image.class_id, Image.label_version, Image.split)
+    query = query.where(Image.project_id == project_id, Image.state == ImageState.ACTIVE, Image.class_id.in_(class_ids))
+    return list(session.execute(query.order_by(Image.id)))
+
+
+def _add_run(session: Session, project_id: int, recipe: Recipe, name: str, actor: str) -> Run:
+    number = session.scalar(
+        sa.update(Project)
+        .where(Project.id == project_id)
+        .values(next_run_number=Project.next_run_number + 1)
+        .returning(Project.next_run_number - 1)
+        .execution_options(synchronize_session=False)
+    )
+    job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={})
+    run = Run(
+        project_id=project_id,
+        number=number,
+        name=name.strip()[:200],
+        kind=RunKind.KFOLD if recipe.folds else RunKind.HOLDOUT,
+        recipe=recipe.to_json(),
+        job_id=job.id,
+        label_watermark=session.scalar(sa.select(sa.func.max(LabelEvent.id))) or 0,
+        actor=actor[:100],
+    )
+    session.add(run)
+    session.flush()
+    job.spec = {"run_id": run.id}
+    return run
+
+
+def _add_items(session: Session, run_id: int, rows: list[Any], labels: list[int], draw: plans.Draw) -> None:
+    insert = sa.insert(RunItem.__table__)  # type: ignore[arg-type]
+    folds = draw.folds.tolist()
+    for start in range(0, len(rows), _CHUNK):
+        values = [
+            {
+                "run_id": run_id,
+                "image_id": rows[index].id,
+                "canonical_sha256": rows[index].canonical_sha256,
+                "label": labels[index],
+                "label_version": rows[index].label_version,
+                "split": draw.splits[index],
+                "fold": folds[index] if folds[index] >= 0 else None,
+            }
+            for index in range(start, min(start + _CHUNK, len(rows)))
+        ]
+        session.connection().execute(insert, values)
+
+
+def again(session: Session, run: Run, *, actor: str) -> Run:
+    """Train with the recipe and the seed of ``run`` on the labels as they are now.
+
+    Raises:
+        Invalid: as ``create``.
+    """
+    project = session.get_one(Project, run.project_id)
+    return create(session, project, Recipe.from_json(run.recipe), name=run.name, actor=actor)
+
+
+def by_number(session: Session, project_id: int, number: int) -> Run:
+    """A run with its job, classes and folds.
+
+    Raises:
+        NotFound: the project has no run of this number.
+    """
+    query = sa.select(Run).where(Run.project_id == project_id, Run.number == number)
+    run = session.scalar(query.options(joinedload(Run.job), selectinload(Run.classes), selectinload(Run.folds)))
+    if run is None:
+        raise NotFound("run_missing", number=number)
+    return run
+
+
+def listed(session: Session, project_id: int) -> list[Run]:
+    """All runs of a project with their jobs, newest first."""
+    query = sa.select(Run).where(Run.project_id == project_id).order_by(Run.number.desc())
+    return list(session.scalars(query.options(joinedload(Run.job))))
+
+
+def changed_labels(session: Session, run: Run) -> int:
+    """How many images of ``run`` have another label now; a label that was changed and changed back is no difference."""
+    return session.scalar(_changed(run, sa.func.count())) or 0
+
+
+def changed_items(session: Session, run: Run, limit: int = 1000) -> list[ChangedLabel]:
+    """The images that ``changed_labels`` counts, by image."""
+    query = _changed(run, RunItem.id, RunItem.image_id, Image.name, RunItem.label, Image.class_id)
+    return [ChangedLabel(*row) for row in session.execute(query.order_by(RunItem.image_id).limit(limit))]
+
+
+def _changed(run: Run, *columns: Any) -> sa.Select[Any]:
+    seen = sa.and_(RunClass.run_id == RunItem.run_id, RunClass.position == RunItem.label)
+    return (
+        sa.select(*columns)
+        .select_from(RunItem)
+        .join(RunClass, seen)
+        .join(Image, Image.id == RunItem.image_id)
+        .where(RunItem.run_id == run.id, Image.class_id.is_distinct_from(RunClass.class_id))
+    )
