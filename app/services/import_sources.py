@@ -4,7 +4,6 @@ A zip is resumed where it stopped: the number of finished entries is kept in the
 may have changed meanwhile; there the files that the import has recorded are passed over.
 """
 
-import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -233,9 +232,3 @@ def _obstacle(folder: Path, full: Path) -> tuple[str, int]:
     if stat.S_ISDIR(status.st_mode):
         return "folder_link" if linked else "folder_unreadable", 0
     return "" if stat.S_ISREG(status.st_mode) else "file_special", status.st_size
-
-
-def remove_upload(path: Path) -> None:
-    """Delete an uploaded zip whose import has ended."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()

@@ -1,0 +1,62 @@
+"""Zip files that wait in the data folder for the worker."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.db.models import ImportBatch
+from app.domain.enums import JobKind, Lane
+from app.domain.errors import Conflict
+from app.services import import_sources, imports, jobs
+from app.services.imports import Tools
+
+FOLDER = "uploads"
+PART = ".part"  # ending of a file that is still coming
+
+
+def zip_path(data_dir: Path, import_id: int) -> Path:
+    """Where the zip of an import lies; the name has nothing from outside in it."""
+    return (data_dir / FOLDER / f"import-{import_id}.zip").absolute()
+
+
+def enqueue(session: Session, import_id: int, path: Path, encoding: str | None) -> None:
+    """Have a worker import the zip at ``path``.
+
+    Raises:
+        Conflict: the import has ended or has a zip already.
+    """
+    batch = imports.open_batch(session, import_id)
+    refuse_second(batch)
+    spec = {"import_id": batch.id, "path": str(path)}
+    job = jobs.create(session, project_id=batch.project_id, kind=JobKind.IMPORT, lane=Lane.QUICK, spec=spec)
+    imports.remember(session, import_id, job=job.id, encoding=encoding)
+
+
+def refuse_second(batch: ImportBatch) -> None:
+    """One import has one zip. Raises Conflict."""
+    if batch.options.get("job"):
+        raise Conflict("import_has_zip", number=batch.number)
+
+
+def run_job(
+    tools: Tools, import_id: int, path: Path, *, max_file_bytes: int, watch: import_sources.Watch | None = None
+) -> bool:
+    """What the worker does for an uploaded zip; True when it came to the end, and then the upload is removed.
+
+    Raises:
+        BadArchive: the zip was changed since it was checked.
+    """
+    ended = import_sources.run_zip(tools, import_id, path, max_file_bytes=max_file_bytes, watch=watch)
+    if ended:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    return ended
+
+
+def sweep(data_dir: Path) -> int:
+    """Remove uploads that were cut off, when the web process starts; return how many."""
+    left = list((data_dir / FOLDER).glob("*" + PART))
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
