@@ -29,11 +29,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One change set as a line of the project's history. ``example`` is one of its events, None when it has none."""
+    """One change set as a line of the project's history. ``example`` is one of its events."""
 
-    change_set: ChangeSet
-    example: Step | None
+    change_set_id: int
+    source: str
+    actor: str
+    at: datetime
+    image_count: int
+    undone: bool
     several_classes: bool
+    example: Step
 
 
 def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
@@ -63,8 +68,20 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
     if before_id is not None:
         query = query.where(ChangeSet.id < before_id)
     found = session.scalars(query.order_by(ChangeSet.id.desc()).limit(limit)).all()
-    examples = _examples(session, project_id, [change_set.id for change_set in found])
-    return [Act(change_set, *examples.get(change_set.id, (None, False))) for change_set in found]
+    examples = _examples(session, project_id, [change.id for change in found])
+    return [
+        Act(
+            change_set_id=change.id,
+            source=change.source,
+            actor=change.actor,
+            at=change.created_at,
+            image_count=change.image_count,
+            undone=change.undone_by_id is not None,
+            several_classes=examples[change.id][1],
+            example=examples[change.id][0],
+        )
+        for change in found
+    ]
 
 
 def _examples(session: Session, project_id: int, change_set_ids: Sequence[int]) -> dict[int, tuple[Step, bool]]:
