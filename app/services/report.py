@@ -70,7 +70,7 @@ def result_json(session: Session, run: Run) -> dict[str, Any]:
     found = result(session, run)
     job = session.get_one(Job, run.job_id)
     names = [item.name for item in review.classes(session, run)]
-    return _finite(
+    plain: dict[str, Any] = _finite(
         {
             "project": session.get_one(Project, run.project_id).slug,
             "run": run.number,
@@ -91,11 +91,12 @@ def result_json(session: Session, run: Run) -> dict[str, Any]:
             "environment": run.environment,
         }
     )
+    return plain
 
 
 def _counts(session: Session, run: Run) -> dict[str, int]:
     query = sa.select(RunItem.split, sa.func.count()).where(RunItem.run_id == run.id).group_by(RunItem.split)
-    return {split: count for split, count in session.execute(query)}
+    return {split: int(count) for split, count in session.execute(query)}
 
 
 def _folds(session: Session, run: Run, known: dict[tuple[PredictionRole, int], tuple[int, int]]) -> list[FoldLine]:

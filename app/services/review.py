@@ -4,7 +4,7 @@ Everything here is computed from the run's own rows (``RunItem``, ``Prediction``
 values are those of ``Entry`` whose names begin with ``now_``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -191,15 +191,16 @@ def mistakes(session: Session, run: Run, chosen: Filter) -> NDArray[np.int64]:
     return _ids(session, run, chosen, *([] if first is None else [first]), Prediction.item_id)
 
 
-def entries(session: Session, run: Run, chosen: Filter, item_ids: Sequence[int]) -> list[Entry]:
+def entries(session: Session, run: Run, chosen: Filter, item_ids: Iterable[int]) -> list[Entry]:
     """The entries of these items, in the order given; at most a page of them (one query)."""
+    wanted = [int(item_id) for item_id in item_ids]
     query = (
         _select(run, Filter(chosen.role, chosen.fold, show=Show.ALL), RunItem, Prediction, Image)
         .join(Image, Image.id == RunItem.image_id)
-        .where(RunItem.id.in_([int(item_id) for item_id in item_ids]))
+        .where(RunItem.id.in_(wanted))
     )
     found = {item.id: _entry(item, prediction, image) for item, prediction, image in session.execute(query)}
-    return [found[int(item_id)] for item_id in item_ids if int(item_id) in found]
+    return [found[item_id] for item_id in wanted if item_id in found]
 
 
 def answers(session: Session, run: Run, item_id: int) -> list[ModelAnswer]:
