@@ -1,0 +1,153 @@
+"""What a child process is told and what it answers: plain frozen values that travel through a pipe.
+
+The child knows neither the database nor Celery. It gets an order, reads pictures from the store, puts weights and heat
+maps into the store, and reports. Only its supervisor writes rows.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.enums import PredictionRole
+
+
+@dataclass(frozen=True)
+class Items:
+    """The images of a run in the order of their rows; all arrays and lists have the same length."""
+
+    ids: NDArray[np.int64]
+    digests: list[str]
+    labels: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One model: the places (in ``Items``) of the images it learns from and of those it is validated on."""
+
+    fold: int
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """Train all models of a run, evaluate and explain them. ``test`` holds the places of the pinned test set."""
+
+    storage_url: str
+    recipe: dict[str, Any]
+    class_names: tuple[str, ...]
+    items: Items
+    plans: tuple[Plan, ...]
+    test: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ExplainOrder:
+    """Make heat maps with saved weights: one map per item and class, the mean over the models where there are many.
+
+    ``layer`` is None for the last convolution; ``class_positions`` has one class for each item.
+    """
+
+    storage_url: str
+    recipe: dict[str, Any]
+    items: Items
+    class_positions: tuple[int, ...]
+    weights: tuple[str, ...]  # hashes of the saved models
+    fold: int
+    layer: str | None
+
+
+Order = TrainOrder | ExplainOrder
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the job is; shown as it is. ``phase`` is "load", "train", "evaluate", "explain" or "import"."""
+
+    phase: str
+    done: int
+    total: int
+    more: dict[str, int | float] = field(default_factory=dict)  # fold, folds, epoch, epochs, eta (seconds left)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One finished epoch, counted from 1."""
+
+    fold: int
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FoldEnd:
+    """One finished model; its weights are already in the store."""
+
+    fold: int
+    best_epoch: int
+    stop_reason: str
+    metrics: dict[str, float]
+    weights_sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model of ``fold`` (-1: the mean of all) says of items; probabilities have the shape (items, classes)."""
+
+    fold: int
+    role: PredictionRole
+    item_ids: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """One map that is already in the store. ``peak`` is its largest value before it was scaled to 0..255."""
+
+    item_id: int
+    fold: int
+    layer: str
+    class_position: int
+    sha256: str
+    peak: float
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """Several maps, written in one transaction."""
+
+    maps: tuple[HeatMap, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Library versions and devices, as the child found them."""
+
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The last word of a child that did everything it was told."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The last word of a child that could not."""
+
+    code: str
+    params: dict[str, Any]
+    trace: str | None = None
+
+
+Message = Progress | Epoch | FoldEnd | Predictions | HeatMaps | Environment | Done | Failed
