@@ -1,0 +1,293 @@
+"""What the form says about each value of a recipe: label, unit, help, place and the names of its choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.domain.text import N_
+
+
+@dataclass(frozen=True)
+class FieldText:
+    """Texts of one field, translated where shown. ``step`` is that of the arrows and of the slider.
+
+    ``slider_high`` is the right end of the slider where the limit of the field lies far beyond what is useful.
+    """
+
+    section: str
+    label: str
+    help: str
+    unit: str = ""
+    step: str = "any"
+    choices: Mapping[str, str] = field(default_factory=dict)
+    slider_high: float | None = None
+
+
+ARCHITECTURES = {
+    "conv2": N_("2 convolutions (post 000)"),
+    "conv2-plus": N_("4 normalised convolutions, small"),
+    "conv3": N_("3 convolutions (post 001)"),
+    "conv3-plus": N_("5 normalised convolutions"),
+    "conv4": N_("4 convolutions (post 002)"),
+    "conv4-plus": N_("5 normalised convolutions, wide"),
+    "cifar4": N_("4 convolutions for small pictures (post 003)"),
+    "cifar4-plus": N_("5 normalised convolutions for small pictures"),
+    "deepconv": N_("DeepConvNet, 6 convolutions (post 004)"),
+    "deepconv-plus": N_("7 normalised convolutions"),
+}
+
+TEXTS: dict[str, FieldText] = {
+    "architecture": FieldText(
+        "main",
+        N_("Network"),
+        N_("The layers that learn. More layers see larger structures, and need more images and time."),
+        choices=ARCHITECTURES,
+    ),
+    "image_size": FieldText(
+        "main",
+        N_("Picture size"),
+        N_("Each picture is brought to a square of this side. Twice the side takes about four times as long."),
+        unit=N_("pixels"),
+        step="1",
+    ),
+    "resize_mode": FieldText(
+        "main",
+        N_("Pictures that are not square"),
+        N_("Stretch changes the proportions, crop cuts off two sides, fit keeps all and fills the rest with a colour."),
+        choices={
+            "stretch": N_("stretch to the square"),
+            "crop": N_("crop the longer side"),
+            "pad": N_("fit and fill up with a colour"),
+        },
+    ),
+    "pad_color": FieldText(
+        "main", N_("Fill colour"), N_("The colour beside a picture that was fitted. The other two ways do not use it.")
+    ),
+    "epochs": FieldText(
+        "main",
+        N_("Epochs at most"),
+        N_("One epoch shows every training image once. The weights of the best epoch are kept, not those of the last."),
+        unit=N_("epochs"),
+        step="1",
+    ),
+    "patience": FieldText(
+        "main",
+        N_("Stop when no better for"),
+        N_("The training ends early when the watched value has not improved for so many epochs. 0 never ends early."),
+        unit=N_("epochs"),
+        step="1",
+    ),
+    "batch_size": FieldText(
+        "main",
+        N_("Images in a step"),
+        N_("After so many images the weights are changed once (batch size). Fewer learn in smaller, rougher steps."),
+        unit=N_("images"),
+        step="1",
+    ),
+    "folds": FieldText(
+        "split",
+        N_("Folds"),
+        N_(
+            "0 sets one part aside for validation. 5 makes five models: each leaves out another fifth of the images "
+            "and is checked on it, so every image is checked once. It takes five times as long."
+        ),
+        unit=N_("folds"),
+        step="1",
+    ),
+    "validation_share": FieldText(
+        "split",
+        N_("Validation share"),
+        N_(
+            "Part of the images that is set aside to check each epoch: 0.2 is a fifth. Not used with folds or with a "
+            "validation folder."
+        ),
+        step="0.01",
+    ),
+    "use_validation_folder": FieldText(
+        "split",
+        N_("Use the validation folder"),
+        N_(
+            "Where images came in a folder called validation, check with exactly those. Folds mix them with the others."
+        ),
+    ),
+    "stratified": FieldText(
+        "split",
+        N_("Keep the classes even"),
+        N_(
+            "Every part gets the same share of each class (stratified). Without it, as in post 000, a fold can by "
+            "chance hold few images of one class."
+        ),
+    ),
+    "seed": FieldText(
+        "split",
+        N_("Seed"),
+        N_(
+            "The number from which everything random is drawn: the split, the first weights, the changes of the "
+            "pictures. The same seed on the same images gives the same split again; another seed shows how much is chance."
+        ),
+        step="1",
+    ),
+    "optimizer": FieldText(
+        "more",
+        N_("Optimiser"),
+        N_(
+            "The rule by which the weights are changed after each step. Adam works without much care; "
+            "post 000 used RMSprop."
+        ),
+        choices={"sgd": "SGD (momentum 0.9)", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"},
+    ),
+    "learning_rate": FieldText(
+        "more",
+        N_("Learning rate"),
+        N_(
+            "How far the weights move in each step. Too large: the loss jumps or becomes NaN. "
+            "Too small: nothing happens."
+        ),
+    ),
+    "schedule": FieldText(
+        "more",
+        N_("Learning rate over time"),
+        N_("Constant keeps it as it is; falling lowers it along a cosine to zero, which settles the last epochs."),
+        choices={"constant": N_("constant"), "cosine": N_("falling (cosine)")},
+    ),
+    "normalisation": FieldText(
+        "more",
+        N_("Scale of the pixels"),
+        N_("Networks learn best from small numbers. The usual choice divides by 255."),
+        choices={
+            "none": N_("0 to 255, as they are"),
+            "rescale": N_("0 to 1 (divided by 255)"),
+            "center": N_("-1 to 1"),
+            "samplewise": N_("mean 0 and deviation 1 in each picture"),
+            "featurewise": N_("mean 0 and deviation 1 over the training images"),
+        },
+    ),
+    "logit_dropout": FieldText(
+        "more",
+        N_("Dropout behind the last layer"),
+        N_(
+            "Part of the outputs that is zeroed while training. The network of post 004 has 0.5, which makes its "
+            "training accuracy look lower than its test accuracy. 0 is off."
+        ),
+        step="0.05",
+    ),
+    "monitor": FieldText(
+        "more",
+        N_("Watched value"),
+        N_("The best epoch is chosen by it, and early stopping decided. The loss also sees how sure the answers are."),
+        choices={
+            "val_loss": N_("validation loss (lower is better)"),
+            "val_accuracy": N_("validation accuracy (higher is better)"),
+        },
+    ),
+    "min_delta": FieldText(
+        "more",
+        N_("Smallest improvement"),
+        N_("An epoch only counts as better when the watched value improves by more than this."),
+    ),
+    "precision": FieldText(
+        "more",
+        N_("Arithmetic"),
+        N_("Mixed is faster on graphics cards and new processors; automatic uses it where it helps."),
+        choices={"auto": N_("automatic"), "float32": N_("32 bits everywhere"), "mixed": N_("mixed, 16 and 32 bits")},
+    ),
+    "augmentation.rotation": FieldText(
+        "augmentation",
+        N_("Turn"),
+        N_("Turned by up to this angle, either way. 180 for pictures without an up and down, such as cells."),
+        unit=N_("degrees"),
+        step="1",
+    ),
+    "augmentation.width_shift": FieldText(
+        "augmentation",
+        N_("Shift sideways"),
+        N_("Moved left or right by up to this part of the width: 0.2 is a fifth."),
+        step="0.01",
+        slider_high=0.5,
+    ),
+    "augmentation.height_shift": FieldText(
+        "augmentation",
+        N_("Shift up and down"),
+        N_("Moved up or down by up to this part of the height: 0.2 is a fifth."),
+        step="0.01",
+        slider_high=0.5,
+    ),
+    "augmentation.shear": FieldText(
+        "augmentation",
+        N_("Shear"),
+        N_("Slanted by up to this angle. It is in degrees, so the 0.2 of posts 001 and 002 changes next to nothing."),
+        unit=N_("degrees"),
+        step="0.1",
+        slider_high=45,
+    ),
+    "augmentation.zoom_low": FieldText(
+        "augmentation",
+        N_("Zoom from"),
+        N_("Smallest factor. Below 1 the picture is enlarged: 0.8 shows four fifths of it. 1 and 1 is off."),
+        unit=N_("times"),
+        step="0.01",
+        slider_high=2,
+    ),
+    "augmentation.zoom_high": FieldText(
+        "augmentation",
+        N_("Zoom to"),
+        N_(
+            "Largest factor. Above 1 the picture is made smaller, with a filled border. "
+            "Width and height are drawn apart."
+        ),
+        unit=N_("times"),
+        step="0.01",
+        slider_high=2,
+    ),
+    "augmentation.channel_shift": FieldText(
+        "augmentation",
+        N_("Shift of the colours"),
+        N_("Red, green and blue all move up or down by up to this much, on a scale of 0 to 255."),
+        unit=N_("levels"),
+        step="1",
+        slider_high=100,
+    ),
+    "augmentation.brightness_low": FieldText(
+        "augmentation",
+        N_("Brightness from"),
+        N_("Smallest factor: 0.8 is a fifth darker. 1 and 1 is off."),
+        unit=N_("times"),
+        step="0.01",
+        slider_high=2,
+    ),
+    "augmentation.brightness_high": FieldText(
+        "augmentation",
+        N_("Brightness to"),
+        N_("Largest factor: 1.2 is a fifth brighter."),
+        unit=N_("times"),
+        step="0.01",
+        slider_high=2,
+    ),
+    "augmentation.horizontal_flip": FieldText(
+        "augmentation",
+        N_("Mirror left and right"),
+        N_("Half of the pictures. Not for letters, digits or anything whose sides matter."),
+    ),
+    "augmentation.vertical_flip": FieldText(
+        "augmentation",
+        N_("Mirror up and down"),
+        N_("Half of the pictures. For pictures without an up and down, such as cells."),
+    ),
+    "augmentation.fill_mode": FieldText(
+        "augmentation",
+        N_("Fill gaps with"),
+        N_("What stands where a moved picture leaves a gap."),
+        choices={
+            "nearest": N_("the nearest edge"),
+            "constant": N_("one value"),
+            "reflect": N_("the mirrored picture"),
+            "wrap": N_("the other side of the picture"),
+        },
+    ),
+    "augmentation.fill_value": FieldText(
+        "augmentation",
+        N_("Fill value"),
+        N_("Brightness of the gap when it is filled with one value: 0 is black, 255 is white."),
+        unit=N_("levels"),
+        step="1",
+    ),
+}

@@ -1,0 +1,155 @@
+"""The form of a recipe: fields from ``FIELDS``, what was typed kept as it was typed, errors beside their fields."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from app.domain.errors import AppError, Invalid
+from app.domain.recipe import FIELDS, Field, Recipe
+from app.web.fields import TEXTS, FieldText
+from app.web.messages import sentence
+
+EXTRA = frozenset({"form", "name", "image", "draw", "from"})  # controls of the page that are no part of the recipe
+MAX_TEXT = 200  # characters of a value that are kept and shown again
+NAME_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Control:
+    """One field as the template draws it."""
+
+    key: str
+    id: str
+    spec: Field
+    text: FieldText
+    value: str
+    low: str
+    high: str
+    slider_low: str
+    slider_high: str
+    error: str
+    focus: bool
+
+    @property
+    def checked(self) -> bool:
+        """State of a tick box."""
+        return self.value == "1"
+
+    @property
+    def slider(self) -> bool:
+        """True when the number gets a slider."""
+        return self.text.section == "augmentation" and self.spec.kind in ("int", "float")
+
+
+@dataclass(frozen=True)
+class TrainForm:
+    """What the form holds. ``values`` are texts by the names of ``FIELDS``; with errors there is no ``recipe``."""
+
+    values: Mapping[str, str]
+    recipe: Recipe | None
+    errors: Mapping[str, AppError] = field(default_factory=dict)
+    name: str = ""
+
+    @classmethod
+    def of(cls, recipe: Recipe, name: str = "") -> Self:
+        """The form that shows ``recipe``; reading it again gives the same recipe."""
+        return cls({key: show(value) for key, value in recipe.flat().items()}, recipe, name=name)
+
+    @classmethod
+    def read(cls, typed: Mapping[str, Any], base: Recipe, *, complete: bool, strict: bool = False) -> Self:
+        """What a person or a program sent.
+
+        Args:
+            typed: values by the names of ``FIELDS``, ``augmentation`` nested or with dots; numbers or their text.
+            base: stands for every value that was not sent.
+            complete: it is the whole form, so a tick box that was not sent is off.
+            strict: names that the form does not know are errors.
+        """
+        sent = _flat(typed)
+        values = {key: show(value) for key, value in base.flat().items()}
+        if complete:
+            values |= {key: "0" for key, spec in FIELDS.items() if spec.kind == "bool"}
+        values |= {key: show(sent[key])[:MAX_TEXT] for key in FIELDS if key in sent}
+        errors: dict[str, AppError] = {}
+        if strict:
+            errors = {
+                key[:60]: Invalid("field_unknown", name=key[:60]) for key in sent if key not in FIELDS.keys() | EXTRA
+            }
+        name = show(sent.get("name", "")).strip()
+        if len(name) > NAME_LENGTH:
+            errors["name"] = Invalid("name_too_long", length=len(name), limit=NAME_LENGTH)
+        try:
+            recipe = Recipe().updated(values)
+        except Invalid as error:
+            errors = {**error.fields, **errors}
+        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5])
+
+    def refused(self, key: str, error: AppError) -> Self:
+        """The same form with one more error."""
+        return type(self)(self.values, None, {**self.errors, key: error}, self.name)
+
+    def controls(self, gettext: Callable[[str], str]) -> dict[str, Control]:
+        """Every field of the form by its name, in the order of the page; the first wrong one takes the focus."""
+        first = next((key for key in TEXTS if key in self.errors), "")
+        return {
+            key: _control(key, text, self.values[key], self._message(key, gettext), focus=key == first)
+            for key, text in TEXTS.items()
+        }
+
+    def summary(self, gettext: Callable[[str], str]) -> list[tuple[str, str, str]]:
+        """(id of the control or "", label, sentence) of each error, in the order of the page."""
+        order = [key for key in ("name", *TEXTS) if key in self.errors]
+        order += [key for key in self.errors if key not in order]
+        labels = {key: gettext(text.label) for key, text in TEXTS.items()} | {"name": gettext("Name")}
+        ids = {key: control_id(key) for key in labels}
+        return [(ids.get(key, ""), labels.get(key, key), self._message(key, gettext)) for key in order]
+
+    def _message(self, key: str, gettext: Callable[[str], str]) -> str:
+        return sentence(self.errors[key], gettext) if key in self.errors else ""
+
+
+def control_id(key: str) -> str:
+    """The id of the control of a field."""
+    return "f-" + key.replace(".", "-")
+
+
+def show(value: Any) -> str:
+    """A value as the form shows it; ``Field.parse`` reads it back exactly."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def _flat(typed: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in typed.items():
+        if key == "augmentation" and isinstance(value, Mapping):
+            flat |= {f"augmentation.{inner}": item for inner, item in value.items()}
+        else:
+            flat[str(key)] = value
+    return flat
+
+
+def _control(key: str, text: FieldText, value: str, error: str, *, focus: bool) -> Control:
+    spec = FIELDS[key]
+    number = spec.kind in ("int", "float")
+    low, high = (show(spec.low), show(spec.high)) if number else ("", "")
+    slider_high = show(text.slider_high) if text.slider_high is not None else high
+    shown = value.strip()
+    if spec.kind == "bool":
+        shown = "1" if shown.lower() in ("1", "true", "on", "yes") else "0"
+    return Control(
+        key,
+        control_id(key),
+        spec,
+        text,
+        shown if spec.kind == "bool" else value,
+        low,
+        high,
+        low,
+        slider_high,
+        error,
+        focus,
+    )
