@@ -1,0 +1,77 @@
+"""The web application: the one place where its parts are put together."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+
+from fastapi import FastAPI
+
+from app.config import Settings
+from app.db.migrate import upgrade
+from app.db.session import Database
+from app.decoder import Decoder
+from app.queue import Queue
+from app.storage import open_store
+from app.web import errors, security
+from app.web.deps import AppState
+from app.web.static import HashedStatic
+from app.web.templating import STATIC, Templates
+
+# The order decides where two paths fit: /p/{slug}/images/ids must be asked before /p/{slug}/images/{image_id}.
+ROUTES = (
+    "health",
+    "help",
+    "projects",
+    "classes",
+    "media",
+    "imports",
+    "gallery",
+    "labels",
+    "labelling",
+    "splits",
+    "train",
+    "runs",
+    "review",
+    "jobs",
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for ``settings``; it opens database, store, decoder and queue when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.miwake = state = open_state(settings)
+        try:
+            yield
+        finally:
+            state.decoder.close()
+            state.database.dispose()
+
+    app = FastAPI(title="Miwake", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.templates = Templates(app)
+    errors.register(app)
+    security.install(app, settings)
+    app.mount("/static", HashedStatic(directory=STATIC), name="static")
+    for name in ROUTES:
+        if find_spec(f"app.web.routes.{name}") is None:  # the page is still being written
+            continue
+        app.include_router(import_module(f"app.web.routes.{name}").router)
+    return app
+
+
+def open_state(settings: Settings) -> AppState:
+    """Open everything the pages need, with the database brought to the newest schema."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    upgrade(database)
+    logging.getLogger(__name__).info("opened database=%s store=%s", database.engine.url, settings.storage)
+    return AppState(
+        settings=settings,
+        database=database,
+        store=open_store(settings.storage),
+        decoder=Decoder(settings.decode_workers),
+        queue=Queue(settings.broker_url),
+    )

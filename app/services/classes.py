@@ -1,0 +1,211 @@
+"""The classes of a project: add, rename, colour, key, order, delete while nothing refers to them."""
+
+import colorsys
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import Image, LabelClass, LabelEvent, Project
+from app.db.run_models import RunClass
+from app.domain.enums import ImageState
+from app.domain.errors import Conflict, Invalid, NotFound
+from app.services.projects import clean_name
+
+# Okabe and Ito, "Color Universal Design" (2008): told apart with every common form of colour blindness. Black is left
+# out, because it cannot be seen on a dark page.
+OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
+KEYS = "1234567890"
+_COLOR = re.compile(r"#[0-9a-f]{6}")
+_GOLDEN = 0.61803398875  # steps of the golden ratio around the colour circle never come close to an earlier one
+
+
+def listed(session: Session, project: Project) -> list[LabelClass]:
+    """The classes of ``project`` in their order."""
+    query = sa.select(LabelClass).where(LabelClass.project_id == project.id).order_by(LabelClass.position)
+    return list(session.scalars(query))
+
+
+def by_id(session: Session, project: Project, class_id: int) -> LabelClass:
+    """One class of ``project``.
+
+    Raises:
+        NotFound: the project has no such class.
+    """
+    found = session.scalar(sa.select(LabelClass).where(LabelClass.project_id == project.id, LabelClass.id == class_id))
+    if found is None:
+        raise NotFound("class_missing")
+    return found
+
+
+def counts(session: Session, project: Project) -> dict[int, int]:
+    """Class id -> number of active images that carry it."""
+    query = (
+        sa.select(Image.class_id, sa.func.count())
+        .where(Image.project_id == project.id, Image.class_id.is_not(None), Image.state == ImageState.ACTIVE)
+        .group_by(Image.class_id)
+    )
+    return {class_id: count for class_id, count in session.execute(query) if class_id is not None}
+
+
+def name_key(name: str) -> str:
+    """What two spellings of one name have in common: full and half width, large and small letters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())[:200]
+
+
+def add(
+    session: Session, project: Project, name: str, *, color: str | None = None, key: str | None = None
+) -> LabelClass:
+    """Add a class at the end; without ``color`` and ``key`` it gets the next free ones.
+
+    Raises:
+        Invalid: the name is empty, too long or taken; the colour or the key cannot be used.
+    """
+    present = listed(session, project)
+    clean = _checked_name(present, name)
+    _check_color(color)
+    _check_key(present, key)
+    added = LabelClass(
+        project_id=project.id,
+        name=clean,
+        name_key=name_key(clean),
+        color=color or next_color([item.color for item in present]),
+        key=next_key([item.key for item in present]) if key is None else key,
+        position=max((item.position for item in present), default=-1) + 1,
+    )
+    session.add(added)
+    session.flush()
+    return added
+
+
+def ensure(session: Session, project: Project, names: Sequence[str]) -> dict[str, LabelClass]:
+    """Each of ``names`` (in NFC) with its class, made when it is missing.
+
+    Raises:
+        Invalid: a name is empty or too long.
+    """
+    present = {item.name_key: item for item in listed(session, project)}
+    found: dict[str, LabelClass] = {}
+    for name in names:
+        spelled = unicodedata.normalize("NFC", name)
+        if spelled in found:
+            continue
+        key = name_key(clean_name(spelled))
+        if key not in present:
+            present[key] = add(session, project, spelled)
+        found[spelled] = present[key]
+    return found
+
+
+def update(
+    session: Session,
+    project: Project,
+    class_id: int,
+    *,
+    name: str | None = None,
+    color: str | None = None,
+    key: str | None = None,
+) -> LabelClass:
+    """Change what is given of a class.
+
+    Raises:
+        NotFound: the project has no such class.
+        Invalid: as for ``add``.
+    """
+    changed = by_id(session, project, class_id)
+    others = [item for item in listed(session, project) if item.id != class_id]
+    _check_color(color)
+    _check_key(others, key)
+    if name is not None:
+        changed.name = _checked_name(others, name)
+        changed.name_key = name_key(changed.name)
+    changed.color = color or changed.color
+    changed.key = changed.key if key is None else key
+    session.flush()
+    return changed
+
+
+def move(session: Session, project: Project, class_id: int, step: int) -> None:
+    """Move a class ``step`` places down (or up when negative); at the ends it stays.
+
+    Raises:
+        NotFound: the project has no such class.
+    """
+    moved = by_id(session, project, class_id)
+    order = listed(session, project)
+    place = order.index(moved)
+    order.insert(max(0, place + step), order.pop(place))
+    for position, item in enumerate(order):
+        item.position = position
+    session.flush()
+
+
+def delete(session: Session, project: Project, class_id: int) -> str:
+    """Delete a class that nothing refers to, and return its name.
+
+    Raises:
+        NotFound: the project has no such class.
+        Conflict: images, their label history or runs refer to it.
+    """
+    gone = by_id(session, project, class_id)
+    used = uses(session, gone)
+    if used:
+        raise Conflict("class_in_use", name=gone.name, count=used)
+    session.delete(gone)
+    session.flush()
+    return gone.name
+
+
+def uses(session: Session, label_class: LabelClass) -> int:
+    """How many images, label events and run classes refer to a class."""
+    named = sa.or_(LabelEvent.before_id == label_class.id, LabelEvent.after_id == label_class.id)
+    parts = (
+        sa.select(sa.func.count()).select_from(Image).where(Image.class_id == label_class.id),
+        sa.select(sa.func.count()).select_from(LabelEvent).where(named),
+        sa.select(sa.func.count()).select_from(RunClass).where(RunClass.class_id == label_class.id),
+    )
+    return sum(session.scalar(part) or 0 for part in parts)
+
+
+def next_color(used: Sequence[str]) -> str:
+    """The first colour of the palette that is free, then colours spread around the circle."""
+    free = [color for color in OKABE_ITO if color not in used]
+    if free:
+        return free[0]
+    number = len(used)
+    hue, lightness = (number * _GOLDEN) % 1.0, (0.42, 0.55, 0.66)[number % 3]
+    red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.62)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+def next_key(used: Sequence[str]) -> str:
+    """The first digit of "1" to "9" and "0" that is free, or "" when all ten are given."""
+    return next((key for key in KEYS if key not in used), "")
+
+
+def _checked_name(others: Sequence[LabelClass], name: str) -> str:
+    clean = clean_name(name)
+    if not clean:
+        raise Invalid("class_name_empty")
+    key = name_key(clean)
+    for other in others:
+        if other.name_key == key:
+            raise Invalid("class_name_taken", name=other.name, class_id=other.id)
+    return clean
+
+
+def _check_color(color: str | None) -> None:
+    if color is not None and not _COLOR.fullmatch(color):
+        raise Invalid("class_color_invalid", color=color[:20])
+
+
+def _check_key(others: Sequence[LabelClass], key: str | None) -> None:
+    if not key:
+        return
+    if key not in KEYS or len(key) != 1:
+        raise Invalid("class_key_invalid", key=key[:20])
+    for other in others:
+        if other.key == key:
+            raise Invalid("class_key_taken", key=key, name=other.name)

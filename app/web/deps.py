@@ -1,0 +1,84 @@
+"""What a route asks for: the parts of the process, a session, the project of the address, the person."""
+
+import getpass
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db.models import Project
+from app.db.session import Database
+from app.decoder import Decoder
+from app.queue import Queue
+from app.services import projects
+from app.storage import Store
+
+
+@dataclass(frozen=True)
+class AppState:
+    """The parts that live as long as the process; built by ``app.main`` and by nobody else."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    decoder: Decoder
+    queue: Queue
+
+
+def get_state(request: Request) -> AppState:
+    """The parts of this process."""
+    state: AppState = request.app.state.miwake
+    return state
+
+
+StateDep = Annotated[AppState, Depends(get_state)]
+
+
+def read_session(state: StateDep) -> Iterator[Session]:
+    """A session that only reads."""
+    with state.database.read() as session:
+        yield session
+
+
+def write_session(state: StateDep) -> Iterator[Session]:
+    """A transaction that is durable before the answer is sent.
+
+    FastAPI runs the end of a dependency after the answer by default; ``scope="function"`` below moves it before, so
+    that a commit that fails is a 500 and never a redirect to something that does not exist.
+    """
+    with state.database.write() as session:
+        session.info["queue"] = state.queue
+        yield session
+
+
+ReadSession = Annotated[Session, Depends(read_session, scope="function")]
+WriteSession = Annotated[Session, Depends(write_session, scope="function")]
+
+
+def get_project(slug: str, session: ReadSession) -> Project:
+    """The project of the address with its classes.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    return projects.by_slug(session, slug)
+
+
+def get_actor(state: StateDep) -> str:
+    """The name written into the label history."""
+    return state.settings.user or login_name()
+
+
+def login_name() -> str:
+    """The name of the person who started the process, or "user" where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run under a number without a name
+        return "user"
+
+
+ProjectDep = Annotated[Project, Depends(get_project)]
+ActorDep = Annotated[str, Depends(get_actor)]

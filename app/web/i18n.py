@@ -1,0 +1,114 @@
+"""Languages: which one a page is shown in, its sentences, its way to write dates and numbers."""
+
+import gettext
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from babel.dates import format_date, format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal, format_percent
+from starlette.requests import Request
+
+LANGUAGES = {"en": "English", "ja": "日本語"}
+DEFAULT = "en"
+COOKIE = "language"
+FOLDER = Path(__file__).parent / "locale"
+DASH = "–"
+
+
+@cache
+def translations(language: str) -> gettext.NullTranslations:
+    """The sentences of ``language``, compiled in memory from its .po file; English is the source language."""
+    if language == DEFAULT:
+        return gettext.NullTranslations()
+    path = FOLDER / language / "LC_MESSAGES" / "messages.po"
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def choose(request: Request) -> str:
+    """The language of this request: the address first, then the cookie, then what the browser asks for."""
+    for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+        if wish in LANGUAGES:
+            return wish
+    return accepted(request.headers.get("accept-language", ""))
+
+
+def accepted(header: str) -> str:
+    """The best of our languages for an ``Accept-Language`` header."""
+    best, best_weight = DEFAULT, 0.0
+    for part in header.split(","):
+        name, _, weight = part.strip().partition(";")
+        language = name.split("-")[0].strip().lower()
+        value = _weight(weight)
+        if language in LANGUAGES and value > best_weight:
+            best, best_weight = language, value
+    return best
+
+
+def _weight(text: str) -> float:
+    name, _, value = text.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def show_datetime(value: datetime | None, language: str) -> str:
+    """Day and time in the time zone of this machine, such as "Nov 21, 2026, 16:05"."""
+    if value is None:
+        return DASH
+    local = value.astimezone()
+    day = format_date(local.date(), format="long" if language == "ja" else "medium", locale=language)
+    return f"{day}{' ' if language == 'ja' else ', '}{local:%H:%M}"
+
+
+def show_relative(value: datetime | None, language: str, now: datetime | None = None) -> str:
+    """How long ago, in words: "3 minutes ago"."""
+    if value is None:
+        return DASH
+    return format_timedelta(value - (now or datetime.now(UTC)), add_direction=True, locale=language)
+
+
+def show_percent(value: float | None, language: str, digits: int = 1) -> str:
+    """A share from 0 to 1 as a percentage with ``digits`` decimals."""
+    if value is None:
+        return DASH
+    return format_percent(value, format=_pattern(digits) + "%", locale=language)
+
+
+def show_number(value: float | None, language: str, digits: int | None = None) -> str:
+    """A number with its groups of three; ``digits`` decimals, or none for whole numbers and up to three otherwise."""
+    if value is None:
+        return DASH
+    return format_decimal(value, format=None if digits is None else _pattern(digits), locale=language)
+
+
+def show_filesize(value: int | None, language: str) -> str:
+    """Bytes in the largest unit that keeps the number above one."""
+    if value is None:
+        return DASH
+    size, unit = float(value), "B"
+    for larger in _units():
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    digits = 0 if unit in ("B", "KB") or size >= 100 else 1
+    return f"{format_decimal(size, format=_pattern(digits), locale=language)} {unit}"
+
+
+def _units() -> Iterable[str]:
+    return ("KB", "MB", "GB", "TB")
+
+
+def _pattern(digits: int) -> str:
+    return "#,##0" + ("." + "0" * digits if digits else "")

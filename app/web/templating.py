@@ -1,0 +1,138 @@
+"""Pages: one Jinja environment for each language, addresses, static files with their hash."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.routing import NoMatchFound
+
+from app.web import i18n
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+ROOT = Path(__file__).resolve().parents[2]
+STATIC = ROOT / "static"
+THEMES = ("auto", "light", "dark")
+COOKIE_SECONDS = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class LanguageLink:
+    """One entry of the language switch."""
+
+    code: str
+    name: str
+    href: str
+
+
+class Templates:
+    """The templates of one application in every language."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.url = partial(address, app)
+        self.environments = {language: self._environment(language) for language in i18n.LANGUAGES}
+
+    def _environment(self, language: str) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(ROOT / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        # The i18n extension adds this method to the environment when it is loaded.
+        environment.install_gettext_translations(i18n.translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.globals |= {"url": self.url, "asset": asset, "locale": language}
+        environment.filters |= {
+            "datetime": partial(i18n.show_datetime, language=language),
+            "relative": partial(i18n.show_relative, language=language),
+            "percent": partial(_with_digits, i18n.show_percent, language),
+            "number": partial(_with_digits, i18n.show_number, language),
+            "filesize": partial(i18n.show_filesize, language=language),
+        }
+        return environment
+
+
+def _with_digits(show: Any, language: str, value: Any, *digits: int) -> str:
+    """Let a filter take its digits as the first argument in the template: ``{{ x|percent(2) }}``."""
+    text: str = show(value, language, *digits)
+    return text
+
+
+def address(app: FastAPI, name: str, /, *, query: Mapping[str, object] | None = None, **path: object) -> str:
+    """The path of the route ``name``; values that are None are left out of the query string."""
+    try:
+        found = quote(str(app.url_path_for(name, **path)), safe="/~@:")
+    except NoMatchFound:  # the page of this route is still being written
+        found = f"/missing/{name}"
+    pairs = [(key, value) for key, value in (query or {}).items() if value is not None]
+    return f"{found}?{urlencode(pairs, doseq=True)}" if pairs else found
+
+
+def redirect(
+    request: Request, name: str, /, *, query: Mapping[str, object] | None = None, **path: object
+) -> RedirectResponse:
+    """The answer to a successful form: see the page of route ``name``."""
+    return RedirectResponse(address(request.app, name, query=query, **path), status_code=303)
+
+
+def asset(name: str) -> str:
+    """The address of ``static/<name>`` with the hash of its content, so that browsers may keep it for ever."""
+    return f"/static/{name}?v={asset_hash(name)}"
+
+
+def asset_hash(name: str) -> str:
+    """The first half of the SHA-256 of a static file."""
+    path = STATIC / name
+    return _hash(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _hash(path: Path, _changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+def render(request: Request, name: str, context: "DataclassInstance", status_code: int = 200) -> HTMLResponse:
+    """The page ``name`` in the reader's language.
+
+    Args:
+        context: a dataclass; each of its fields is a variable of the template.
+    """
+    language = i18n.choose(request)
+    templates: Templates = request.app.state.templates
+    values = {item.name: getattr(context, item.name) for item in fields(context)}
+    theme = request.cookies.get("theme", "auto")
+    html = (
+        templates.environments[language]
+        .get_template(name)
+        .render(
+            **values,
+            request=request,
+            theme=theme if theme in THEMES else "auto",
+            languages=language_links(request, language),
+        )
+    )
+    response = HTMLResponse(html, status_code=status_code, headers={"Vary": "Accept-Language, Cookie"})
+    if request.query_params.get("lang") == language:
+        response.set_cookie(i18n.COOKIE, language, max_age=COOKIE_SECONDS, samesite="lax")
+    return response
+
+
+def language_links(request: Request, current: str) -> list[LanguageLink]:
+    """The same address in each of the other languages."""
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    path = quote(request.url.path, safe="/~@:")
+    return [
+        LanguageLink(code, name, f"{path}?{urlencode([*kept, ('lang', code)])}")
+        for code, name in i18n.LANGUAGES.items()
+        if code != current
+    ]

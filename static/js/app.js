@@ -1,0 +1,53 @@
+// What every page does: theme switch, class colours, the overview of keys, forms that are safe with an input method.
+
+import { paint } from "./colors.js";
+import { connectOverview } from "./shortcuts.js";
+
+const THEMES = ["auto", "light", "dark"];
+const YEAR = 365 * 24 * 3600;
+
+function connectTheme() {
+  const button = document.getElementById("theme");
+  const root = document.documentElement;
+  const name = () => {
+    const text = button.dataset[root.dataset.theme];
+    button.title = text;
+    button.setAttribute("aria-label", text);
+  };
+  button.addEventListener("click", () => {
+    root.dataset.theme = THEMES[(THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length];
+    document.cookie = `theme=${root.dataset.theme};path=/;max-age=${YEAR};samesite=lax`;
+    name();
+    document.dispatchEvent(new CustomEvent("themechange")); // charts on a canvas draw themselves again
+  });
+  name();
+  button.hidden = false;
+}
+
+// Enter also ends a Japanese conversion. Safari reports that Enter after the composition has ended, with code 229.
+function guardInputMethod() {
+  document.addEventListener("keydown", (event) => {
+    const inside = event.target instanceof HTMLElement && event.target.closest("form[data-ime-guard]");
+    if (inside && event.key === "Enter" && (event.isComposing || event.keyCode === 229)) {
+      event.preventDefault();
+    }
+  }, true);
+}
+
+// A colour or a key is complete once it is chosen; a name is sent with Enter or the button.
+function saveOnChange() {
+  for (const form of document.querySelectorAll("form[data-save-on-change]")) {
+    form.addEventListener("change", (event) => {
+      if (event.target.matches("select, input[type=color]")) {
+        form.requestSubmit();
+      }
+    });
+  }
+}
+
+connectTheme();
+guardInputMethod();
+saveOnChange();
+connectOverview();
+paint();
+document.querySelector("[aria-invalid=true]")?.focus();

@@ -1,0 +1,149 @@
+// Keyboard shortcuts: one definition per page acts on the keys and fills the overview that "?" opens.
+//
+// A definition is {keys, label, run, group?, when?}. `keys` is a list of combinations of event.code names with optional
+// "Shift+", "Ctrl+", "Alt+" in front, such as "Digit1", "Shift+KeyZ", "Ctrl+KeyZ" or "Slash"; a digit also answers to the
+// number pad. Codes name places on the keyboard, so they work while a Japanese input method is on. "?" is asked for by
+// its character, because it lies elsewhere on each keyboard. Ctrl also means Command.
+
+const SINGLE_KEYS_OFF = "miwake.single-keys-off"; // WCAG 2.1.4: single keys can be switched off
+const NAMES = {
+  Space: "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Backspace: "⌫", Delete: "Del",
+  Escape: "Esc", Enter: "Enter", Period: ".", Comma: ",", Slash: "/", Minus: "-", Equal: "+", BracketLeft: "[",
+  BracketRight: "]", Question: "?", Home: "Home", End: "End", PageUp: "PgUp", PageDown: "PgDn",
+};
+const definitions = [];
+
+/** Make shortcuts known. Returns a function that takes them back. */
+export function register(list) {
+  definitions.push(...list);
+  return () => {
+    for (const item of list) {
+      definitions.splice(definitions.indexOf(item), 1);
+    }
+  };
+}
+
+/** True when single keys act; the reader may have switched them off. */
+export function singleKeys() {
+  return localStorage.getItem(SINGLE_KEYS_OFF) === null;
+}
+
+/** True when the reader is typing, so that a key is text and not a command. */
+export function isTyping(event) {
+  if (event.isComposing || event.keyCode === 229) {
+    // An input method is at work; 229 alone outside a text field still is a plain key with a code.
+    return event.isComposing || isTextField(event.target);
+  }
+  return isTextField(event.target);
+}
+
+function isTextField(element) {
+  if (!(element instanceof HTMLElement)) {
+    return false;
+  }
+  if (element.isContentEditable || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) {
+    return true;
+  }
+  return element instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit", "range", "color", "file"].includes(element.type);
+}
+
+function combination(event) {
+  if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    return "Question";
+  }
+  const code = event.code.replace("Numpad", "Digit").replace("DigitEnter", "Enter");
+  return (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.altKey ? "Alt+" : "") + (event.shiftKey ? "Shift+" : "") + code;
+}
+
+// Enter and Space belong to the button or link that has the focus.
+function belongsToControl(event) {
+  return ["Enter", "Space"].includes(event.code) && event.target instanceof HTMLElement && event.target.closest("a, button, summary, input, [role=button]") !== null;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || isTyping(event) || belongsToControl(event) || document.querySelector("dialog[open]")) {
+    return;
+  }
+  const pressed = combination(event);
+  const plain = !pressed.startsWith("Ctrl+") && !pressed.startsWith("Alt+") && pressed !== "Escape" && pressed !== "Question";
+  if (plain && !singleKeys()) {
+    return;
+  }
+  const found = definitions.findLast((item) => item.keys.includes(pressed) && (!item.when || item.when()));
+  if (found && (found.repeat || !event.repeat)) {
+    event.preventDefault();
+    found.run(event);
+  }
+});
+
+/** The text of a combination as it stands on the keys. */
+export function keyText(keys) {
+  const parts = keys.split("+");
+  const last = parts.pop();
+  const name = NAMES[last] ?? last.replace(/^(Digit|Key)/, "");
+  return [...parts, name].join(" ");
+}
+
+/** Fill the overview and connect its button, its dialog and the switch for single keys. */
+export function connectOverview() {
+  const dialog = document.getElementById("keys-dialog");
+  const opener = document.getElementById("keys-button");
+  const general = dialog.dataset.general;
+  const open = () => {
+    fill(document.getElementById("keys-list"), general);
+    dialog.showModal();
+  };
+  register([
+    { keys: ["Question"], label: dialog.dataset.help, group: general, run: open },
+    { keys: ["Escape"], label: dialog.dataset.close, group: general, when: () => false, run: () => {} },
+  ]);
+  opener.hidden = false;
+  opener.addEventListener("click", open);
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) {
+      dialog.close(); // a click beside the dialog
+    }
+  });
+  const box = document.getElementById("keys-single");
+  box.checked = singleKeys();
+  box.addEventListener("change", () => {
+    if (box.checked) {
+      localStorage.removeItem(SINGLE_KEYS_OFF);
+    } else {
+      localStorage.setItem(SINGLE_KEYS_OFF, "1");
+    }
+  });
+}
+
+function fill(list, general) {
+  const groups = new Map();
+  for (const item of definitions.filter((one) => one.label)) {
+    const group = item.group ?? document.title.split(" · ")[0];
+    groups.set(group, [...(groups.get(group) ?? []), item]);
+  }
+  const order = [...groups].sort(([one], [other]) => (one === general) - (other === general));
+  list.replaceChildren(...order.map(([title, items]) => section(title, items)));
+}
+
+function section(title, items) {
+  const part = document.createElement("section");
+  part.className = "keys-group";
+  const heading = document.createElement("h3");
+  heading.textContent = title;
+  const rows = document.createElement("dl");
+  for (const item of items) {
+    const row = document.createElement("div");
+    const term = document.createElement("dt");
+    item.keys.forEach((keys, index) => {
+      const cap = document.createElement("kbd");
+      cap.textContent = keyText(keys);
+      term.append(...(index ? [" "] : []), cap);
+    });
+    const text = document.createElement("dd");
+    text.textContent = item.label;
+    row.append(term, text);
+    rows.append(row);
+  }
+  part.append(heading, rows);
+  return part;
+}
