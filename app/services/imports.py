@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.base import utc_now
-from app.db.models import ImportBatch, Project
+from app.db.models import ImportBatch, ImportEntry, Project
 from app.db.session import Database
 from app.decoder import Decoder
 from app.domain.enums import EntryVerdict
@@ -168,6 +168,14 @@ def finish(session: Session, import_id: int) -> ImportBatch:
         batch.finished, batch.finished_at = True, utc_now()
         batch.total = batch.new_count + batch.duplicate_count + batch.refused_count + batch.skipped_count
     return batch
+
+
+def discard(session: Session, import_id: int) -> None:
+    """Remove an import that has recorded nothing and has no job; any other stays as it is."""
+    recorded = sa.select(ImportEntry.id).where(ImportEntry.import_id == import_id).exists()
+    batch = session.get(ImportBatch, import_id)
+    if batch is not None and not batch.options.get("job") and not session.scalar(sa.select(recorded)):
+        session.delete(batch)
 
 
 def _judge(decoder: Decoder, blobs: Batch, options: Options, limit: int, file: Incoming) -> Judged:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.db.models import ImportBatch
+from app.db.session import Database
 from app.domain.enums import JobKind, Lane
 from app.domain.errors import Conflict
 from app.services import import_sources, imports, jobs
@@ -31,6 +32,25 @@ def enqueue(session: Session, import_id: int, path: Path, encoding: str | None) 
     spec = {"import_id": batch.id, "path": str(path)}
     job = jobs.create(session, project_id=batch.project_id, kind=JobKind.IMPORT, lane=Lane.QUICK, spec=spec)
     imports.remember(session, import_id, job=job.id, encoding=encoding)
+
+
+def accept(
+    database: Database, queue: object, import_id: int, path: Path, *, max_file_bytes: int, encoding: str | None
+) -> None:
+    """Check the directory of a zip that has arrived and have a worker import it; a refused zip is removed.
+
+    Raises:
+        BadArchive: the zip is refused as a whole; its import ends with nothing in it.
+        Conflict: the import has ended or has a zip already.
+    """
+    try:
+        import_sources.check_zip(path, max_file_bytes)
+        with database.write() as session:
+            session.info[jobs.QUEUE] = queue
+            enqueue(session, import_id, path, encoding)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def refuse_second(batch: ImportBatch) -> None:

@@ -1,0 +1,282 @@
+"""Import: the upload page, what it sends, the report, and the sample sets."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from app.db.models import ImportBatch, Project
+from app.domain.errors import AppError, Invalid
+from app.domain.filenames import SPLIT_NAMES
+from app.domain.samples import SAMPLES
+from app.domain.zipnames import Encoding
+from app.services import import_report, imports, sample_sets, uploads
+from app.services.import_records import Outcome
+from app.services.imports import Options, Tools
+from app.web import i18n
+from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.messages import say, sentence
+from app.web.templating import address, redirect, render
+from app.web.uploading import FilesDep, ZipDep, receive_zip
+
+router = APIRouter()
+SHOWN_PROBLEMS = 200
+
+
+@dataclass(frozen=True)
+class ImportPage:
+    """The upload page."""
+
+    project: Project
+    imports: Sequence[ImportBatch]
+    max_file_mb: int
+    max_zip_mb: int
+    split_names: Sequence[str]
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """What became of one import."""
+
+    project: Project
+    batch: ImportBatch
+    progress: import_report.Progress
+    problems: Sequence[import_report.Problem]
+    problem_count: int
+    folders: Sequence[import_report.Folder]
+
+
+class NewImport(BaseModel):
+    """What the page says before it sends the first file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field("", max_length=1000)
+    total: int = Field(ge=0, le=10_000_000)
+    labels: bool = True
+    splits: bool = True
+    source: str = Field("browser", pattern="^(browser|zip)$")
+
+
+@router.get("/p/{slug}/import", name="imports")
+def page(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
+    """Show the drop zone, the plain form and past imports."""
+    return render(request, "imports/index.html", upload_page(project, session, state))
+
+
+@router.post("/p/{slug}/imports", name="import_create", status_code=201)
+def create(
+    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, new: NewImport
+) -> dict[str, Any]:
+    """Begin an import and say where its files go."""
+    options = Options(labels=new.labels, splits=new.splits)
+    batch = imports.create(
+        session, project, source=new.source, name=new.name, actor=actor, total=new.total, options=options
+    )
+    place: dict[str, Any] = {"slug": project.slug, "number": batch.number}
+    return {
+        "number": batch.number,
+        "files": address(request.app, "import_files", **place),
+        "zip": address(request.app, "import_zip", **place),
+        "finish": address(request.app, "import_finish", **place),
+        "report": address(request.app, "import_report", **place),
+    }
+
+
+@router.get("/p/{slug}/imports", name="imports_again")
+def page_again(request: Request, project: ProjectDep) -> RedirectResponse:
+    """Reading the address to which imports are sent leads to the page."""
+    return redirect(request, "imports", slug=project.slug)
+
+
+@router.post("/p/{slug}/imports/{number}/files", name="import_files")
+def files(
+    request: Request, number: int, project: ProjectDep, session: ReadSession, state: StateDep, sent: FilesDep
+) -> dict[str, Any]:
+    """Take up to 100 files; one result for each, in order."""
+    import_id = imports.by_number(session, project, number).id
+    session.rollback()  # decoding takes its time; nobody waits for this read meanwhile
+    outcomes = imports.add_files(tools(state), import_id, sent, max_file_bytes=state.settings.max_file_mb * 2**20)
+    translate = reader(request)
+    return {"results": [result(outcome, translate) for outcome in outcomes]}
+
+
+@router.post("/p/{slug}/imports/{number}/zip", name="import_zip", status_code=202)
+async def zip_file(
+    request: Request,
+    number: int,
+    project: ProjectDep,
+    state: StateDep,
+    encoding: Annotated[Encoding | None, Query()] = None,
+) -> dict[str, str]:
+    """Take a zip as the plain body of the request and have a worker import it."""
+    import_id = await run_in_threadpool(free_import, state, project, number)
+    try:
+        path = await receive_zip(request, state.settings, import_id)
+        await run_in_threadpool(accept_zip, state, import_id, path, encoding)
+    except AppError:
+        await run_in_threadpool(discard, state, import_id)
+        raise
+    return {"report": address(request.app, "import_report", slug=project.slug, number=number)}
+
+
+@router.post("/p/{slug}/imports/{number}/finish", name="import_finish")
+def finish(request: Request, number: int, project: ProjectDep, session: WriteSession) -> RedirectResponse:
+    """End an import."""
+    imports.finish(session, imports.by_number(session, project, number).id)
+    return redirect(request, "import_report", slug=project.slug, number=number)
+
+
+@router.post("/p/{slug}/import/files", name="import_form_files")
+def form_files(request: Request, project: ProjectDep, state: StateDep, actor: ActorDep, sent: FilesDep) -> Response:
+    """The same as a plain form: begin, take the files, end."""
+    if not sent:
+        return refused(request, project, state, Invalid("import_no_files"))
+    batch = begin(state, project, "browser", sent[0].path, actor, sent.options)
+    try:
+        imports.add_files(tools(state), batch.id, sent, max_file_bytes=state.settings.max_file_mb * 2**20)
+    except AppError as error:
+        discard(state, batch.id)
+        return refused(request, project, state, error)
+    with state.database.write() as session:
+        imports.finish(session, batch.id)
+    return redirect(request, "import_report", slug=project.slug, number=batch.number)
+
+
+@router.post("/p/{slug}/import/zip", name="import_form_zip")
+def form_zip(request: Request, project: ProjectDep, state: StateDep, actor: ActorDep, sent: ZipDep) -> Response:
+    """A zip from a plain form."""
+    if sent is None:
+        return refused(request, project, state, Invalid("import_no_files"))
+    batch = begin(state, project, "zip", sent.name, actor, sent.options)
+    try:
+        path = sent.keep(state.settings, batch.id)
+        accept_zip(state, batch.id, path, sent.encoding)
+    except AppError as error:
+        discard(state, batch.id)
+        return refused(request, project, state, error)
+    return redirect(request, "import_report", slug=project.slug, number=batch.number)
+
+
+@router.get("/p/{slug}/imports/{number}", name="import_report")
+def report(request: Request, number: int, project: ProjectDep, session: ReadSession) -> Response:
+    """Show what became of every file."""
+    batch = imports.by_number(session, project, number)
+    translate = reader(request)
+    page = ReportPage(
+        project=project,
+        batch=batch,
+        progress=import_report.progress(session, batch, translate),
+        problems=list(import_report.problems(session, batch, translate, SHOWN_PROBLEMS)),
+        problem_count=batch.duplicate_count + batch.refused_count + batch.skipped_count,
+        folders=import_report.folders(session, batch),
+    )
+    return render(request, "imports/report.html", page)
+
+
+@router.get("/p/{slug}/imports/{number}/status", name="import_status")
+def status(request: Request, number: int, project: ProjectDep, session: ReadSession) -> dict[str, Any]:
+    """How far an import is; the report page asks once a second."""
+    batch = imports.by_number(session, project, number)
+    now = import_report.progress(session, batch, reader(request))
+    return {
+        "done": now.done,
+        "total": now.total,
+        "state": now.state,
+        "over": now.over,
+        "waiting": now.waiting,
+        "new": batch.new_count,
+        "duplicate": batch.duplicate_count,
+        "refused": batch.refused_count,
+        "skipped": batch.skipped_count,
+    }
+
+
+@router.get("/p/{slug}/imports/{number}/problems.csv", name="import_problems")
+def problems(request: Request, number: int, project: ProjectDep, session: ReadSession) -> Response:
+    """All problems as a table."""
+    batch = imports.by_number(session, project, number)
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    heading = (gettext("file"), gettext("verdict"), gettext("reason"))
+    text = import_report.as_csv(import_report.problems(session, batch, reader(request)), heading)
+    disposition = f'attachment; filename="import-{number}-problems.csv"'
+    return Response(text, media_type="text/csv", headers={"Content-Disposition": disposition})
+
+
+@router.post("/samples/{name}", name="sample_create")
+def sample(request: Request, name: str, state: StateDep, actor: ActorDep) -> RedirectResponse:
+    """Make a project from a sample set."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    texts = {}
+    if known := SAMPLES.get(name):
+        texts = {"title": gettext(known.title), "description": gettext(known.description)}
+    return redirect(request, "project", slug=sample_sets.create(tools(state), name, actor, **texts))
+
+
+def tools(state: AppState) -> Tools:
+    """The parts an import needs."""
+    return Tools(state.database, state.store, state.decoder)
+
+
+def reader(request: Request) -> Callable[[str, dict[str, Any]], str]:
+    """Makes sentences in the reader's language from stored codes."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    return lambda code, params: say(code, params, gettext)
+
+
+def result(outcome: Outcome, translate: Callable[[str, dict[str, Any]], str]) -> dict[str, Any]:
+    """One outcome for the page's script."""
+    message = translate(outcome.code, outcome.params) if outcome.code else ""
+    return {"path": outcome.path, "verdict": outcome.verdict, "code": outcome.code, "message": message}
+
+
+def begin(state: AppState, project: Project, source: str, name: str, actor: str, options: Options) -> ImportBatch:
+    """Begin an import in a transaction of its own."""
+    with state.database.write() as session:
+        return imports.create(session, project, source=source, name=name, actor=actor, options=options)
+
+
+def discard(state: AppState, import_id: int) -> None:
+    """Forget an import that nothing came of."""
+    with state.database.write() as session:
+        imports.discard(session, import_id)
+
+
+def free_import(state: AppState, project: Project, number: int) -> int:
+    """The id of an import that can take a zip. Raises Conflict when it has ended or has one."""
+    with state.database.read() as session:
+        batch = imports.open_batch(session, imports.by_number(session, project, number).id)
+        uploads.refuse_second(batch)
+        return batch.id
+
+
+def accept_zip(state: AppState, import_id: int, path: Any, encoding: Encoding | None) -> None:
+    """Check the directory of the zip that has arrived and queue the job; a refused zip is removed."""
+    uploads.accept(
+        state.database,
+        state.queue,
+        import_id,
+        path,
+        max_file_bytes=state.settings.max_file_mb * 2**20,
+        encoding=encoding,
+    )
+
+
+def upload_page(project: Project, session: Any, state: AppState, error: str = "") -> ImportPage:
+    """The values of the upload page."""
+    settings = state.settings
+    past = import_report.listed(session, project)
+    return ImportPage(project, past, settings.max_file_mb, settings.max_zip_mb, sorted(SPLIT_NAMES), error)
+
+
+def refused(request: Request, project: Project, state: AppState, error: AppError) -> Response:
+    """The upload page again with what went wrong."""
+    message = sentence(error, i18n.translations(i18n.choose(request)).gettext)
+    with state.database.read() as session:
+        page = upload_page(project, session, state, message)
+    return render(request, "imports/index.html", page, status_code=error.status)

@@ -1,0 +1,30 @@
+// The report of an import that a worker is busy with: asks once a second how far it is, and shows the whole page
+// again when it is over.
+
+const card = document.querySelector("#progress");
+
+function show(now) {
+  for (const [name, value] of Object.entries(now)) {
+    for (const place of document.querySelectorAll(`[data-count="${name}"]`)) place.textContent = value ?? "…";
+  }
+  const bar = card.querySelector("progress");
+  bar.max = now.total || 1;
+  bar.value = now.done;
+  document.querySelector("#no-worker").hidden = !now.waiting;
+}
+
+async function ask() {
+  try {
+    const answer = await fetch(card.dataset.status, { headers: { Accept: "application/json" } });
+    if (answer.ok) {
+      const now = await answer.json();
+      if (now.over) return location.reload();
+      show(now);
+    }
+  } catch {
+    // The server does not answer just now; it is asked again.
+  }
+  return setTimeout(ask, 1000);
+}
+
+if (card) setTimeout(ask, 1000);
