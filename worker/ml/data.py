@@ -118,4 +118,3 @@ def scale_offset(recipe: Recipe, fitted: Statistics | None) -> tuple[NDArray[np.
         divisor = np.array(fitted.std) + 1e-6  # as Keras does, against a division by zero
         scale, offset = scale / divisor, -np.array(fitted.mean) / divisor
     return scale.astype(np.float32), offset.astype(np.float32)
-

@@ -37,7 +37,7 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
         precision: ``float32`` or ``mixed_bfloat16``; logits and softmax are float32 in both.
 
     Raises:
-        Invalid: ``image_too_small`` when nothing would be left of the picture after the pooling layers.
+        Invalid: ``network_needs_larger_images`` when nothing would be left of the picture after the pooling layers.
     """
     inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="picture")
     chain = Chain(inputs, precision)
@@ -45,7 +45,7 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
         BUILDERS[recipe.architecture](chain)
     except ValueError as error:
         if "negative dimension" in str(error).lower() or "computed output size would be" in str(error).lower():
-            raise Invalid("image_too_small", architecture=recipe.architecture, size=recipe.image_size) from error
+            raise Invalid("network_needs_larger_images", architecture=recipe.architecture, size=recipe.image_size) from error
         raise
     outputs = layers.Dense(classes, dtype=device.FLOAT32, kernel_initializer=chain.initializer, name=LOGITS)(chain.x)
     if recipe.logit_dropout:

@@ -135,7 +135,7 @@ def fit_folds(
         reporter: progress and stop; silent by default.
 
     Raises:
-        Invalid: ``fold_without_images`` for a plan with no training pictures; ``image_too_small``.
+        Invalid: ``fold_without_images`` for a plan with no training pictures; ``network_needs_larger_images``.
         AppError: ``loss_not_finite`` with fold, epoch and learning_rate.
     """
     for plan in plans:
@@ -256,9 +256,7 @@ class _Trainer:
             return self._resident, places
         return tf.convert_to_tensor(np.asarray(self.pictures[places])), np.arange(len(places))
 
-    def _validate(
-        self, places: Indices, reporter: Reporter
-    ) -> tuple[float | None, float | None, NDArray[np.float32]]:
+    def _validate(self, places: Indices, reporter: Reporter) -> tuple[float | None, float | None, NDArray[np.float32]]:
         if not len(places):
             return None, None, np.zeros((0, len(self.names)), np.float32)
         loss, right, probabilities = 0.0, 0, []

@@ -1,0 +1,58 @@
+"""Our optimisers against those of Keras, on the same gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from app.domain.recipe import OPTIMIZERS, Recipe
+from worker.ml.optimizers import SGD_MOMENTUM, Optimizer
+from worker.ml.steps import learning_rates
+
+pytestmark = pytest.mark.ml
+
+PEERS = {
+    "sgd": lambda: keras.optimizers.SGD(0.01, momentum=SGD_MOMENTUM),
+    "rmsprop": lambda: keras.optimizers.RMSprop(0.01),
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "adamw": lambda: keras.optimizers.AdamW(0.01),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer__equals_keras_over_ten_steps(name):
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=shape).astype(np.float32) for shape in ((7, 5), (5,))]
+    gradients = [[rng.normal(size=value.shape).astype(np.float32) for value in start] for _ in range(10)]
+    ours = [tf.Variable(value) for value in start]
+    theirs = [keras.Variable(value) for value in start]
+    optimizer, peer = Optimizer(name, ours), PEERS[name]()
+    for step in gradients:
+        optimizer.apply([tf.constant(value) for value in step], tf.constant(0.01))
+        peer.apply([tf.constant(value) for value in step], theirs)
+    for value, expected, first in zip(ours, theirs, start, strict=True):
+        assert np.abs(value.numpy() - first).max() > 0.01
+        np.testing.assert_allclose(value.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer__reset_starts_again(name):
+    variable = tf.Variable([1.0, -2.0])
+    optimizer = Optimizer(name, [variable])
+    ends = []
+    for _ in range(2):
+        variable.assign([1.0, -2.0])
+        optimizer.reset()
+        for step in range(3):
+            optimizer.apply([tf.constant([0.5, step - 1.0])], tf.constant(0.1))
+        ends.append(variable.numpy())
+    np.testing.assert_array_equal(*ends)
+
+
+def test_learning_rates__cosine_equals_keras_and_parts_fit_together():
+    recipe = Recipe(schedule="cosine", learning_rate=0.02, epochs=4)
+    peer = keras.optimizers.schedules.CosineDecay(0.02, 4 * 7)
+    rates = np.concatenate([learning_rates(recipe, epoch * 7, 7, 7) for epoch in range(4)])
+    np.testing.assert_allclose(rates, [float(peer(step)) for step in range(28)], rtol=1e-5)
+    assert rates[-1] < 0.001
+    assert set(learning_rates(Recipe(learning_rate=0.5), 3, 4, 7)) == {np.float32(0.5)}

@@ -1,0 +1,76 @@
+"""The training's kernel against the preview's NumPy warp and against Keras' own transform."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from app.domain import augment
+from app.domain.recipe import FILL_MODES, Augmentation
+from worker.ml import warp
+
+pytestmark = pytest.mark.ml
+
+SIZE = 64
+ALL = {
+    "rotation": 40, "width_shift": 0.2, "height_shift": 0.2, "shear": 15, "zoom_low": 0.7, "zoom_high": 1.4,
+    "horizontal_flip": True, "vertical_flip": True,
+}  # fmt: skip
+OPERATIONS = {
+    "rotation": {"rotation": 180},
+    "shifts": {"width_shift": 0.3, "height_shift": 0.1},
+    "shear": {"shear": 30},
+    "zoom": {"zoom_low": 0.5, "zoom_high": 1.8},
+    "flips": {"horizontal_flip": True, "vertical_flip": True},
+    "channel shift": {"channel_shift": 60},
+    "brightness": {"brightness_low": 0.4, "brightness_high": 1.8},
+    "affine": ALL,
+    "all": ALL | {"channel_shift": 40, "brightness_low": 0.5, "brightness_high": 1.5},
+}
+
+
+def noise(n: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (n, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("mode", FILL_MODES)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_kernel__equals_the_preview(mode, name):
+    spec = Augmentation(**OPERATIONS[name], fill_mode=mode, fill_value=90)
+    images = noise(16)
+    draws = augment.draw(spec, 16, SIZE, np.random.default_rng(3))
+    kernel = warp.make_kernel(spec, SIZE, lambda pictures: pictures)
+    ours = kernel(images, draws.matrices, draws.channel_shift, draws.brightness).numpy()
+    # On the scale 0 to 255. The pictures are noise, far rougher than photographs.
+    assert np.abs(ours - augment.apply(images, draws)).mean() <= 0.001
+
+
+@pytest.mark.parametrize("mode", FILL_MODES)
+def test_apply__equals_keras_with_all_operations(mode):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from keras.src.legacy.preprocessing import image as keras_legacy
+    generator = keras_legacy.ImageDataGenerator(fill_mode=mode, cval=90, data_format="channels_last")
+    rng = np.random.default_rng(11)
+    spec = Augmentation(channel_shift=1, brightness_low=0.5, fill_mode=mode, fill_value=90)
+    differences = []
+    for image in noise(12):
+        rotation, shear, intensity = rng.uniform(-180, 180), rng.uniform(-20, 20), rng.uniform(-50, 50)
+        shift, zoom, flip = rng.uniform(-15, 15, 2), rng.uniform(0.6, 1.5, 2), rng.random(2) < 0.5
+        brightness = rng.uniform(0.5, 1.5)
+        parameters = {
+            "theta": rotation, "tx": shift[0], "ty": shift[1], "shear": shear, "zx": zoom[0], "zy": zoom[1],
+            "flip_horizontal": flip[0], "flip_vertical": flip[1], "channel_shift_intensity": intensity,
+            "brightness": brightness,
+        }  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # its scipy namespace is an old one
+            expected = generator.apply_transform(image.astype(np.float32), parameters)
+        matrix = augment.matrices(
+            SIZE, rotation=np.array([rotation]), shift=shift[None], shear=np.array([shear]), zoom=zoom[None],
+            flip=flip[None],
+        )  # fmt: skip
+        draws = augment.Draws(matrix, np.float32([intensity]), np.float32([brightness]), spec)
+        differences.append(np.abs(augment.apply(image[None], draws)[0] - expected).mean())
+    # The whole-number step of the brightness turns a rounding difference into 1 in very few pixels.
+    assert np.mean(differences) <= 0.001
