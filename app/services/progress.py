@@ -12,6 +12,8 @@ from app.domain.enums import FINAL_STATES, JobState
 from app.domain.recipe import Recipe
 from app.services import jobs
 
+TRAINING = "train"  # the phase in which "done" and "total" are steps of the epoch
+
 
 @dataclass(frozen=True)
 class EpochRow:
@@ -62,8 +64,8 @@ class Snapshot:
     folds: int
     epoch: int
     epochs: int
-    step: int
-    steps: int
+    done: int  # of the phase: steps of the epoch while training, images while explaining
+    total: int
     share: float
     left: TimeLeft | None
     best: Best | None
@@ -79,8 +81,7 @@ class Snapshot:
 class _Position:
     fold: int
     epoch: int
-    step: int
-    steps: int
+    step: float  # part of the epoch that is done, 0 to 1
 
 
 def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
@@ -111,8 +112,8 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         folds=folds,
         epoch=position.epoch,
         epochs=recipe.epochs,
-        step=position.step,
-        steps=position.steps,
+        done=_whole(job.progress.get("done"), 0),
+        total=_whole(job.progress.get("total"), 0),
         share=_share(state, position, folds, recipe.epochs, ended or 0),
         left=_left(rows, position, recipe) if state is JobState.RUNNING else None,
         best=best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor),
@@ -155,7 +156,10 @@ def _position(job: Job, rows: list[EpochRow], epochs: int) -> _Position:
     told = job.progress
     fold = _whole(told.get("fold"), last.fold if last else 0)
     epoch = _whole(told.get("epoch"), min(last.epoch + 1, epochs) if last and last.fold == fold else 1)
-    return _Position(fold, epoch, _whole(told.get("done"), 0), _whole(told.get("total"), 0))
+    total = _whole(told.get("total"), 0)
+    training = told.get("phase", TRAINING) == TRAINING
+    step = min(_whole(told.get("done"), 0) / total, 1.0) if training and total else 0.0
+    return _Position(fold, epoch, step)
 
 
 def _whole(value: Any, default: int) -> int:
@@ -168,8 +172,7 @@ def _share(state: JobState, position: _Position, folds: int, epochs: int, ended:
         return 0.0
     if state is JobState.DONE:
         return 1.0
-    step = position.step / position.steps if position.steps else 0.0
-    inside = 1.0 if ended > position.fold else min((position.epoch - 1 + step) / epochs, 1.0)
+    inside = 1.0 if ended > position.fold else min((position.epoch - 1 + position.step) / epochs, 1.0)
     return min((position.fold + inside) / folds, 1.0)
 
 
@@ -178,15 +181,14 @@ def _left(rows: list[EpochRow], position: _Position, recipe: Recipe) -> TimeLeft
     if len(rows) < 2:
         return None
     seconds = statistics.median(row.seconds for row in rows[1:][-10:])
-    step = position.step / position.steps if position.steps else 0.0
     mine = [row for row in rows if row.fold == position.fold]
-    here_most = max(recipe.epochs - (position.epoch - 1) - step, 0.0)
+    here_most = max(recipe.epochs - (position.epoch - 1) - position.step, 0.0)
     later = max(recipe.folds, 1) - 1 - position.fold
     most = here_most + later * recipe.epochs
     if not recipe.patience:
         return TimeLeft(most * seconds, most * seconds)
     best = best_epoch(mine, recipe.monitor)
     stop = (best.epoch if best else 0) + recipe.patience
-    here_least = min(max(stop - (position.epoch - 1) - step, 0.0), here_most)
+    here_least = min(max(stop - (position.epoch - 1) - position.step, 0.0), here_most)
     least = here_least + later * min(recipe.patience + 1, recipe.epochs)
     return TimeLeft(least * seconds, most * seconds)

@@ -45,7 +45,7 @@ def test_snapshot__inside_an_epoch(database, store, made):
             factory.add_epoch(session, run, 0, epoch)
         rows = [factory.add_epoch(session, run, 1, epoch) for epoch in (1, 2)]
         now = progress.snapshot(session, run, after=rows[0].id)
-    assert (now.fold, now.epoch, now.step, now.steps) == (1, 3, 2, 4)
+    assert (now.fold, now.epoch, now.done, now.total) == (1, 3, 2, 4)
     assert now.share == pytest.approx((1 + 2.5 / 10) / 5)
     assert [row.id for row in now.rows] == [rows[1].id]
     assert now.best is not None

@@ -1,0 +1,136 @@
+"""The event stream of a run: one poller for each process wakes all open streams, with any database.
+
+Every 0.5 s one query asks for the marks of all runs that somebody watches; a stream reads its run only when the mark
+has changed. The id of an epoch event is the id of its row, so a browser that comes back says where it stopped
+(``Last-Event-ID``) and misses nothing and gets nothing twice.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import sqlalchemy as sa
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.sse import ServerSentEvent
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.run_models import EpochMetric, Job, Run, Worker
+from app.db.session import Database, db_now
+from app.domain.enums import JobState
+from app.services import jobs, progress
+
+INTERVAL = 0.5  # seconds between two looks; also the shortest time between two progress events of a stream
+RETRY_MS = 2000  # a browser that lost the connection waits so long
+log = logging.getLogger(__name__)
+
+Say = Callable[[progress.Snapshot], dict[str, Any]]
+Mark = tuple[Any, ...]
+
+
+class Hub:
+    """All open streams of one process. Used in the event loop only, but for ``shutdown``."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._wakes: dict[asyncio.Event, int] = {}  # the bell of each stream -> its run
+        self._marks: dict[int, Mark] = {}
+        self._poller: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+
+    async def stream(self, run_id: int, last_id: int, say: Say) -> AsyncIterator[ServerSentEvent]:
+        """Epochs after the row ``last_id`` and progress until the run has ended or the process shuts down.
+
+        Args:
+            say: turns a snapshot into the plain values of a progress event, in the reader's language.
+        """
+        bell = self._register(run_id)
+        try:
+            yield ServerSentEvent(retry=RETRY_MS, comment="events of a run")
+            while not self._stopping:
+                bell.clear()
+                now = await to_thread.run_sync(self._read, run_id, last_id)
+                for row in now.rows:
+                    last_id = row.id
+                    yield ServerSentEvent(event="epoch", id=str(row.id), data=row)
+                yield ServerSentEvent(event="progress", data=say(now))
+                if now.finished:
+                    yield ServerSentEvent(event="end", data={"state": now.state})
+                    return
+                await bell.wait()
+        finally:
+            self._wakes.pop(bell, None)
+
+    def shutdown(self) -> None:
+        """End all streams at once; safe in a signal handler and from any thread."""
+        self._stopping = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already, and its streams with it
+                self._loop.call_soon_threadsafe(self._ring_all)
+
+    def _register(self, run_id: int) -> asyncio.Event:
+        bell = asyncio.Event()
+        self._wakes[bell] = run_id
+        self._loop = asyncio.get_running_loop()
+        if self._poller is None or self._poller.done():
+            self._poller = self._loop.create_task(self._poll())
+        return bell
+
+    def _ring_all(self) -> None:
+        for bell in self._wakes:
+            bell.set()
+        if self._poller is not None:
+            self._poller.cancel()
+
+    def _read(self, run_id: int, last_id: int) -> progress.Snapshot:
+        with self.database.read() as session:
+            return progress.snapshot(session, session.get_one(Run, run_id), last_id)
+
+    async def _poll(self) -> None:
+        while self._wakes and not self._stopping:
+            await asyncio.sleep(INTERVAL)
+            try:
+                marks = await to_thread.run_sync(self._look, sorted(set(self._wakes.values())))
+            except SQLAlchemyError as error:  # a busy or restarting database must not end the streams
+                log.warning("The runs on the pages could not be read (%s).", type(error).__name__)
+                continue
+            for bell, run_id in self._wakes.items():
+                if marks.get(run_id) != self._marks.get(run_id):
+                    bell.set()
+            self._marks = marks
+
+    def _look(self, run_ids: list[int]) -> dict[int, Mark]:
+        """What a stream has to show, as a value to compare: one query for all runs."""
+        newest = sa.select(sa.func.max(EpochMetric.id)).where(EpochMetric.run_id == Run.id).scalar_subquery()
+        queued = sa.select(sa.func.count()).where(Job.state == JobState.QUEUED).scalar_subquery()
+        alive = sa.select(sa.func.count()).where(Worker.heartbeat > db_now() - jobs.SILENT_SECONDS).scalar_subquery()
+        own = Job.__table__.alias("own")
+        query = (
+            sa.select(Run.id, own.c.state, own.c.attempt, own.c.keep_best, own.c.progress, newest, queued, alive)
+            .join(own, own.c.id == Run.job_id)
+            .where(Run.id.in_(run_ids))
+        )
+        with self.database.read() as session:
+            return {run_id: tuple(str(value) for value in mark) for run_id, *mark in session.execute(query)}
+
+
+def hub_of(app: FastAPI, database: Database) -> Hub:
+    """The hub of this application, made when the first stream opens; to be called in the event loop."""
+    hub: Hub | None = getattr(app.state, "events", None)
+    if hub is None or hub.database is not database:
+        app.state.events = hub = Hub(database)
+    return hub
+
+
+def shutdown(app: FastAPI) -> None:
+    """Let the open streams of ``app`` end, so that the server can stop at once.
+
+    A server waits for its open connections before it runs the end of the lifespan, so this must be called when the
+    signal to stop arrives (``uvicorn.Server.handle_exit``).
+    """
+    hub: Hub | None = getattr(app.state, "events", None)
+    if hub is not None:
+        hub.shutdown()
