@@ -122,7 +122,7 @@ TEXTS: dict[str, FieldText] = {
         N_("Seed"),
         N_(
             "The number from which everything random is drawn: the split, the first weights, the changes of the "
-            "pictures. The same seed on the same images gives the same split again; another seed shows how much is chance."
+            "pictures. The same seed on the same images gives the same split again; another one shows what is chance."
         ),
         step="1",
     ),

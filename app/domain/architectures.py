@@ -1,0 +1,227 @@
+"""The networks, layer by layer, as plain descriptions.
+
+A builder adds layers to anything with the methods of ``Net``. ``Sketch`` works out their shapes and numbers of
+parameters without any library, so that a page can show the table of a network before anything is trained.
+Sources of the posts' networks are named in docs/presets.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol, Self
+
+from app.domain.errors import Invalid
+from app.domain.recipe import Recipe
+
+
+class Net(Protocol):
+    """The vocabulary in which the networks are written. ``initializer`` is that of all kernels added from now on."""
+
+    initializer: str
+
+    def conv(self, filters: int, kernel: int, *, padding: str = "same", bias: bool = True) -> Self:
+        """Convolution without an activation."""
+
+    def relu(self) -> Self:
+        """Rectifier."""
+
+    def norm(self) -> Self:
+        """Batch normalisation."""
+
+    def pool(self) -> Self:
+        """Maximum of 2 x 2 pixels."""
+
+    def mean(self) -> Self:
+        """Mean over the whole map."""
+
+    def border(self, pixels: int) -> Self:
+        """Zeros around the map."""
+
+    def flatten(self) -> Self:
+        """All values of the map in one row."""
+
+    def dropout(self, rate: float) -> Self:
+        """Zeroes a part of the values while training."""
+
+    def dense(self, units: int) -> Self:
+        """Dense layer with a rectifier."""
+
+
+def conv2(net: Net) -> None:
+    """Post 000: two convolutions."""
+    net.conv(32, 3).relu().pool()
+    net.conv(64, 2).relu().pool()
+    net.flatten().dense(256).dropout(0.5)
+
+
+def conv3(net: Net) -> None:
+    """Post 001, the first network of the article it translates: three convolutions."""
+    for filters in (32, 32, 64):
+        net.conv(filters, 3, padding="valid").relu().pool()
+    net.flatten().dense(64).dropout(0.5)
+
+
+def conv4(net: Net) -> None:
+    """Post 002: four convolutions."""
+    for filters in (32, 64, 128, 128):
+        net.conv(filters, 3, padding="valid").relu().pool()
+    net.flatten().dense(512)
+
+
+def cifar4(net: Net) -> None:
+    """Post 003: four convolutions for small pictures."""
+    for filters in (32, 64):
+        net.conv(filters, 3).relu().conv(filters, 3, padding="valid").relu().pool().dropout(0.25)
+    net.flatten().dense(512).dropout(0.5)
+
+
+def deepconv(net: Net) -> None:
+    """Post 004: six convolutions in three pairs; the fourth one has a border of two pixels."""
+    net.initializer = "he_normal"
+    net.conv(16, 3).relu().conv(16, 3).relu().pool()
+    net.conv(32, 3).relu().border(2).conv(32, 3, padding="valid").relu().pool()
+    net.conv(64, 3).relu().conv(64, 3).relu().pool()
+    net.flatten().dense(50).dropout(0.5)
+
+
+def _stages(net: Net, widths: tuple[int, ...], depth: int, dropout: float) -> None:
+    """Normalised convolutions and a global mean in place of a large dense layer.
+
+    A dense layer behind a flattened map holds nearly all weights of the posts' networks and learns where in the
+    picture something stood; the mean over the map forgets the place, and the few weights left can be learned from few
+    pictures.
+    """
+    net.initializer = "he_normal"
+    for number, width in enumerate(widths):
+        for _ in range(1 if number == 0 else depth):
+            net.conv(width, 3, bias=False).norm().relu()
+        if number < len(widths) - 1:
+            net.pool()
+    net.mean().dropout(dropout)
+    net.initializer = "glorot_uniform"
+
+
+BUILDERS: dict[str, Callable[[Net], None]] = {
+    "conv2": conv2,
+    "conv3": conv3,
+    "conv4": conv4,
+    "cifar4": cifar4,
+    "deepconv": deepconv,
+    "conv2-plus": lambda net: _stages(net, (16, 32, 64, 96), 1, 0.2),
+    "conv3-plus": lambda net: _stages(net, (16, 32, 64, 96, 128), 1, 0.3),
+    "conv4-plus": lambda net: _stages(net, (16, 32, 64, 128, 192), 1, 0.3),
+    "cifar4-plus": lambda net: _stages(net, (32, 64, 128), 2, 0.3),
+    "deepconv-plus": lambda net: _stages(net, (16, 32, 64, 128), 2, 0.3),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: name, kind (the name Keras has for it), output shape without the batch, number of parameters.
+
+    ``setting`` is what was chosen for it, such as "32 x 3x3" or "0.5".
+    """
+
+    name: str
+    kind: str
+    setting: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+class Sketch:
+    """A network on paper: the same methods, with arithmetic in place of layers.
+
+    Attributes:
+        shape: output so far, (height, width, channels) or (units,).
+        layers: the layers so far.
+    """
+
+    initializer = "glorot_uniform"
+
+    def __init__(self, size: int) -> None:
+        self.shape: tuple[int, ...] = (size, size, 3)
+        self.layers: list[Layer] = []
+        self._counts: dict[str, int] = {}
+
+    def _add(self, name: str, kind: str, shape: tuple[int, ...], setting: str = "", parameters: int = 0) -> Self:
+        if min(shape) < 1:
+            raise ValueError("nothing is left of the picture")
+        self._counts[name] = self._counts.get(name, 0) + 1
+        self.shape = shape
+        self.layers.append(Layer(f"{name}{self._counts[name]}", kind, setting, shape, parameters))
+        return self
+
+    def conv(self, filters: int, kernel: int, *, padding: str = "same", bias: bool = True) -> Self:
+        """Convolution without an activation."""
+        height, width, channels = self.shape
+        lost = kernel - 1 if padding == "valid" else 0
+        parameters = (kernel * kernel * channels + bias) * filters
+        shape = (height - lost, width - lost, filters)
+        return self._add("conv", "Conv2D", shape, f"{filters} × {kernel}×{kernel} {padding}", parameters)
+
+    def relu(self) -> Self:
+        """Rectifier."""
+        return self._add("relu", "ReLU", self.shape)
+
+    def norm(self) -> Self:
+        """Batch normalisation: two weights and two averages for each channel."""
+        return self._add("norm", "BatchNormalization", self.shape, parameters=4 * self.shape[-1])
+
+    def pool(self) -> Self:
+        """Maximum of 2 x 2 pixels."""
+        height, width, channels = self.shape
+        return self._add("pool", "MaxPooling2D", (height // 2, width // 2, channels), "2×2")
+
+    def mean(self) -> Self:
+        """Mean over the whole map."""
+        return self._add("mean", "GlobalAveragePooling2D", self.shape[-1:])
+
+    def border(self, pixels: int) -> Self:
+        """Zeros around the map."""
+        height, width, channels = self.shape
+        return self._add("border", "ZeroPadding2D", (height + 2 * pixels, width + 2 * pixels, channels), str(pixels))
+
+    def flatten(self) -> Self:
+        """All values of the map in one row."""
+        return self._add("flatten", "Flatten", (prod(self.shape),))
+
+    def dropout(self, rate: float) -> Self:
+        """Zeroes a part of the values while training."""
+        return self._add("dropout", "Dropout", self.shape, f"{rate:g}")
+
+    def dense(self, units: int) -> Self:
+        """Dense layer with a rectifier."""
+        return self._add("dense", "Dense", (units,), f"{units} ReLU", (self.shape[0] + 1) * units)
+
+    def end(self, classes: int, logit_dropout: float) -> list[Layer]:
+        """Add the outputs and return all layers."""
+        head = Layer("logits", "Dense", str(classes), (classes,), (self.shape[0] + 1) * classes)
+        dropout = [Layer("logit_dropout", "Dropout", f"{logit_dropout:g}", (classes,), 0)] if logit_dropout else []
+        return [*self.layers, head, *dropout, Layer("probabilities", "Softmax", "", (classes,), 0)]
+
+
+def layer_table(recipe: Recipe, classes: int) -> list[Layer]:
+    """The layers of a recipe's network for so many classes, first to last.
+
+    Raises:
+        Invalid: ``network_needs_larger_images`` when nothing would be left of the picture after the pooling layers.
+    """
+    sketch = Sketch(recipe.image_size)
+    try:
+        BUILDERS[recipe.architecture](sketch)
+    except ValueError:
+        raise Invalid("network_needs_larger_images", architecture=recipe.architecture, size=recipe.image_size) from None
+    return sketch.end(classes, recipe.logit_dropout)
+
+
+def smallest_size(architecture: str) -> int:
+    """The smallest side in pixels of a picture from which something is left before the last layers."""
+    size = 1
+    while True:
+        try:
+            BUILDERS[architecture](Sketch(size))
+        except ValueError:
+            size += 1
+        else:
+            return size
