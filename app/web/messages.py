@@ -96,6 +96,7 @@ SENTENCES: dict[str, str] = {
     ),
     "sample_unknown": N_("There is no sample set “%(name)s”. There are: %(known)s."),
     "too_many_files": N_("More than %(limit)s files came in one request. Send fewer at a time, or send a zip."),
+    "upload_cut_off": N_("The connection was lost before the whole file had come. Nothing was kept; send it again."),
     "zip_cut_off": N_("The zip is cut off: its end is missing. Download or copy it again."),
     "zip_empty": N_("There is no file in the zip."),
     "zip_encrypted": N_("The entry is protected by a password. Make a zip without one."),
@@ -119,6 +120,13 @@ SENTENCES: dict[str, str] = {
     # --- jobs and workers ------------------------------------------------------------------------------------------
     # --- splits, recipes and runs ----------------------------------------------------------------------------------
     # --- results and review ----------------------------------------------------------------------------------------
+    "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
+    "explain_request_invalid": N_(
+        "Heat maps can be made for 1 to %(most)s pictures at a time, all with the same model, layer and class."
+    ),
+    "heat_map_missing": N_("There is no heat map of this picture for this layer and class yet. Ask for it on the page."),
+    "metrics_class_range": N_("A label or an answer is not one of the %(classes)s classes."),
+    "metrics_shape": N_("Labels %(labels)s and answers %(predicted)s must be two lists of the same length."),
 }
 
 
