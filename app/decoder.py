@@ -79,6 +79,8 @@ class _Child:
     def _answer(self) -> Decoded:
         header = self._header()
         if "code" in header:
+            if header["code"] == "image_memory":
+                self.close()  # it is just ending by itself; the next picture must not meet it
             raise BadImage(str(header["code"]), **header["params"])
         sizes = header.pop("sizes")
         canonical, thumbnail = (_read(self._from, size) for size in sizes)

@@ -15,7 +15,7 @@ const PARALLEL = 3;
 const SHOWN = 300;
 
 const fill = (text, values) =>
-  text.replace(/%\((\w+)\)s/g, (_all, name) => values[name]).replaceAll("%%", "%");
+  text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
 
 let busy = false;
 let state;
