@@ -47,6 +47,13 @@ def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
     return [Step(*row) for row in session.execute(query)]
 
 
+def written(session: Session, change_set_id: int, limit: int | None = None) -> list[tuple[int, int | None, int]]:
+    """What a change set wrote: image id, class id and label version of each event, in the order of the images."""
+    query = sa.select(LabelEvent.image_id, LabelEvent.after_id, LabelEvent.version)
+    query = query.where(LabelEvent.change_set_id == change_set_id).order_by(LabelEvent.image_id).limit(limit)
+    return [(image_id, class_id, version) for image_id, class_id, version in session.execute(query)]
+
+
 def last_steps(session: Session, project_id: int, actor: str, limit: int = 20) -> list[Step]:
     """A person's last label events on single images, newest first; the strip of label mode."""
     newest = (

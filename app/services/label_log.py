@@ -70,7 +70,7 @@ def start(session: Session, project_id: int, request_id: str) -> ChangeSet | Non
     session.flush()
     lock = sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)
     if session.scalar(lock) is None:
-        raise NotFound("project_missing")
+        raise NotFound("project_missing", slug=project_id)
     return by_request(session, project_id, request_id)
 
 

@@ -138,8 +138,8 @@ def test_assign__shows_the_label_on_loaded_images(bench):
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
-        ("class of another project", "label_class_missing"),
-        ("unknown class", "label_class_missing"),
+        ("class of another project", "class_missing"),
+        ("unknown class", "class_missing"),
         ("image twice", "image_given_twice"),
         ("no request id", "request_id_invalid"),
         ("long request id", "request_id_invalid"),
