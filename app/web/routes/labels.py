@@ -1,0 +1,191 @@
+"""Labels as JSON: what the label page, the gallery and the review page send through saver.js."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.domain.enums import ImageState, LabelSource
+from app.domain.errors import Invalid, NotFound
+from app.services import gallery, history, labels
+from app.services.gallery import ImageFilter
+from app.web import i18n
+from app.web.deps import ActorDep, ProjectDep, WriteSession
+from app.web.messages import sentence
+
+router = APIRouter(prefix="/p/{slug}")
+
+Id = Annotated[int, Field(ge=1, le=2**53)]
+RequestId = Annotated[str, Field(min_length=1, max_length=64)]
+SHOWN_CHANGES = 2000  # a page that has more than this to show again asks for the images anew
+
+
+class Strict(BaseModel):
+    """A body in which an unknown or misspelled field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Change(Strict):
+    """One image and the version of its label that was seen (None: change whatever is there)."""
+
+    image_id: Id
+    version: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
+
+
+class Selection(Strict):
+    """Images by filter: the query string of the gallery as an object, and how many the reader was told match."""
+
+    filter: dict[str, str] | None = None
+    shown: Annotated[int, Field(ge=0, le=2**53)] | None = None
+
+    def chosen(self, session: Session, project_id: int) -> ImageFilter:
+        """The filter, checked against the number shown."""
+        if self.filter is None:
+            raise Invalid("selection_missing")
+        chosen = ImageFilter.from_query(self.filter)
+        if self.shown is not None:
+            gallery.check_not_grown(session, project_id, chosen, self.shown)
+        return chosen
+
+
+class AssignBody(Selection):
+    """One class for images given by id or by filter."""
+
+    request_id: RequestId
+    source: Literal[LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW]
+    class_id: Id | None
+    changes: list[Change] | None = None
+
+
+class TakeBackBody(Strict):
+    """What to undo or redo: a change set, a request of this page, or the newest of this person."""
+
+    request_id: RequestId
+    change_set: Id | None = None
+    of_request: RequestId | None = None
+
+
+class StateBody(Selection):
+    """Exclude images or take them in again."""
+
+    request_id: RequestId
+    state: ImageState
+    image_ids: list[Id] | None = None
+
+
+@router.post("/labels", name="labels_assign")
+def assign(
+    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, body: AssignBody
+) -> JSONResponse:
+    """Give a class to images, or take their label away with ``class_id`` null."""
+    source, request_id = LabelSource(body.source), body.request_id
+    if body.changes is None:
+        known = labels.by_request(session, project.id, request_id)
+        chosen = ImageFilter() if known else body.chosen(session, project.id)
+        change_set = labels.assign_matching(
+            session, project.id, chosen, body.class_id, source=source, actor=actor, request_id=request_id
+        )
+        return JSONResponse({"change_set": change_set.id, "count": change_set.image_count})
+    changes = [labels.LabelChange(item.image_id, body.class_id, item.version) for item in body.changes]
+    try:
+        change_set = labels.assign(session, project.id, changes, source=source, actor=actor, request_id=request_id)
+    except labels.LabelConflict as error:
+        return refused(request, session, error)
+    images = seen(session, project.id, change_set.id, [item.image_id for item in changes])
+    return JSONResponse({"change_set": change_set.id, "count": change_set.image_count, "images": images})
+
+
+@router.post("/labels/undo", name="labels_undo")
+def undo(
+    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, body: TakeBackBody
+) -> JSONResponse:
+    """Take a change back."""
+    target = named(session, project.id, body, "nothing_to_undo")
+    try:
+        taken = labels.undo(session, project.id, target, actor=actor, request_id=body.request_id)
+    except labels.LabelConflict as error:
+        return refused(request, session, error)
+    return taken_back(session, taken)
+
+
+@router.post("/labels/redo", name="labels_redo")
+def redo(
+    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, body: TakeBackBody
+) -> JSONResponse:
+    """Bring back what was undone."""
+    target = named(session, project.id, body, "nothing_to_redo")
+    try:
+        taken = labels.redo(session, project.id, target, actor=actor, request_id=body.request_id)
+    except labels.LabelConflict as error:
+        return refused(request, session, error)
+    return taken_back(session, taken)
+
+
+@router.post("/images/state", name="images_state")
+def state(project: ProjectDep, session: WriteSession, body: StateBody) -> JSONResponse:
+    """Exclude images from training or take them in again; the answer names those that changed."""
+    if body.image_ids is None:
+        chosen = body.chosen(session, project.id)
+    else:
+        chosen = ImageFilter(state=None, ids=tuple(body.image_ids))
+    changed = gallery.set_state(session, project.id, chosen, body.state)
+    return JSONResponse({"count": len(changed), "image_ids": changed, "state": body.state})
+
+
+def named(session: Session, project_id: int, body: TakeBackBody, code: str) -> int | None:
+    """The change set meant; None for the newest.
+
+    Raises:
+        NotFound: the request to take back never arrived here.
+    """
+    if body.of_request is None:
+        return body.change_set
+    found = labels.by_request(session, project_id, body.of_request)
+    if found is None:
+        raise NotFound(code)
+    return found.id
+
+
+def seen(session: Session, project_id: int, change_set_id: int, image_ids: list[int]) -> list[dict[str, int | None]]:
+    """The labels as the change left them, so that a repeated request does not learn of later changes by others."""
+    written = {image_id: (class_id, version) for image_id, class_id, version in history.written(session, change_set_id)}
+    rest = [image_id for image_id in image_ids if image_id not in written]
+    now = {row.id: (row.class_id, row.version) for row in gallery.rows(session, project_id, rest)}
+    return [as_json(image_id, *(written.get(image_id) or now[image_id])) for image_id in image_ids]
+
+
+def taken_back(session: Session, taken: labels.TakenBack) -> JSONResponse:
+    """The answer to undo and redo."""
+    change_set = taken.change_set
+    written = history.written(session, change_set.id, SHOWN_CHANGES)
+    return JSONResponse(
+        {
+            "change_set": change_set.id,
+            "count": change_set.image_count,
+            "images": [as_json(*row) for row in written],
+            "conflicts": [conflict(item) for item in taken.conflicts],
+        }
+    )
+
+
+def refused(request: Request, session: Session, error: labels.LabelConflict) -> JSONResponse:
+    """Status 409 with the values that stand in the way; nothing was written."""
+    session.rollback()
+    message = sentence(error, i18n.translations(i18n.choose(request)).gettext)
+    body = {"code": error.code, "message": message, "params": dict(error.params)}
+    conflicts = [conflict(item) for item in error.conflicts]
+    return JSONResponse({"error": body, "conflicts": conflicts}, status_code=error.status)
+
+
+def conflict(other: labels.OtherLabel) -> dict[str, int | str | None]:
+    """One label that stood in the way."""
+    at = other.at.isoformat() if other.at else None
+    return {**as_json(other.image_id, other.class_id, other.version), "actor": other.actor, "at": at}
+
+
+def as_json(image_id: int, class_id: int | None, version: int) -> dict[str, int | None]:
+    """One label."""
+    return {"image_id": image_id, "class_id": class_id, "version": version}
