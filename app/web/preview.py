@@ -1,0 +1,150 @@
+"""Pictures of what the augmentation does, made by the code that the training uses.
+
+Up to ``LARGEST`` pixels a tile is exactly what the network would be given. A larger input is shown at that size, which
+changes nothing that can be seen: all movements are parts of the picture.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from app.domain import augment, resize
+from app.domain.errors import Invalid
+from app.domain.recipe import Augmentation, Recipe
+from app.domain.text import N_
+
+TILES = 8  # changed pictures beside the original
+LARGEST = 192
+QUALITY = 92
+Tiles = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation by itself: the fields of ``Augmentation`` that belong to it."""
+
+    name: str
+    label: str
+    fields: tuple[str, ...]
+
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation("rotation", N_("Turn"), ("rotation",)),
+        Operation("width_shift", N_("Shift sideways"), ("width_shift",)),
+        Operation("height_shift", N_("Shift up and down"), ("height_shift",)),
+        Operation("shear", N_("Shear"), ("shear",)),
+        Operation("zoom", N_("Zoom"), ("zoom_low", "zoom_high")),
+        Operation("channel_shift", N_("Shift of the colours"), ("channel_shift",)),
+        Operation("brightness", N_("Brightness"), ("brightness_low", "brightness_high")),
+        Operation("horizontal_flip", N_("Mirror left and right"), ("horizontal_flip",)),
+        Operation("vertical_flip", N_("Mirror up and down"), ("vertical_flip",)),
+    )
+}
+
+
+def alone(augmentation: Augmentation, operation: Operation) -> Augmentation:
+    """``augmentation`` with everything but one operation switched off."""
+    values = {name: getattr(augmentation, name) for name in operation.fields}
+    neutral = Augmentation(fill_mode=augmentation.fill_mode, fill_value=augmentation.fill_value)
+    return replace(neutral, **values)
+
+
+def active(augmentation: Augmentation) -> list[Operation]:
+    """The operations that change something, in their order."""
+    return [operation for operation in OPERATIONS.values() if alone(augmentation, operation).active]
+
+
+def tiles(data: bytes, recipe: Recipe, seed: int) -> Tiles:
+    """The picture as the network gets it, and ``TILES`` changed ones.
+
+    Args:
+        data: one of our own copies, PNG or JPEG.
+        recipe: size, resize mode, colour of the border and augmentation are used.
+        seed: of the draws.
+
+    Returns:
+        (1 + TILES, size, size, 3); ``size`` is the recipe's, at most ``LARGEST``.
+    """
+    square = _square(data, recipe)
+    draws = augment.draw(recipe.augmentation, TILES, len(square), np.random.default_rng(seed))
+    return np.concatenate([square[None], _changed(square, draws)])
+
+
+def extremes(data: bytes, recipe: Recipe, name: str) -> Tiles:
+    """One operation alone at its two limits; a mirrored picture has only one.
+
+    Raises:
+        Invalid: ``field_choice`` for an unknown operation.
+    """
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise Invalid("field_choice", value=name[:40], choices=", ".join(OPERATIONS))
+    square = _square(data, recipe)
+    return _changed(square, _limits(alone(recipe.augmentation, operation), len(square)))
+
+
+def sprite(pictures: Tiles, columns: int) -> bytes:
+    """The tiles side by side, ``columns`` in a row, as a JPEG; the last row is filled up with white."""
+    count, size = pictures.shape[:2]
+    rows = -(-count // columns)
+    sheet = np.full((rows * columns, size, size, 3), 255, np.uint8)
+    sheet[:count] = pictures
+    joined = (
+        sheet.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
+    )
+    output = io.BytesIO()
+    Image.fromarray(joined).save(output, "JPEG", quality=QUALITY, subsampling=0)
+    return output.getvalue()
+
+
+def _square(data: bytes, recipe: Recipe) -> Tiles:
+    with Image.open(io.BytesIO(data)) as image:
+        array = np.asarray(image.convert("RGB"), dtype=np.uint8)
+    return resize.fit(array, min(recipe.image_size, LARGEST), recipe.resize_mode, recipe.pad_color)
+
+
+def _changed(square: Tiles, draws: augment.Draws) -> Tiles:
+    repeated = np.repeat(square[None], len(draws), axis=0)
+    return np.rint(augment.apply(repeated, draws)).clip(0, 255).astype(np.uint8)
+
+
+def _limits(spec: Augmentation, size: int) -> augment.Draws:
+    """Both ends of every range in place of random draws between them."""
+
+    def ends(low: float, high: float) -> NDArray[np.float64]:
+        return np.array([low, high], dtype=np.float64)
+
+    def both(limit: float) -> NDArray[np.float64]:
+        return ends(-limit, limit)
+
+    mirrored = spec.horizontal_flip or spec.vertical_flip
+    zoom = ends(spec.zoom_low, spec.zoom_high)
+    matrices = augment.matrices(
+        size,
+        rotation=both(spec.rotation),
+        shift=np.stack([both(spec.width_shift * size), both(spec.height_shift * size)], axis=1),
+        shear=both(spec.shear),
+        zoom=np.stack([zoom, zoom], axis=1),
+        flip=np.tile([spec.horizontal_flip, spec.vertical_flip], (2, 1)),
+    )
+    brightness = ends(spec.brightness_low, spec.brightness_high).astype(np.float32)
+    draws = augment.Draws(matrices, both(spec.channel_shift).astype(np.float32), brightness, spec)
+    return draws.part(slice(1)) if mirrored else draws
+
+
+def caption(augmentation: Augmentation, operation: Operation) -> str:
+    """The limits of an operation in figures, such as "±40°" or "0.8 – 1.2"; nothing for a mirrored picture."""
+    values: Sequence[float | bool] = [getattr(augmentation, name) for name in operation.fields]
+    if len(values) == 2:
+        return f"{values[0]:g} – {values[1]:g}"
+    if isinstance(values[0], bool):
+        return ""
+    if operation.name in ("rotation", "shear"):
+        return f"±{values[0]:g}°"
+    return f"±{values[0]:g}" if operation.name == "channel_shift" else f"±{values[0] * 100:g} %"
