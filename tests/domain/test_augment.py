@@ -1,6 +1,7 @@
 """Augmentation against scipy, whose transform Keras' ImageDataGenerator uses, and what each operation means."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,14 @@ from app.domain import augment
 from app.domain.recipe import FILL_MODES, Augmentation
 
 SIZE = 48
-NEUTRAL = {"rotation": 0.0, "shift": (0.0, 0.0), "shear": 0.0, "zoom": (1.0, 1.0), "flip": (False, False)}
-CASES = {
+NEUTRAL: dict[str, Any] = {
+    "rotation": 0.0,
+    "shift": (0.0, 0.0),
+    "shear": 0.0,
+    "zoom": (1.0, 1.0),
+    "flip": (False, False),
+}
+CASES: dict[str, dict[str, Any]] = {
     "rotation": {"rotation": 33.0},
     "far rotation": {"rotation": -171.0},
     "shift": {"shift": (7.3, -4.6)},
@@ -56,7 +63,10 @@ def legacy(image: np.ndarray, mode: str, value: float, **values) -> np.ndarray:
     slant = np.array([[1, -math.sin(shear), 0], [0, math.cos(shear), 0], [0, 0, 1]])
     zoom = np.diag([*spec["zoom"], 1])
     centre = SIZE / 2 - 0.5
-    to, back = np.array([[1, 0, centre], [0, 1, centre], [0, 0, 1]]), np.array([[1, 0, -centre], [0, 1, -centre], [0, 0, 1]])
+    to, back = (
+        np.array([[1, 0, centre], [0, 1, centre], [0, 0, 1]]),
+        np.array([[1, 0, -centre], [0, 1, -centre], [0, 0, 1]]),
+    )
     matrix = to @ rotation @ shift @ slant @ zoom @ back
     matrix = matrix[[1, 0, 2]][:, [1, 0, 2]]
     channels = [

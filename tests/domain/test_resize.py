@@ -70,4 +70,4 @@ def test_fit__unknown_mode_and_wrong_arrays_are_refused():
         with pytest.raises(Invalid, match="picture_shape"):
             resize.fit(wrong, 8, "stretch")
     with pytest.raises(Invalid, match="picture_shape"):
-        resize.fit(np.zeros((9, 9, 3), np.float32), 8, "stretch")  # type: ignore[arg-type]
+        resize.fit(np.zeros((9, 9, 3), np.float32), 8, "stretch")

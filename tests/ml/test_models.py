@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import pytest
 
 from app.domain.errors import Invalid
@@ -67,8 +68,6 @@ def test_build__deepconv_draws_its_weights_as_the_book_does():
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_build__mixed_precision_ends_in_float32_and_leaves_no_global_policy(name):
-    import keras
-
     before = keras.config.dtype_policy().name
     model = models.build(Recipe(architecture=name, image_size=64), 4, "mixed_bfloat16")
     assert keras.config.dtype_policy().name == before == "float32"

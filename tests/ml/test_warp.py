@@ -1,9 +1,11 @@
 """The training's kernel against the preview's NumPy warp and against Keras' own transform."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
+from keras.src.legacy.preprocessing import image as keras_legacy
 
 from app.domain import augment
 from app.domain.recipe import FILL_MODES, Augmentation
@@ -12,11 +14,11 @@ from worker.ml import warp
 pytestmark = pytest.mark.ml
 
 SIZE = 64
-ALL = {
+ALL: dict[str, Any] = {
     "rotation": 40, "width_shift": 0.2, "height_shift": 0.2, "shear": 15, "zoom_low": 0.7, "zoom_high": 1.4,
     "horizontal_flip": True, "vertical_flip": True,
 }  # fmt: skip
-OPERATIONS = {
+OPERATIONS: dict[str, dict[str, Any]] = {
     "rotation": {"rotation": 180},
     "shifts": {"width_shift": 0.3, "height_shift": 0.1},
     "shear": {"shear": 30},
@@ -47,9 +49,6 @@ def test_kernel__equals_the_preview(mode, name):
 
 @pytest.mark.parametrize("mode", FILL_MODES)
 def test_apply__equals_keras_with_all_operations(mode):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from keras.src.legacy.preprocessing import image as keras_legacy
     generator = keras_legacy.ImageDataGenerator(fill_mode=mode, cval=90, data_format="channels_last")
     rng = np.random.default_rng(11)
     spec = Augmentation(channel_shift=1, brightness_low=0.5, fill_mode=mode, fill_value=90)
@@ -70,7 +69,7 @@ def test_apply__equals_keras_with_all_operations(mode):
             SIZE, rotation=np.array([rotation]), shift=shift[None], shear=np.array([shear]), zoom=zoom[None],
             flip=flip[None],
         )  # fmt: skip
-        draws = augment.Draws(matrix, np.float32([intensity]), np.float32([brightness]), spec)
+        draws = augment.Draws(matrix, np.array([intensity], np.float32), np.array([brightness], np.float32), spec)
         differences.append(np.abs(augment.apply(image[None], draws)[0] - expected).mean())
     # The whole-number step of the brightness turns a rounding difference into 1 in very few pixels.
     assert np.mean(differences) <= 0.001

@@ -18,6 +18,7 @@ from app.domain.errors import AppError, Invalid
 from app.domain.presets import PRESETS
 from app.domain.recipe import ARCHITECTURES, Recipe
 from worker.ml import check, data, device, predict, saving, train
+from worker.ml.keeper import EpochResult
 
 SPLITS = ("train", "validation", "test")
 
@@ -101,7 +102,7 @@ def _plans(content: Folder, recipe: Recipe) -> list[train.FoldPlan]:
 class _Progress(train.Silent):
     """One line on standard error for each epoch."""
 
-    def epoch(self, fold: int, result: train.EpochResult) -> None:
+    def epoch(self, fold: int, result: EpochResult) -> None:
         numbers = " ".join(f"{name} {value:.4f}" for name, value in result.metrics().items() if value is not None)
         sys.stderr.write(f"fold {fold + 1} epoch {result.epoch}: {numbers} ({result.seconds:.2f} s)\n")
 

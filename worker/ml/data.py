@@ -22,7 +22,7 @@ _THREADS = 4
 _CHUNK = 256
 
 
-class LoadingStopped(Exception):  # noqa: N818 - it ends the loading, and nothing went wrong
+class LoadingStopped(Exception):
     """``should_stop`` said so while pictures were read."""
 
 

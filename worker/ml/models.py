@@ -45,7 +45,9 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
         BUILDERS[recipe.architecture](chain)
     except ValueError as error:
         if "negative dimension" in str(error).lower() or "computed output size would be" in str(error).lower():
-            raise Invalid("network_needs_larger_images", architecture=recipe.architecture, size=recipe.image_size) from error
+            raise Invalid(
+                "network_needs_larger_images", architecture=recipe.architecture, size=recipe.image_size
+            ) from error
         raise
     outputs = layers.Dense(classes, dtype=device.FLOAT32, kernel_initializer=chain.initializer, name=LOGITS)(chain.x)
     if recipe.logit_dropout:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +14,8 @@ from app.domain import augment
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
 from worker.ml import data, device
-from worker.ml.network import Network, Weights
+from worker.ml.keeper import Best, EpochResult, Keeper
+from worker.ml.network import Network
 from worker.ml.saving import SavedModel, versions
 from worker.ml.steps import Steps, learning_rates
 
@@ -22,7 +23,7 @@ Indices = NDArray[np.int64]
 
 _REPORT_SECONDS = 0.25  # between two looks at should_stop, and two reports within an epoch
 _CHUNK_BYTES = 64 * 2**20  # pictures of a mapped set that are in memory at a time
-_ORDER, _DRAWS, _WEIGHTS = 1, 2, 3  # so that one seed does not draw the same numbers for two purposes
+_ORDER, _DRAWS = 1, 2  # so that one seed does not draw the same numbers for two purposes
 
 
 @dataclass(frozen=True)
@@ -32,33 +33,6 @@ class FoldPlan:
     fold: int
     train: Indices
     validation: Indices
-
-
-@dataclass(frozen=True)
-class EpochResult:
-    """The numbers of one epoch. ``loss`` and ``accuracy`` are means while training, with augmentation and dropout."""
-
-    epoch: int  # counted from 1
-    loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
-    learning_rate: float  # of the first step
-    seconds: float
-
-    def metrics(self) -> dict[str, float | None]:
-        """The four values by name."""
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
-        return {name: getattr(self, name) for name in names}
-
-
-@dataclass(frozen=True)
-class Best:
-    """The state of the model after its best epoch by one value."""
-
-    result: EpochResult
-    weights: Weights = field(repr=False)
-    probabilities: NDArray[np.float32] = field(repr=False)  # (validation, classes)
 
 
 @dataclass(frozen=True)
@@ -109,8 +83,8 @@ class Silent:
         return False
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error
-    pass
+class _Stopped(Exception):
+    """``should_stop`` said so within an epoch."""
 
 
 def fit_folds(
@@ -172,7 +146,7 @@ class _Trainer:
         started = time.perf_counter()
         fitted = data.statistics(self.pictures, plan.train) if self.recipe.normalisation == "featurewise" else None
         self.network.set_statistics(fitted)
-        self.network.initialise((self.recipe.seed, plan.fold, _WEIGHTS))
+        self.network.initialise((self.recipe.seed, plan.fold))
         self.steps.optimizer.reset()
         keeper = Keeper(self.recipe, self.network)
         reason = "epochs"
@@ -192,7 +166,7 @@ class _Trainer:
         return self._result(plan, keeper, reason, fitted, time.perf_counter() - started)
 
     def _result(
-        self, plan: FoldPlan, keeper: "Keeper", reason: str, fitted: data.Statistics | None, seconds: float
+        self, plan: FoldPlan, keeper: Keeper, reason: str, fitted: data.Statistics | None, seconds: float
     ) -> FoldResult:
         best = keeper.bests[self.recipe.monitor]
         model = SavedModel(
@@ -270,43 +244,3 @@ class _Trainer:
             loss, right = loss + more_loss, right + more_right
             probabilities.append(more)
         return loss / len(places), right / len(places), np.concatenate(probabilities)
-
-
-class Keeper:
-    """Remembers the best states of a model and decides when patience has run out."""
-
-    def __init__(self, recipe: Recipe, network: Network) -> None:
-        self._recipe, self._network = recipe, network
-        self.bests: dict[str, Best] = {}
-        self.epochs: list[EpochResult] = []
-        self._mark = math.inf  # the value that the next epoch must beat by min_delta
-        self._waited = 0
-
-    def add(self, result: EpochResult, probabilities: NDArray[np.float32]) -> bool:
-        """Take note of an epoch; True when the training should end early."""
-        self.epochs.append(result)
-        improved = [name for name in ("val_loss", "val_accuracy") if self._better(name, result)]
-        if improved:
-            best = Best(result, self._network.weights(), probabilities)
-            self.bests |= dict.fromkeys(improved, best)
-        if not self._recipe.patience or result.val_loss is None:
-            return False
-        value = _badness(self._recipe.monitor, result)[0]
-        if value < self._mark - self._recipe.min_delta:
-            self._mark, self._waited = value, 0
-            return False
-        self._waited += 1
-        return self._waited >= self._recipe.patience
-
-    def _better(self, name: str, result: EpochResult) -> bool:
-        # Without validation pictures there is nothing to choose by: the last epoch counts.
-        if name not in self.bests or result.val_loss is None:
-            return True
-        return _badness(name, result) < _badness(name, self.bests[name].result)
-
-
-def _badness(monitor: str, result: EpochResult) -> tuple[float, float]:
-    """Smaller is better; the second value decides between equal ones, which are common in small sets."""
-    loss, accuracy = result.val_loss or 0.0, result.val_accuracy or 0.0
-    loss = math.inf if math.isnan(loss) else loss
-    return (loss, -accuracy) if monitor == "val_loss" else (-accuracy, loss)

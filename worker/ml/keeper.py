@@ -1,0 +1,77 @@
+"""What is remembered of the epochs of one model, and when its training ends."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.recipe import Recipe
+from worker.ml.network import Network, Weights
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """The numbers of one epoch. ``loss`` and ``accuracy`` are means while training, with augmentation and dropout."""
+
+    epoch: int  # counted from 1
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float  # of the first step
+    seconds: float
+
+    def metrics(self) -> dict[str, float | None]:
+        """The four values by name."""
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Best:
+    """The state of the model after its best epoch by one value."""
+
+    result: EpochResult
+    weights: Weights = field(repr=False)
+    probabilities: NDArray[np.float32] = field(repr=False)  # (validation, classes)
+
+
+class Keeper:
+    """Remembers the best states of a model and decides when patience has run out."""
+
+    def __init__(self, recipe: Recipe, network: Network) -> None:
+        self._recipe, self._network = recipe, network
+        self.bests: dict[str, Best] = {}
+        self.epochs: list[EpochResult] = []
+        self._mark = math.inf  # the value that the next epoch must beat by min_delta
+        self._waited = 0
+
+    def add(self, result: EpochResult, probabilities: NDArray[np.float32]) -> bool:
+        """Take note of an epoch; True when the training should end early."""
+        self.epochs.append(result)
+        improved = [name for name in ("val_loss", "val_accuracy") if self._better(name, result)]
+        if improved:
+            best = Best(result, self._network.weights(), probabilities)
+            self.bests |= dict.fromkeys(improved, best)
+        if not self._recipe.patience or result.val_loss is None:
+            return False
+        value = _badness(self._recipe.monitor, result)[0]
+        if value < self._mark - self._recipe.min_delta:
+            self._mark, self._waited = value, 0
+            return False
+        self._waited += 1
+        return self._waited >= self._recipe.patience
+
+    def _better(self, name: str, result: EpochResult) -> bool:
+        # Without validation pictures there is nothing to choose by: the last epoch counts.
+        if name not in self.bests or result.val_loss is None:
+            return True
+        return _badness(name, result) < _badness(name, self.bests[name].result)
+
+
+def _badness(monitor: str, result: EpochResult) -> tuple[float, float]:
+    """Smaller is better; the second value decides between equal ones, which are common in small sets."""
+    loss, accuracy = result.val_loss or 0.0, result.val_accuracy or 0.0
+    loss = math.inf if math.isnan(loss) else loss
+    return (loss, -accuracy) if monitor == "val_loss" else (-accuracy, loss)
