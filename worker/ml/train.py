@@ -19,6 +19,8 @@ from worker.ml.network import Network
 from worker.ml.saving import SavedModel, versions
 from worker.ml.steps import Steps, learning_rates
 
+__all__ = ["EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
+
 Indices = NDArray[np.int64]
 
 _REPORT_SECONDS = 0.25  # between two looks at should_stop, and two reports within an epoch
