@@ -70,6 +70,7 @@ class Database:
             try:
                 yield session
             finally:
+                session.expunge_all()  # a rollback empties the objects it still knows; what was read stays readable
                 session.rollback()
 
     @contextmanager

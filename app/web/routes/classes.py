@@ -79,7 +79,6 @@ def update(
     try:
         classes.update(session, project, class_id, name=name, color=color or None, key=key)
     except Invalid as error:
-        session.rollback()
         return page(request, session, project, refused(request, error, Entered(class_id, name, color, key)))
     return redirect(request, "classes", slug=project.slug)
 

@@ -1,0 +1,161 @@
+"""What all tests share: settings, databases, the application's client, servers, real pictures."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from app.config import Settings
+from app.db.migrate import upgrade
+from app.db.models import Project
+from app.db.session import Database
+from app.main import create_app
+from app.storage import LocalStore
+from tests import factories, servers
+from tests.checks import check_answer, check_no_trace
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Starlette announces a successor of httpx; the lock file has httpx
+    from starlette.testclient import TestClient
+
+ORIGIN = "http://127.0.0.1:8124"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Client(TestClient):
+    """A client that checks the headers of each answer and fails on an error nobody expected.
+
+    ``errors_expected`` lets a test look at a page of status 500.
+    """
+
+    errors_expected = False
+
+    def request(self, *args: Any, **kwargs: Any) -> httpx.Response:
+        answer = super().request(*args, **kwargs)
+        for step in [*answer.history, answer]:
+            check_answer(step)
+        if answer.status_code >= 400:
+            check_no_trace(answer)
+        assert self.errors_expected or answer.status_code != 500, "an unexpected error: its trace is in the log"
+        return answer
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a data folder of their own."""
+    return Settings(data_dir=tmp_path / "data", user="tester")
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file without rows: copying it takes a millisecond, migrating a third of a second."""
+    path = tmp_path_factory.mktemp("schema") / "empty.sqlite3"
+    made = Database(f"sqlite:///{path}")
+    upgrade(made)
+    with made.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    made.dispose()
+    return path
+
+
+@pytest.fixture
+def database(settings: Settings, empty_sqlite: Path) -> Iterator[Database]:
+    """An empty SQLite database in the data folder of ``settings``, so that ``client`` sees the same rows."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(empty_sqlite, settings.data_dir / "miwake.sqlite3")
+    made = Database(settings.database)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def store(settings: Settings) -> LocalStore:
+    """The store of ``settings``."""
+    return LocalStore(settings.data_dir / "store")
+
+
+@pytest.fixture
+def client(settings: Settings, database: Database) -> Iterator[Client]:
+    """A browser on the pages of ``settings``; what it gets is checked."""
+    with Client(create_app(settings), base_url=ORIGIN, headers={"Origin": ORIGIN}) as made:
+        yield made
+
+
+@pytest.fixture
+def project(database: Database) -> Project:
+    """A project without images: 血球 with the classes 好中球, 好酸球 and 単球."""
+    with database.write() as session:
+        return factories.make_project(session)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL of our own."""
+    try:
+        server = servers.postgres()
+        with server as url:
+            yield url
+    except servers.Missing as missing:
+        pytest.skip(f"NOT TESTED ON POSTGRESQL: {missing}")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The address of a Redis-protocol server of our own."""
+    try:
+        with servers.redis() as url:
+            yield url
+    except servers.Missing as missing:
+        pytest.skip(f"NOT TESTED WITH REDIS: {missing}")
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """The name of a migrated database without rows."""
+    admin = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("CREATE DATABASE empty")
+    admin.dispose()
+    made = Database(_named(postgres_url, "empty"))
+    upgrade(made)
+    made.dispose()
+    return "empty"
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str, postgres_template: str) -> Iterator[Database]:
+    """An empty PostgreSQL database for one test."""
+    admin = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS one WITH (FORCE)")
+        connection.exec_driver_sql(f"CREATE DATABASE one TEMPLATE {postgres_template}")
+    admin.dispose()
+    made = Database(_named(postgres_url, "one"))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_database(request: pytest.FixtureRequest) -> Database:
+    """The test runs on SQLite and, marked "postgres", on PostgreSQL."""
+    made: Database = request.getfixturevalue("database" if request.param == "sqlite" else "postgres_database")
+    return made
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real pictures beside the checkout."""
+    folder = Path(os.environ.get("MIWAKE_SHARED", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"NOT TESTED ON REAL PICTURES: there is no folder {folder}; set MIWAKE_SHARED")
+    return folder
+
+
+def _named(url: str, name: str) -> str:
+    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
