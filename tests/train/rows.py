@@ -1,0 +1,56 @@
+"""Projects whose images are rows only: splits and runs look at no pixel."""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import Image, LabelClass, Project
+from app.domain.enums import Split
+from tests import factories
+
+
+def project_of(
+    session: Session, sizes: Mapping[str, int], *, test: int = 0, validation: int = 0, free: str = ""
+) -> Project:
+    """A project with so many free labelled images of each class, plus a test and a validation folder of each class."""
+    project = factories.make_project(session, "血球", list(sizes))
+    for row in project.classes:
+        add_rows(session, project, row, sizes[row.name], split=free or None)
+        add_rows(session, project, row, test, split=Split.TEST)
+        add_rows(session, project, row, validation, split=Split.VALIDATION)
+    return project
+
+
+def add_rows(
+    session: Session,
+    project: Project,
+    label: LabelClass | None,
+    count: int,
+    *,
+    split: str | None = None,
+    state: str = "active",
+) -> None:
+    """Insert images that came by a folder."""
+    if not count:
+        return
+    first = session.scalar(sa.select(sa.func.count()).select_from(Image)) or 0
+    values = {
+        "project_id": project.id,
+        "path": "x.png",
+        "width": 100,
+        "height": 80,
+        "file_format": "PNG",
+        "file_bytes": 1000,
+        "class_id": label.id if label else None,
+        "label_version": 1 if label else 0,
+        "split": split,
+        "split_source": "folder" if split else "",
+        "state": state,
+    }
+    rows = []
+    for number in range(first, first + count):
+        digest = f"{number:064x}"
+        hashes = {"sha256": digest, "canonical_sha256": digest, "thumbnail_sha256": digest}
+        rows.append(values | hashes | {"name": f"細胞_{number:06}.png"})
+    session.execute(sa.insert(Image), rows)

@@ -1,0 +1,103 @@
+"""The pinned test set: drawn, drawn again, cleared, and a test folder that a draw leaves alone."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import Image
+from app.domain.enums import Split
+from app.domain.errors import Invalid, NotFound
+from app.services import splits
+from tests.train.rows import add_rows, project_of
+
+
+def ids_of(session, split) -> list[int]:
+    return sorted(session.scalars(sa.select(Image.id).where(Image.split == split)))
+
+
+def test_table__counts_what_a_training_would_use(any_database):
+    with any_database.write() as session:
+        project = project_of(session, {"好中球": 5, "単球": 3, "unused": 0}, test=0, validation=0)
+        add_rows(session, project, project.classes[0], 2, split=Split.TEST)
+        add_rows(session, project, project.classes[1], 4, split=Split.VALIDATION)
+        add_rows(session, project, project.classes[1], 6, split=Split.TRAIN)
+        add_rows(session, project, None, 7)
+        add_rows(session, project, project.classes[1], 8, state="excluded")
+        table = splits.table(session, project.id)
+    counts = [(row.name, row.free, row.validation, row.test) for row in table.classes]
+    assert counts == [("好中球", 5, 0, 2), ("単球", 9, 4, 0), ("unused", 0, 0, 0)]
+    assert (table.unlabelled, table.excluded, table.test_sources) == (7, 8, {"folder": 2})
+    assert [row.name for row in table.used] == ["好中球", "単球"]
+
+
+def test_draw_test__stratified_and_the_same_again_with_the_same_seed(any_database):
+    with any_database.write() as session:
+        project = project_of(session, {"a": 40, "b": 20})
+        assert splits.draw_test(session, project.id, share=0.2, seed=7) == 12
+        first = ids_of(session, Split.TEST)
+        assert [row.test for row in splits.table(session, project.id).classes] == [8, 4]
+        splits.draw_test(session, project.id, share=0.2, seed=8)
+        assert ids_of(session, Split.TEST) != first
+        splits.draw_test(session, project.id, share=0.2, seed=7)
+        assert ids_of(session, Split.TEST) == first
+        assert set(session.scalars(sa.select(Image.split_source).where(Image.split == Split.TEST))) == {"drawn"}
+
+
+def test_draw_test__leaves_test_and_validation_folders_alone(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 20, "b": 20}, test=3, validation=2, free="train")
+        folder = set(ids_of(session, Split.TEST))
+        assert splits.draw_test(session, project.id, per_class=4, seed=1) == 8
+        assert folder < set(ids_of(session, Split.TEST))
+        assert len(ids_of(session, Split.VALIDATION)) == 4
+        assert splits.clear_test(session, project.id) == 8
+        assert set(ids_of(session, Split.TEST)) == folder
+
+
+def test_draw_test__releases_the_test_folder_only_when_told(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 20, "b": 20}, test=5)
+        assert splits.draw_test(session, project.id, per_class=4, seed=1, release_folder=True) == 8
+        assert splits.table(session, project.id).test_sources == {"drawn": 8}
+
+
+def test_draw_test__names_the_class_that_is_too_small(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 20, "単球": 4})
+        with pytest.raises(Invalid, match="class_too_small_for_test") as refusal:
+            splits.draw_test(session, project.id, per_class=4)
+        assert refusal.value.params == {"name": "単球", "count": 4, "size": 4}
+
+
+def test_draw_test__without_labelled_images_is_refused(database):
+    with database.write() as session, pytest.raises(Invalid, match="no_labelled_images"):
+        splits.draw_test(session, project_of(session, {"a": 0}).id, share=0.2)
+
+
+def test_draw_test__unlabelled_and_excluded_images_are_never_drawn(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 10, "b": 10})
+        add_rows(session, project, None, 50)
+        add_rows(session, project, project.classes[0], 50, state="excluded")
+        assert splits.draw_test(session, project.id, share=0.5) == 10
+
+
+def test_set_split__moves_images_by_hand_and_back(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 10, "b": 10})
+        ids = list(session.scalars(sa.select(Image.id).limit(3)))
+        assert splits.set_split(session, project.id, ids, Split.TEST) == 3
+        assert splits.table(session, project.id).test_sources == {"hand": 3}
+        assert splits.set_split(session, project.id, ids, Split.TEST) == 0
+        assert splits.set_split(session, project.id, ids, None) == 3
+        assert ids_of(session, Split.TEST) == []
+
+
+def test_set_split__refuses_an_image_of_another_project_and_changes_nothing(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 2, "b": 2})
+        other = project_of(session, {"c": 1})
+        ids = list(session.scalars(sa.select(Image.id)))
+        with pytest.raises(NotFound, match="image_missing"):
+            splits.set_split(session, project.id, ids, Split.TEST)
+        assert splits.table(session, other.id).test == 0
+        assert ids_of(session, Split.TEST) == []
