@@ -24,7 +24,7 @@ from PIL import (
 )
 
 from app.domain.errors import BadImage
-from app.domain.signatures import foreign_format
+from app.domain.signatures import foreign_format, is_accepted
 
 PLUGINS = (
     BmpImagePlugin,
@@ -133,7 +133,7 @@ def _open(data: bytes) -> Image.Image:
         foreign = foreign_format(data)
         if foreign:
             raise BadImage("image_format", format=foreign) from None
-        raise BadImage("image_unknown") from None
+        raise BadImage("image_broken" if is_accepted(data) else "image_unknown") from None
     if image.format not in FORMATS:
         raise BadImage("image_format", format=str(image.format))
     if image.width * image.height > MAX_PIXELS:

@@ -44,7 +44,7 @@ _BRANDS = {
     b"avif": "AVIF",
     b"avis": "AVIF",
 }
-_ARCHIVES = frozenset({"zip", "RAR", "7-Zip", "gzip", "bzip2", "xz"})
+_ACCEPTED = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
 
 
 def foreign_format(data: bytes) -> str:
@@ -72,6 +72,6 @@ def _text_format(head: bytes) -> str:
     return ""
 
 
-def is_archive(data: bytes) -> bool:
-    """True when the bytes are an archive of their own, which is never opened inside another one."""
-    return foreign_format(data) in _ARCHIVES
+def is_accepted(data: bytes) -> bool:
+    """True when the first bytes are those of a format that is accepted, so that a file that fails is damaged."""
+    return data.startswith(_ACCEPTED) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")

@@ -1,0 +1,86 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import OutOfSpace
+from app.storage import LocalStore
+
+
+def files(store: LocalStore) -> set[str]:
+    return {path.name for path in store.root.rglob("*") if path.is_file()}
+
+
+def test_batch__blobs_appear_when_it_ends(store):
+    with store.batch() as batch:
+        first, again = batch.put(b"one"), batch.put(b"one")
+        assert first == again
+        assert not store.exists(first)
+        second = batch.put(b"two")
+    assert store.get(first) == b"one"
+    assert files(store) == {first, second}
+
+
+def test_batch__an_error_leaves_nothing(store):
+    kept = store.put(b"kept")
+
+    def fail():
+        with store.batch() as batch:
+            batch.put(b"one")
+            batch.put(b"kept")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert files(store) == {kept}
+
+
+def test_batch__file_and_folder_are_synced_before_it_ends(store, monkeypatch):
+    synced = []
+    real = os.fsync
+
+    def note(handle):
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with store.batch() as batch:
+        digests = [batch.put(bytes([number])) for number in range(3)]
+    temporary = [path for path in synced if "/.new-" in path]
+    folders = [path for path in synced if "/.new-" not in path]
+    assert len(temporary) == 3
+    assert set(folders) == {str(store.root)} | {str(store.path(digest).parent) for digest in digests}
+    assert synced.index(temporary[-1]) < synced.index(folders[0])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_batch__full_disk_has_its_own_error_and_leaves_nothing(store, monkeypatch, number):
+    def fail(_handle):
+        raise OSError(number, "full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutOfSpace):
+        store.put(b"one")
+    monkeypatch.undo()
+    assert files(store) == set()
+
+
+def test_sweep__removes_what_a_crash_left(store):
+    digest = store.put(b"one")
+    (store.path(digest).parent / ".new-abc").write_bytes(b"half")
+    assert store.sweep() == 1
+    assert files(store) == {digest}
+
+
+def test_full__real_small_disk(small_disk):
+    store = LocalStore(small_disk / "store")
+
+    def fill():
+        with store.batch() as batch:
+            for _ in range(4000):
+                batch.put(os.urandom(1000))
+
+    with pytest.raises(OutOfSpace):
+        fill()
+    assert files(store) == set()
