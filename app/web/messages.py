@@ -123,21 +123,39 @@ SENTENCES: dict[str, str] = {
     "image_given_twice": N_("The image %(image)s is named twice in one request. Name each image once."),
     "image_missing": N_("There is no image %(image)s in this project. It may have been removed; reload the page."),
     "label_changed_by_other": N_(
-        "%(count)s labels were changed by somebody else after this page showed them, so nothing was changed. "
+        "Somebody else changed labels after this page showed them (%(count)s), so nothing was changed. "
         "Look at the new labels and decide."
     ),
     "label_changed_since": N_(
-        "%(count)s labels were changed again since, so they were not taken back. Change them by hand if you want to."
+        "These labels were changed again since (%(count)s), so they were not taken back. "
+        "Change them by hand if you want to."
     ),
     "nothing_selected": N_("No image is selected. Tick at least one, then choose the class."),
     "nothing_to_redo": N_("There is nothing to redo. A new label ends the chance to redo what was undone before."),
     "nothing_to_undo": N_("There is nothing to undo. The history of the project shows all changes."),
     "request_id_invalid": N_("A request needs an id of 1 to 64 characters, made once by the one who sends it."),
     "selection_grew": N_(
-        "%(found)s images match now, but %(shown)s were shown. Nothing was changed. Select again to include the new ones."
+        "%(found)s images match now, but %(shown)s were shown, so nothing was changed. "
+        "Select again to include the new ones."
     ),
     "selection_missing": N_("The request names neither images nor a filter. Send one of them."),
     # --- jobs and workers ------------------------------------------------------------------------------------------
+    # --- training engine -------------------------------------------------------------------------------------------
+    "fold_without_images": N_(
+        "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."
+    ),
+    "loss_not_finite": N_(
+        "In fold %(fold)s, epoch %(epoch)s, the loss was no longer a number: the training ran away. "
+        "Choose a learning rate below %(learning_rate)s, and scale the pictures (normalisation)."
+    ),
+    "model_broken": N_(
+        "The saved model cannot be used (%(reason)s). Restore the data folder from a backup, or train again."
+    ),
+    "network_needs_larger_images": N_(
+        "Pictures of %(size)s pixels are too small for the network %(architecture)s. "
+        "Choose at least %(smallest)s pixels."
+    ),
+    "picture_shape": N_("A picture has the shape %(shape)s (%(kind)s); expected are rows x columns x 3 of 8 bits."),
     # --- splits, recipes and runs ----------------------------------------------------------------------------------
     # --- results and review ----------------------------------------------------------------------------------------
     "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
