@@ -33,9 +33,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class TrainOrder:
-    """Train all models of a run, evaluate and explain them. ``test`` holds the places of the pinned test set."""
+    """Train all models of a run, evaluate and explain them. ``test`` holds the places of the pinned test set.
+
+    ``scratch`` is a folder for a picture set that does not fit into memory.
+    """
 
     storage_url: str
+    scratch: str
     recipe: dict[str, Any]
     class_names: tuple[str, ...]
     items: Items
@@ -69,7 +73,7 @@ class Progress:
     phase: str
     done: int
     total: int
-    more: dict[str, int | float] = field(default_factory=dict)  # fold, folds, epoch, epochs, eta (seconds left)
+    more: dict[str, int | float] = field(default_factory=dict)  # fold, folds, epoch, epochs
 
 
 @dataclass(frozen=True)

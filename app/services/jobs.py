@@ -165,6 +165,12 @@ def release(session: Session, job_id: int, attempt: int) -> bool:
     return given_back or end_cancelled(session, job_id, attempt)
 
 
+def waiting_lane(session: Session, job_id: int) -> Lane | None:
+    """The lane of a job that waits to be run; None when it does not."""
+    lane = session.scalar(sa.select(Job.lane).where(Job.id == job_id, Job.state == JobState.QUEUED))
+    return Lane(lane) if lane else None
+
+
 def put_back(session: Session, job_id: int) -> bool:
     """A worker was asked but has no free slot: let the next one that has be asked at once."""
     return _change(session, [Job.id == job_id, Job.state == JobState.QUEUED], sent_at=None)

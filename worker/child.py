@@ -1,0 +1,92 @@
+"""The process in which one job computes. It knows an order, the store and a pipe; neither the database nor Celery.
+
+Nothing of TensorFlow is imported at the top of this file: the supervisor imports it too, and must stay able to fork.
+"""
+
+import contextlib
+import errno
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import AppError
+from worker.orders import Done, ExplainOrder, Failed, Message, Order, TrainOrder
+
+EXIT_ORPHAN = 70
+EXIT_LEASE = 71
+TRACE_CHARACTERS = 20_000
+WATCH_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Numbers in shared memory: ``deadline`` (monotonic seconds until which the lease holds) and ``stop`` (0 or 1)."""
+
+    deadline: Any
+    stop: Any
+
+    def stopping(self) -> bool:
+        """True when the training shall end with the best so far."""
+        return bool(self.stop.value)
+
+
+def main(pipe: Connection, order: Order, controls: Controls) -> None:
+    """Carry the order out and say how it ended; the last message is always ``Done`` or ``Failed``."""
+    _guard(controls)
+    started = time.perf_counter()
+    try:
+        _carry_out(order, pipe.send, controls.stopping)
+        last: Message = Done(time.perf_counter() - started)
+    except Exception as error:
+        last = failure(error, order)
+    pipe.send(last)
+
+
+def _carry_out(order: Order, send: Callable[[Message], None], stop: Callable[[], bool]) -> None:
+    if isinstance(order, TrainOrder):
+        from worker import training  # noqa: PLC0415 - imports TensorFlow, see the top
+
+        training.run(order, send, stop)
+    else:
+        from worker import explaining  # noqa: PLC0415 - imports TensorFlow, see the top
+
+        explaining.run(order, send)
+
+
+def failure(error: Exception, order: TrainOrder | ExplainOrder) -> Failed:
+    """The reason of an error as a code with parameters; what nobody foresaw keeps its trace."""
+    if isinstance(error, AppError):
+        return Failed(error.code, dict(error.params))
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        recipe = order.recipe
+        return Failed("out_of_memory", {"batch_size": recipe["batch_size"], "image_size": recipe["image_size"]})
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return Failed("disk_full", {"folder": str(error.filename or "")})
+    trace = "".join(traceback.format_exception(error))[-TRACE_CHARACTERS:]
+    return Failed("internal", {"error": f"{type(error).__name__}: {error}"[:300]}, trace)
+
+
+def _guard(controls: Controls) -> None:
+    """End with the worker and with the lease, and be the first to go when the machine runs out of memory."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the worker, which ends this process
+    # Where it is not Linux, or not allowed, the kernel chooses by size, which mostly means this process too.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+    parent = parent_process()
+
+    def watch() -> None:
+        while True:
+            if parent is not None and wait([parent.sentinel], WATCH_SECONDS):
+                os._exit(EXIT_ORPHAN)
+            if time.monotonic() > controls.deadline.value:
+                os._exit(EXIT_LEASE)
+
+    threading.Thread(target=watch, name="guard", daemon=True).start()

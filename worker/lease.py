@@ -1,0 +1,94 @@
+"""The hold of this process on its job: renewed in time, and the way in which it hears of a stop."""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.session import Database
+from app.domain.enums import JobState
+from app.services import jobs
+from app.services.jobs import Claim
+
+PEEK_SECONDS = 0.25
+log = logging.getLogger(__name__)
+
+
+class Word(StrEnum):
+    """What the job table says of the job."""
+
+    GO_ON = "go on"
+    KEEP_BEST = "end, and keep the best so far"
+    CANCEL = "end at once"
+    LOST = "not ours any more"
+
+
+class Lease:
+    """Renews at a third of ``seconds``; gives itself up before another worker may start the job.
+
+    ``until`` is in seconds of ``time.monotonic``: a moment before the lease in the table ends.
+    """
+
+    def __init__(self, database: Database, claim: Claim, seconds: float) -> None:
+        self._database, self._claim, self._seconds = database, claim, seconds
+        self._renewed = time.monotonic()
+        self._peeked = 0.0
+        self.word = Word.GO_ON
+
+    @property
+    def until(self) -> float:
+        """The moment at which this process must have stopped working."""
+        return self._renewed + 0.9 * self._seconds
+
+    def tick(self) -> Word:
+        """Renew or look, when it is time for it; to be called a few times a second."""
+        now = time.monotonic()
+        if now > self.until:
+            self.word = Word.LOST
+        if self.word is Word.LOST or now - self._peeked < PEEK_SECONDS:
+            return self.word
+        self._peeked = now
+        try:
+            if now - self._renewed > self._seconds / 3:
+                self._renew(now)
+            self.word = self._look()
+        except SQLAlchemyError as error:
+            log.warning("Job %s: the database does not answer: %s", self._claim.job_id, error)
+        return self.word
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator["Lease"]:
+        """Tick in a thread, for work that does not come by often enough to do it itself."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(PEEK_SECONDS):
+                self.tick()
+
+        thread = threading.Thread(target=watch, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            over.set()
+            thread.join()
+
+    def _renew(self, now: float) -> None:
+        with self._database.write() as session:
+            if jobs.renew(session, self._claim.job_id, self._claim.attempt, self._seconds):
+                self._renewed = now
+
+    def _look(self) -> Word:
+        with self._database.read() as session:
+            seen = jobs.peek(session, self._claim.job_id)
+        if seen is None or seen.attempt != self._claim.attempt:
+            return Word.LOST
+        if seen.state is JobState.RUNNING:
+            return Word.GO_ON
+        if seen.state is JobState.CANCELLING:
+            return Word.KEEP_BEST if seen.keep_best else Word.CANCEL
+        return Word.LOST

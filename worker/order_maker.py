@@ -1,0 +1,91 @@
+"""Rows to orders: what the child of a job has to know, read in one short transaction."""
+
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.config import Settings
+from app.db.run_models import Run, RunClass, RunFold, RunItem
+from app.domain.enums import Split
+from app.domain.errors import NotFound
+from worker.orders import ExplainOrder, Items, Plan, TrainOrder
+
+MEAN = -1
+
+
+def train_order(session: Session, run_id: int, settings: Settings) -> TrainOrder:
+    """The training of a run, from its frozen rows.
+
+    Raises:
+        NotFound: there is no such run (any more).
+    """
+    run = _run(session, run_id)
+    columns = (RunItem.id, RunItem.canonical_sha256, RunItem.label, RunItem.split, RunItem.fold)
+    rows = session.execute(sa.select(*columns).where(RunItem.run_id == run_id).order_by(RunItem.id)).all()
+    splits = np.array([row.split for row in rows])
+    folds = np.array([-1 if row.fold is None else row.fold for row in rows])
+    models = session.scalars(sa.select(RunFold.fold).where(RunFold.run_id == run_id).order_by(RunFold.fold))
+    names = session.scalars(sa.select(RunClass.name).where(RunClass.run_id == run_id).order_by(RunClass.position))
+    return TrainOrder(
+        storage_url=settings.storage,
+        scratch=str(settings.data_dir.absolute()),
+        recipe=run.recipe,
+        class_names=tuple(names),
+        items=_items(rows),
+        plans=tuple(_plan(fold, splits, folds) for fold in models),
+        test=np.flatnonzero(splits == Split.TEST),
+    )
+
+
+def _plan(fold: int, splits: np.ndarray[Any, Any], folds: np.ndarray[Any, Any]) -> Plan:
+    """K-fold: an image is validated in its fold. Hold-out: no image has a fold, and the splits say it."""
+    held = folds == fold if (folds >= 0).any() else splits == Split.VALIDATION
+    return Plan(fold, np.flatnonzero(~held & (splits != Split.TEST)), np.flatnonzero(held))
+
+
+def explain_order(session: Session, spec: dict[str, Any], settings: Settings) -> ExplainOrder:
+    """The heat maps that a person asked for.
+
+    Raises:
+        NotFound: the run, one of its images or its weights are not there.
+    """
+    run = _run(session, spec["run_id"])
+    columns = (RunItem.id, RunItem.canonical_sha256, RunItem.label)
+    wanted = sa.select(*columns).where(RunItem.run_id == run.id, RunItem.id.in_(spec["item_ids"]))
+    rows = session.execute(wanted.order_by(RunItem.id)).all()
+    if len(rows) != len(set(spec["item_ids"])):
+        raise NotFound("explain_item_missing")
+    return ExplainOrder(
+        storage_url=settings.storage,
+        recipe=run.recipe,
+        items=_items(rows),
+        class_positions=(spec["class_position"],) * len(rows),
+        weights=_weights(session, run.id, spec["fold"]),
+        fold=spec["fold"],
+        layer=spec["layer"] or None,
+    )
+
+
+def _weights(session: Session, run_id: int, fold: int) -> tuple[str, ...]:
+    query = sa.select(RunFold.weights_sha256).where(RunFold.run_id == run_id, RunFold.weights_sha256.is_not(None))
+    if fold != MEAN:
+        query = query.where(RunFold.fold == fold)
+    weights = tuple(digest for digest in session.scalars(query.order_by(RunFold.fold)) if digest)
+    if not weights:
+        raise NotFound("weights_missing", run=run_id, fold=fold + 1)
+    return weights
+
+
+def _run(session: Session, run_id: int) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound("run_missing", number=run_id)
+    return run
+
+
+def _items(rows: Any) -> Items:
+    ids = np.array([row.id for row in rows], dtype=np.int64)
+    labels = np.array([row.label for row in rows], dtype=np.int32)
+    return Items(ids, [row.canonical_sha256 for row in rows], labels)

@@ -1,0 +1,79 @@
+"""The parts of a worker process, put together in one place."""
+
+import multiprocessing
+import os
+import platform
+import socket
+import sys
+import threading
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+
+from app.config import Settings
+from app.db.session import Database
+from app.domain.errors import AppError
+from app.storage import Store, open_store
+from worker.slots import Slots
+
+PRELOAD = ["tensorflow", "keras", "worker.training", "worker.explaining"]
+Context = ForkServerContext | SpawnContext
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What tasks, keeper and supervisor share. ``stopping`` is set once, ``wake`` whenever a place became free."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    name: str
+    slots: Slots
+    context: Context
+    stopping: threading.Event = field(default_factory=threading.Event)
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    def info(self) -> dict[str, object]:
+        """What the worker says of itself with each sign of life."""
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "slots": {str(lane): size for lane, size in self.slots.sizes.items()},
+            "start_method": self.context.get_start_method(),
+        }
+
+
+def assemble(settings: Settings) -> Parts:
+    """The parts of a worker with these settings; training processes can be started at once afterwards."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported, in the processes below
+    return Parts(
+        settings=settings,
+        database=Database(settings.database),
+        store=open_store(settings.storage),
+        name=f"{socket.gethostname()}:{os.getpid()}",
+        slots=Slots(settings.worker_train_slots, settings.worker_quick_slots),
+        context=process_context(settings.start_method),
+    )
+
+
+def process_context(wanted: str) -> Context:
+    """How training processes start.
+
+    ``forkserver`` imports TensorFlow once and is then copied for each job; that is only safe as long as no TensorFlow
+    operation has run in it, so nothing that is preloaded may run one. With a GPU each process starts from nothing.
+
+    Raises:
+        AppError: ``wanted`` is neither "forkserver", "spawn" nor "".
+    """
+    if wanted not in ("", "forkserver", "spawn"):
+        raise AppError("setting_invalid", name="MIWAKE_START_METHOD", value=wanted, kind="forkserver, spawn")
+    graphics = Path("/dev/nvidiactl").exists()
+    if wanted == "spawn" or (not wanted and (sys.platform != "linux" or graphics)):
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    forkserver.ensure_running()  # the first job would wait for the import otherwise
+    return context

@@ -1,0 +1,186 @@
+"""One claimed job from its row to its end. Nothing here knows Celery."""
+
+import dataclasses
+import errno
+import logging
+import math
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.decoder import Decoder
+from app.domain.enums import JobKind
+from app.domain.errors import AppError
+from app.services import import_sources, imports, jobs, results, uploads
+from app.services.jobs import Claim, LeaseLost
+from app.services.results import Writer
+from worker import order_maker
+from worker.lease import Lease, Word
+from worker.orders import Done, Environment, Epoch, FoldEnd, HeatMaps, Message, Predictions, Progress
+from worker.parts import Parts
+from worker.supervisor import End, Outcome, Supervisor
+
+END_TRIES = 60
+PROGRESS_SECONDS = 0.5
+MEGABYTE = 2**20
+log = logging.getLogger(__name__)
+
+
+def run(parts: Parts, claim: Claim) -> None:
+    """Do the work of ``claim`` and write how it ended; never raises for what the work did wrong."""
+    lease = Lease(parts.database, claim, parts.settings.lease_seconds)
+    log.info("Job %s (%s) begins, attempt %s.", claim.job_id, claim.kind, claim.attempt)
+    started = time.monotonic()
+    try:
+        parts.store.check_space()
+        end = WORK[claim.kind](parts, claim, lease)
+    except LeaseLost:
+        end = End(Outcome.LOST)
+    except Exception as error:
+        end = reason(error)
+    log.info("Job %s: %s %s, %.1f s.", claim.job_id, end.outcome, end.code, time.monotonic() - started)
+    write_end(parts, claim, end)
+
+
+def reason(error: Exception) -> End:
+    """A failure in this process as a code with parameters."""
+    if isinstance(error, AppError):
+        return End(Outcome.FAILED, error.code, dict(error.params))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return End(Outcome.FAILED, "disk_full", {"folder": str(error.filename or "")})
+    log.exception("A job failed for a reason nobody foresaw.")
+    trace = "".join(traceback.format_exception(error))[-20_000:]
+    return End(Outcome.FAILED, "internal", {"error": f"{type(error).__name__}: {error}"[:300]}, trace)
+
+
+def write_end(parts: Parts, claim: Claim, end: End) -> None:
+    """Write the end, trying for a minute when the database does not answer; after that the lease runs out."""
+    for _ in range(END_TRIES):
+        try:
+            with parts.database.write() as session:
+                _end(session, claim, end)
+        except SQLAlchemyError as error:
+            log.warning("Job %s: its end was not written: %s", claim.job_id, error)
+            if parts.stopping.wait(1.0):
+                return
+        else:
+            return
+
+
+def _end(session: Session, claim: Claim, end: End) -> None:
+    if end.outcome is Outcome.DONE:
+        jobs.finish(session, claim.job_id, claim.attempt)
+    elif end.outcome is Outcome.FAILED:
+        jobs.fail(session, claim.job_id, claim.attempt, end.code, end.params, end.trace)
+    elif end.outcome is Outcome.CANCELLED:
+        jobs.end_cancelled(session, claim.job_id, claim.attempt)
+    elif end.outcome is Outcome.RELEASED:
+        jobs.release(session, claim.job_id, claim.attempt)
+
+
+def _train(parts: Parts, claim: Claim, lease: Lease) -> End:
+    run_id = claim.spec["run_id"]
+    with parts.database.read() as session:
+        order = order_maker.train_order(session, run_id, parts.settings)
+    writer = Writer(claim.job_id, claim.attempt, run_id)
+    with parts.database.write() as session:
+        results.clear(session, writer)
+    return Supervisor(parts, lease, order, _messages(parts, writer)).run()
+
+
+def _explain(parts: Parts, claim: Claim, lease: Lease) -> End:
+    with parts.database.read() as session:
+        order = order_maker.explain_order(session, claim.spec, parts.settings)
+    writer = Writer(claim.job_id, claim.attempt, claim.spec["run_id"])
+    return Supervisor(parts, lease, order, _messages(parts, writer, explain_only=True)).run()
+
+
+def _import(parts: Parts, claim: Claim, lease: Lease) -> End:
+    """An uploaded zip. Decoding has its own limited processes, so this needs no child."""
+    decoder = Decoder(parts.settings.decode_workers)
+    tools = imports.Tools(parts.database, parts.store, decoder)
+    try:
+        with lease.watched():
+            watch = import_sources.Watch(
+                _import_progress(parts, claim), lambda: lease.word is not Word.GO_ON or parts.stopping.is_set()
+            )
+            path = Path(claim.spec["path"])
+            limit = parts.settings.max_file_mb * MEGABYTE
+            if uploads.run_job(tools, claim.spec["import_id"], path, max_file_bytes=limit, watch=watch):
+                return End(Outcome.DONE)
+    finally:
+        decoder.close()
+    if lease.word is Word.LOST:
+        return End(Outcome.LOST)
+    return End(Outcome.RELEASED if lease.word is Word.GO_ON else Outcome.CANCELLED)
+
+
+def _import_progress(parts: Parts, claim: Claim) -> Callable[[int, int], None]:
+    written = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal written
+        if time.monotonic() - written < PROGRESS_SECONDS and done < total:
+            return
+        written = time.monotonic()
+        with parts.database.write() as session:
+            values = {"phase": "import", "done": done, "total": total}
+            jobs.set_progress(session, claim.job_id, claim.attempt, values)
+
+    return report
+
+
+WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
+    JobKind.TRAIN: _train,
+    JobKind.EXPLAIN: _explain,
+    JobKind.IMPORT: _import,
+}
+
+
+def _messages(parts: Parts, writer: Writer, *, explain_only: bool = False) -> Callable[[Message], None]:
+    """Writes one message of a child in a transaction of its own."""
+
+    def write(message: Message) -> None:
+        if explain_only and isinstance(message, Done):
+            return  # the seconds of the run are those of its training
+        with parts.database.write() as session:
+            store(session, writer, message)
+
+    return write
+
+
+def store(session: Session, writer: Writer, message: Message) -> None:
+    """Write what a child said.
+
+    Raises:
+        LeaseLost: this attempt may write no more.
+    """
+    if isinstance(message, Progress):
+        values = {"phase": message.phase, "done": message.done, "total": message.total, **message.more}
+        jobs.set_progress(session, writer.job_id, writer.attempt, values)
+    elif isinstance(message, Epoch):
+        results.add_epoch(session, writer, finite(dataclasses.asdict(message)))
+    elif isinstance(message, FoldEnd):
+        columns = {"metrics": finite(message.metrics)}
+        values = {name: item for name, item in dataclasses.asdict(message).items() if name != "fold"}
+        results.end_fold(session, writer, message.fold, values | columns)
+    elif isinstance(message, Predictions):
+        results.add_predictions(session, writer, message.fold, message.role, message.item_ids, message.probabilities)
+    elif isinstance(message, HeatMaps):
+        results.add_explanations(session, writer, [dataclasses.asdict(one) for one in message.maps])
+    elif isinstance(message, Environment):
+        results.set_environment(session, writer, message.values)
+    elif isinstance(message, Done):
+        results.set_seconds(session, writer, message.seconds)
+
+
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Without infinities and NaN, which neither JSON nor every database can hold: None says that there is no number."""
+    return {
+        name: None if isinstance(item, float) and not math.isfinite(item) else item for name, item in values.items()
+    }

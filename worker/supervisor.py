@@ -1,0 +1,178 @@
+"""One child process for one job: started, listened to, and ended when somebody says so.
+
+The child may crash, hang or be killed by the system; here that is one job that failed, with a reason.
+"""
+
+import ctypes
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.services.jobs import LeaseLost
+from worker import child
+from worker.lease import Lease, Word
+from worker.orders import Done, Failed, FoldEnd, Message, Order, Progress
+from worker.parts import Parts
+
+LOOK_SECONDS = 0.2
+STOP_GRACE_SECONDS = 30.0  # for the training to leave its loop after it was told to keep the best
+RETRY_SECONDS = 0.5
+log = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """How the work on a job ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RELEASED = "released"  # this worker shuts down; another one shall begin again
+    LOST = "lost"  # the job is not ours any more: nothing may be written
+
+
+@dataclass(frozen=True)
+class End:
+    """The outcome with the reason of a failure."""
+
+    outcome: Outcome
+    code: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    trace: str | None = None
+
+
+class Supervisor:
+    """Runs one order to its end.
+
+    Args:
+        parts: of this worker.
+        lease: of the job.
+        order: what the child does.
+        write: stores one message of the child; may raise LeaseLost or a database error, which is tried again.
+    """
+
+    def __init__(self, parts: Parts, lease: Lease, order: Order, write: Callable[[Message], None]) -> None:
+        self._parts, self._lease, self._order, self._write = parts, lease, order, write
+        context = parts.context
+        self._controls = child.Controls(
+            context.Value(ctypes.c_double, lease.until, lock=False), context.Value(ctypes.c_int, 0, lock=False)
+        )
+        self._pipe, self._far_end = context.Pipe(duplex=False)
+        arguments = (self._far_end, order, self._controls)
+        self._process = context.Process(target=child.main, args=arguments, name="job", daemon=False)
+        self._last: Done | Failed | None = None
+        self._told_to_stop: float | None = None
+        self._training = True
+
+    def run(self) -> End:
+        """Start the child and stay with it until it has ended."""
+        self._process.start()
+        self._far_end.close()
+        try:
+            ended = self._listen()
+        finally:
+            self._kill()
+            self._pipe.close()
+        return ended or self._verdict()
+
+    def _listen(self) -> End | None:
+        """Until the child has ended by itself (None), or had to be ended."""
+        while True:
+            ready = wait([self._process.sentinel, self._pipe], LOOK_SECONDS)
+            ended = self._process.sentinel in ready  # asked before the pipe is read, so that the last message is seen
+            try:
+                self._receive(self._pipe)
+            except LeaseLost:
+                return End(Outcome.LOST)
+            if ended:
+                return None
+            if (end := self._obey(self._lease.tick())) is not None:
+                return end
+
+    def _receive(self, pipe: Connection) -> None:
+        try:
+            while pipe.poll():
+                self._take(pipe.recv())
+        except EOFError:
+            # The child has closed its end; without this its sentinel and the end of file would keep us in a busy loop.
+            self._process.join(1.0)
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Done | Failed):
+            self._last = message
+        elif isinstance(message, FoldEnd):
+            self._training = False
+        if isinstance(message, Progress):
+            self._training = message.phase in ("load", "train")
+            self._store_once(message)
+        elif not isinstance(message, Failed):
+            self._store(message)
+
+    def _store_once(self, message: Progress) -> None:
+        try:
+            self._write(message)
+        except SQLAlchemyError as error:
+            log.warning("Progress was not written: %s", error)
+
+    def _store(self, message: Message) -> None:
+        """Results must not get lost: try until the database takes them, or the lease is over."""
+        while True:
+            try:
+                self._write(message)
+            except SQLAlchemyError as error:
+                log.warning("Results were not written, trying again: %s", error)
+                if self._lease.tick() is Word.LOST:
+                    raise LeaseLost("lease_lost") from error
+                time.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    def _obey(self, word: Word) -> End | None:
+        self._controls.deadline.value = self._lease.until
+        if word is Word.LOST:
+            return End(Outcome.LOST)
+        if word is Word.CANCEL:
+            return End(Outcome.CANCELLED)
+        if self._parts.stopping.is_set():
+            return End(Outcome.RELEASED)
+        if word is Word.KEEP_BEST:
+            return self._ask_to_stop()
+        return None
+
+    def _ask_to_stop(self) -> End | None:
+        now = time.monotonic()
+        if self._told_to_stop is None:
+            self._told_to_stop = now
+            self._controls.stop.value = 1
+        overdue = now - self._told_to_stop > STOP_GRACE_SECONDS and self._training
+        return End(Outcome.CANCELLED) if overdue else None
+
+    def _kill(self) -> None:
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+
+    def _verdict(self) -> End:
+        if isinstance(self._last, Done):
+            return End(Outcome.DONE)
+        if isinstance(self._last, Failed):
+            return End(Outcome.FAILED, self._last.code, self._last.params, self._last.trace)
+        return died(self._process.exitcode or 0, self._order.recipe)
+
+
+def died(exit_code: int, recipe: dict[str, Any]) -> End:
+    """The reason of a child that ended without a last word."""
+    if exit_code in (child.EXIT_LEASE, child.EXIT_ORPHAN):
+        return End(Outcome.LOST)
+    if exit_code == -signal.SIGKILL:
+        params = {"batch_size": recipe["batch_size"], "image_size": recipe["image_size"]}
+        return End(Outcome.FAILED, "killed", params)
+    if exit_code < 0:
+        return End(Outcome.FAILED, "crashed", {"signal": signal.Signals(-exit_code).name})
+    return End(Outcome.FAILED, "internal", {"error": f"exit code {exit_code}"})
