@@ -137,7 +137,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > limit:
-                raise HTTPException(413)
+                raise HTTPException(413, detail=str(limit // MIB))  # the handler of 413 reads the limit here
             return message
 
         await self.app(scope, counted, send)

@@ -49,6 +49,7 @@ class Templates:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
+        environment.policies["ext.i18n.trimmed"] = True
         # The i18n extension adds this method to the environment when it is loaded.
         environment.install_gettext_translations(i18n.translations(language), newstyle=True)  # type: ignore[attr-defined]
         environment.globals |= {"url": self.url, "asset": asset, "locale": language}
