@@ -21,6 +21,7 @@ from app.db.run_models import EpochMetric, Job, Run, Worker
 from app.db.session import Database, db_now
 from app.domain.enums import JobState
 from app.services import jobs, progress
+from app.web import run_words
 
 INTERVAL = 0.5  # seconds between two looks; also the shortest time between two progress events of a stream
 RETRY_MS = 2000  # a browser that lost the connection waits so long
@@ -55,7 +56,7 @@ class Hub:
                 now = await to_thread.run_sync(self._read, run_id, last_id)
                 for row in now.rows:
                     last_id = row.id
-                    yield ServerSentEvent(event="epoch", id=str(row.id), data=row)
+                    yield ServerSentEvent(event="epoch", id=str(row.id), data=run_words.epoch_values(row))
                 yield ServerSentEvent(event="progress", data=say(now))
                 if now.finished:
                     yield ServerSentEvent(event="end", data={"state": now.state})

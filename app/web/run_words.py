@@ -1,10 +1,12 @@
 """What a run is doing, in sentences."""
 
 import gettext
+import math
+from dataclasses import asdict
 from typing import Any
 
 from app.domain.enums import JobState
-from app.services.progress import Snapshot, TimeLeft
+from app.services.progress import EpochRow, Snapshot, TimeLeft
 from app.web import i18n
 from app.web.messages import say
 
@@ -142,4 +144,12 @@ def progress_event(now: Snapshot, language: str) -> dict[str, Any]:
         if now.state is JobState.RUNNING
         else state_name(now.state, t),
         "workers": now.workers,
+    }
+
+
+def epoch_values(row: EpochRow) -> dict[str, Any]:
+    """An epoch for JSON, which knows neither NaN nor infinity."""
+    values = asdict(row)
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
     }

@@ -1,0 +1,216 @@
+"""Puts together what the review page shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.db.models import LabelClass, Project
+from app.db.run_models import Explanation, Run, RunClass
+from app.domain.enums import PredictionRole
+from app.services import heatmaps, jobs, review, runs
+from app.services.review import Entry, Summary
+from app.web.review_query import ReviewQuery
+
+PAGE = 60  # tiles of the gallery
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The probability of one class, with the marks of the true and of the answered class."""
+
+    name: str
+    color: str
+    probability: float
+    true: bool
+    said: bool
+
+
+@dataclass(frozen=True)
+class FoldAnswer:
+    """What one model of a K-fold run says of a test image; ``number`` is None for the mean."""
+
+    number: int | None
+    name: str
+    right: bool
+    confidence: float
+    truth: float  # probability of the true class
+
+
+@dataclass(frozen=True)
+class Heat:
+    """The heat map of the selected picture and the choices for it; ``found`` is None while it has not been made."""
+
+    layer: str | None
+    layers: Sequence[str]
+    class_position: int
+    class_name: str
+    found: Explanation | None
+    limit: float
+    items: Sequence[int]  # of this page, whose map of the same model, layer and class is missing
+    workers: int
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The picture that is shown large."""
+
+    entry: Entry
+    place: int  # from 1, among all that match
+    previous: int | None
+    next: int | None
+    bars: Sequence[Bar]
+    answers: Sequence[FoldAnswer]
+    heat: Heat
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """The page; the part ``_selected.html`` is rendered from the same context."""
+
+    project: Project
+    run: Run
+    query: ReviewQuery
+    values: dict[str, Any]
+    classes: Sequence[RunClass]
+    summary: Summary
+    roles: Sequence[str]  # "test", "validation": those that the run has
+    entries: Sequence[Entry]
+    total: int
+    page: int
+    pages: int
+    selected: Selected | None
+    changed_labels: int
+    now_names: Mapping[int, str]  # class id -> its name today
+    resize_mode: str
+    pad_color: str
+
+    def now_name(self, entry: Entry) -> str | None:
+        """Today's label where it is not the one that the run saw; "" when there is none today."""
+        if entry.now_class_id == self.classes[entry.label].class_id:
+            return None
+        return "" if entry.now_class_id is None else self.now_names.get(entry.now_class_id, "")
+
+    @property
+    def key_classes(self) -> Sequence[LabelClass]:
+        """The classes that a label can be changed to, in their order."""
+        return self.project.classes
+
+
+def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
+    """The role shown first, and all that the run has answers for."""
+    known = {role for role, _ in review.counts(session, run)}
+    roles = [role.value for role in (PredictionRole.TEST, PredictionRole.VALIDATION) if role in known]
+    return (roles[0] if roles else "test"), roles
+
+
+def build(session: Session, project: Project, run: Run, query: ReviewQuery, roles: Sequence[str]) -> ReviewPage:
+    """Everything on the page; a bounded number of queries."""
+    chosen = query.chosen
+    summary = review.summary(session, run, chosen.role, chosen.fold)
+    ids = review.mistakes(session, run, chosen)
+    place = _place(ids, query)
+    first = place // PAGE * PAGE
+    entries = review.entries(session, run, chosen, ids[first : first + PAGE])
+    selected = _selected(session, run, query, summary.classes, ids, place, entries) if entries else None
+    return ReviewPage(
+        project=project,
+        run=run,
+        query=query,
+        values=query.values(),
+        classes=summary.classes,
+        summary=summary,
+        roles=roles,
+        entries=entries,
+        total=len(ids),
+        page=first // PAGE + 1,
+        pages=-(-len(ids) // PAGE),
+        selected=selected,
+        changed_labels=runs.changed_labels(session, run),
+        now_names={item.id: item.name for item in project.classes},
+        resize_mode=str(run.recipe["resize_mode"]),
+        pad_color=str(run.recipe["pad_color"]),
+    )
+
+
+def _place(ids: np.ndarray[Any, np.dtype[np.int64]], query: ReviewQuery) -> int:
+    """The index of the selected picture: the one asked for when it matches, else the first of the page."""
+    if query.at is not None:
+        found = np.flatnonzero(ids == query.at)
+        if found.size:
+            return int(found[0])
+    first = ((query.page or 1) - 1) * PAGE
+    return first if first < len(ids) else 0
+
+
+def _selected(
+    session: Session,
+    run: Run,
+    query: ReviewQuery,
+    classes: Sequence[RunClass],
+    ids: np.ndarray[Any, np.dtype[np.int64]],
+    place: int,
+    entries: Sequence[Entry],
+) -> Selected:
+    entry = next(one for one in entries if one.item_id == ids[place])
+    bars = [
+        Bar(classes[at].name, classes[at].color, probability, at == entry.label, at == entry.predicted)
+        for at, probability in entry.top()
+    ]
+    several = query.chosen.role is not PredictionRole.VALIDATION and len(run.folds) > 1
+    return Selected(
+        entry=entry,
+        place=place + 1,
+        previous=int(ids[place - 1]) if place else None,
+        next=int(ids[place + 1]) if place + 1 < len(ids) else None,
+        bars=bars,
+        answers=_answers(session, run, entry, classes) if several else [],
+        heat=_heat(session, run, query, classes, entry, entries),
+    )
+
+
+def _answers(session: Session, run: Run, entry: Entry, classes: Sequence[RunClass]) -> list[FoldAnswer]:
+    return [
+        FoldAnswer(
+            number=None if one.fold == review.MEAN else one.fold + 1,
+            name=classes[one.predicted].name,
+            right=one.predicted == entry.label,
+            confidence=float(one.probabilities[one.predicted]),
+            truth=float(one.probabilities[entry.label]),
+        )
+        for one in review.answers(session, run, entry.item_id)
+    ]
+
+
+def _heat(
+    session: Session,
+    run: Run,
+    query: ReviewQuery,
+    classes: Sequence[RunClass],
+    entry: Entry,
+    entries: Sequence[Entry],
+) -> Heat:
+    names = heatmaps.layers(session, run)
+    layer = query.layer if query.layer in names else heatmaps.usual_layer(session, run)
+    wanted = query.heat_class(entry.label, entry.predicted, len(classes))
+    same = [
+        one
+        for one in entries
+        if one.fold == entry.fold and query.heat_class(one.label, one.predicted, len(classes)) == wanted
+    ]
+    asked = [heatmaps.Wanted(one.item_id, one.fold, layer or "", wanted) for one in same]
+    there = heatmaps.available(session, run, asked)
+    found = there.get(entry.item_id)
+    limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, entry.fold, layer or "")
+    return Heat(
+        layer=layer,
+        layers=names,
+        class_position=wanted,
+        class_name=classes[wanted].name,
+        found=found,
+        limit=limit or 1.0,
+        items=[one.item_id for one in asked if one.item_id not in there],
+        workers=0 if found else len(jobs.workers_alive(session)),
+    )

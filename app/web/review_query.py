@@ -1,0 +1,92 @@
+"""What the address of the review page says. Classes and folds count from 1 there; unusable values mean the usual."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.enums import PredictionRole
+from app.services.review import Filter, Show, Sort
+
+ROLES = {"test": PredictionRole.TEST, "validation": PredictionRole.VALIDATION, "fold": PredictionRole.TEST_FOLD}
+SAID, TRUE = "said", "true"  # the class of a heat map: the answer, or the label
+
+
+@dataclass(frozen=True)
+class ReviewQuery:
+    """The state of the page; everything that is not the usual value stands in the address."""
+
+    chosen: Filter = Filter()
+    on: str = "test"
+    at: int | None = None  # the run item that is shown large
+    page: int | None = None  # from 1; without ``at``
+    cam: str = SAID  # "said", "true" or a class position from 1
+    layer: str | None = None
+    own_scale: bool = False
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str], default_on: str) -> "ReviewQuery":
+        """Read the query string; ``default_on`` is "test" or "validation"."""
+        on = values.get("on", default_on)
+        on = on if on in ROLES else default_on
+        fold = _number(values.get("fold"), 1) if on == "fold" else None
+        if on == "fold" and fold is None:
+            fold = 1
+        true, predicted = _number(values.get("true"), 1), _number(values.get("pred"), 1)
+        chosen = Filter(
+            role=ROLES[on],
+            fold=None if fold is None else fold - 1,
+            true=None if true is None else true - 1,
+            predicted=None if predicted is None else predicted - 1,
+            show=_show(values.get("show"), Show.WRONG if predicted is None else Show.ALL),
+            sort=_sort(values.get("sort")),
+            seed=_number(values.get("seed"), 0) or 0,
+        )
+        cam = values.get("cam", SAID)
+        return cls(
+            chosen=chosen,
+            on=on,
+            at=_number(values.get("at"), 1),
+            page=_number(values.get("page"), 1),
+            cam=cam if cam in (SAID, TRUE) or _number(cam, 1) is not None else SAID,
+            layer=values.get("layer") or None,
+            own_scale=values.get("scale") == "own",
+        )
+
+    def values(self) -> dict[str, Any]:
+        """The query string without ``at`` and ``page``: usual values are None, which leaves them out."""
+        chosen = self.chosen
+        usual = Show.WRONG if chosen.predicted is None else Show.ALL
+        return {
+            "on": self.on,
+            "fold": None if chosen.fold is None else chosen.fold + 1,
+            "true": None if chosen.true is None else chosen.true + 1,
+            "pred": None if chosen.predicted is None else chosen.predicted + 1,
+            "show": None if chosen.show is usual else chosen.show.value,
+            "sort": None if chosen.sort is Sort.SURE else chosen.sort.value,
+            "seed": chosen.seed or None,
+            "cam": None if self.cam == SAID else self.cam,
+            "layer": self.layer,
+            "scale": "own" if self.own_scale else None,
+        }
+
+    def heat_class(self, label: int, predicted: int, classes: int) -> int:
+        """The position of the class whose heat map is wanted for an image."""
+        if self.cam == TRUE:
+            return label
+        if self.cam == SAID or int(self.cam) > classes:
+            return predicted
+        return int(self.cam) - 1
+
+
+def _number(text: str | None, low: int) -> int | None:
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
+        return None
+    return int(text) if int(text) >= low else None
+
+
+def _show(text: str | None, usual: Show) -> Show:
+    return Show(text) if text in list(Show) else usual
+
+
+def _sort(text: str | None) -> Sort:
+    return Sort(text) if text in list(Sort) else Sort.SURE

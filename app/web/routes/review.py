@@ -1,0 +1,112 @@
+"""The review page: mistakes with their pictures, probabilities and heat maps, and the answer to a wrong label."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from app.domain import heat
+from app.services import heatmaps, jobs, runs
+from app.services.heatmaps import Wanted
+from app.web import i18n, review_page
+from app.web.deps import ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.errors import plain, wants_json
+from app.web.messages import say
+from app.web.review_query import ReviewQuery
+from app.web.templating import address, redirect, render
+
+router = APIRouter()
+
+PICTURE = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
+KEPT = "private, max-age=31536000, immutable"
+
+
+class HeatQuery(BaseModel):
+    """Which map of a picture, and how it is coloured. ``limit`` is the value of the last colour."""
+
+    fold: int
+    layer: str
+    position: int
+    limit: float | None = Field(default=None, gt=0, lt=1e9, allow_inf_nan=False)
+    opaque: bool = False
+    v: str = ""
+
+
+class ExplainForm(BaseModel):
+    """Maps to make; ``back`` is the query string of the page to return to."""
+
+    item: list[int]
+    fold: int
+    layer: str
+    position: int
+    back: str = ""
+
+
+@router.get("/p/{slug}/runs/{number}/review", name="review")
+def show(request: Request, project: ProjectDep, session: ReadSession, number: int, part: str = "") -> Response:
+    """Show the answers of a run; ``part=selected`` gives only the picture that is shown large."""
+    run = runs.by_number(session, project.id, number)
+    usual, roles = review_page.usual_role(session, run)
+    query = ReviewQuery.parse(request.query_params, usual)
+    page = review_page.build(session, project, run, query, roles)
+    if part == "selected":
+        return render(request, "review/_fragment.html", page)
+    return render(request, "review/review.html", page)
+
+
+@router.get("/p/{slug}/runs/{number}/heat/{item_id}.png", name="heat_map")
+def heat_map(
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    number: int,
+    item_id: int,
+    asked: Annotated[HeatQuery, Query()],
+) -> Response:
+    """A heat map in colours; with ``v``, its hash, and ``limit`` a browser may keep it for ever."""
+    run = runs.by_number(session, project.id, number)
+    found = heatmaps.find(session, run, Wanted(item_id, asked.fold, asked.layer, asked.position))
+    limit = asked.limit or heatmaps.scale(session, run, asked.fold, asked.layer)
+    picture = heat.colored(state.store.get(found.sha256), found.peak, limit, opaque=asked.opaque)
+    kept = asked.v == found.sha256 and asked.limit is not None
+    headers = PICTURE | {"Cache-Control": KEPT if kept else "private, no-cache"}
+    return Response(picture, media_type="image/png", headers=headers)
+
+
+@router.get("/heat-legend.png", name="heat_legend")
+def heat_legend() -> Response:
+    """The colours of all heat maps, from 0 on the left to the limit on the right."""
+    headers = PICTURE | {"Cache-Control": "private, max-age=86400"}
+    return Response(heat.legend(), media_type="image/png", headers=headers)
+
+
+@router.post("/p/{slug}/runs/{number}/explain", name="explain")
+def explain(
+    request: Request, project: ProjectDep, session: WriteSession, number: int, form: Annotated[ExplainForm, Form()]
+) -> Response:
+    """Order heat maps of several pictures; as JSON the answer names the address where their state can be asked."""
+    run = runs.by_number(session, project.id, number)
+    job = heatmaps.order(session, run, [Wanted(one, form.fold, form.layer, form.position) for one in form.item])
+    if wants_json(request):
+        url = address(request.app, "explain_state", slug=project.slug, number=number, job_id=job.id)
+        return JSONResponse({"job": job.id, "url": url}, status_code=202, headers={"Cache-Control": "no-store"})
+    return redirect(request, "review", slug=project.slug, number=number, query=dict(parse_qsl(form.back)))
+
+
+@router.get("/p/{slug}/runs/{number}/explain/{job_id}", name="explain_state")
+def explain_state(
+    request: Request, project: ProjectDep, session: ReadSession, number: int, job_id: int
+) -> JSONResponse:
+    """How the heat maps that were ordered fare."""
+    run = runs.by_number(session, project.id, number)
+    ordered = heatmaps.ordered(session, run, job_id)
+    t = i18n.translations(i18n.choose(request))
+    values: dict[str, Any] = {
+        "state": ordered.state,
+        "finished": ordered.finished,
+        "workers": 0 if ordered.finished else len(jobs.workers_alive(session)),
+        "message": say(ordered.error_code, plain(ordered.error_params), t.gettext) if ordered.error_code else "",
+    }
+    return JSONResponse(values, headers={"Cache-Control": "no-store"})
