@@ -1,0 +1,345 @@
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import sqlalchemy as sa
+
+from app import storage
+from app.db.models import Image, ImportBatch, ImportEntry, Project
+from app.db.run_models import Job
+from app.services import import_report, import_sources, uploads
+from app.services.imports import Tools
+from app.web import uploading
+from tests.imports.pictures import overlap_bomb, picture, raw_zip, zip_of
+
+FILE = "application/octet-stream"
+
+
+def begin(client, slug, **values) -> dict[str, str]:
+    answer = client.post(f"/p/{slug}/imports", json={"name": "new", "total": 1} | values)
+    assert answer.status_code == 201
+    return answer.json()
+
+
+def send(client, url, files, paths=None):
+    parts = [("files", (name, data, FILE)) for name, data in files]
+    data = {"paths": json.dumps(paths)} if paths is not None else {}
+    return client.post(url, files=parts, data=data, headers={"Accept": "application/json"})
+
+
+def uploaded(settings) -> list[Path]:
+    return list((settings.data_dir / uploads.FOLDER).glob("*"))
+
+
+def rows(database, query):
+    with database.read() as session:
+        return list(session.execute(query))
+
+
+@pytest.fixture
+def place(client, project) -> str:
+    return project.slug
+
+
+def test_page__shows_what_is_expected(client, place):
+    page = client.get(f"/p/{place}/import")
+    assert page.status_code == 200
+    assert "webkitdirectory" in page.text
+    texts = json.loads(re.search(r'id="import-texts">(.*?)</script>', page.text, re.S)[1])
+    assert "{done}" in texts["texts"]["sending"]
+    assert texts["texts"]["zip"].endswith("%")
+    assert "学習" in texts["splits"]
+    assert texts["max_file_mb"] == 25
+
+
+def test_files__one_result_for_each_and_a_report(client, place, database):
+    urls = begin(client, place, total=4)
+    names = [
+        ("1.png", picture(1)),
+        ("2.png", picture(2)),
+        ("3.png", b"broken"),
+        ("4.heic", b"\x00\x00\x00\x18ftypheic"),
+    ]
+    paths = ["train/好中球/1.png", "test/好酸球/2.png", "train/好中球/3.png", "4.heic"]
+    answer = send(client, urls["files"], names, paths)
+    results = answer.json()["results"]
+    assert [result["verdict"] for result in results] == ["new", "new", "refused", "refused"]
+    assert [result["path"] for result in results] == paths
+    assert "HEIC" in results[3]["message"]
+    assert all(result["message"] for result in results[2:])
+    page = client.post(urls["finish"])
+    assert page.status_code == 200
+    assert page.url.path == unquote(urls["report"])
+    for text in ("train/好中球", "好酸球", "HEIC", "4.heic"):
+        assert text in page.text
+    found = rows(database, sa.select(Image.path, Image.split).order_by(Image.id))
+    assert found == [("train/好中球/1.png", "train"), ("test/好酸球/2.png", "test")]
+
+
+def test_files__browser_names_are_used_when_no_paths_are_sent(client, place, database):
+    urls = begin(client, place)
+    send(client, urls["files"], [("cat/1.png", picture(1))])
+    assert rows(database, sa.select(Image.path)) == [("cat/1.png",)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x.png",
+        "..\\..\\x.png",
+        "/etc/passwd",
+        "C:\\x.png",
+        "a\x00b.png",
+        "x\u202egnp.exe",
+        "あ" * 300,
+        "<script>x.png",
+    ],
+)
+def test_files__names_are_data(client, place, settings, database, name):
+    before = {path for path in settings.data_dir.parent.rglob("*") if path.is_file()}
+    urls = begin(client, place)
+    result = send(client, urls["files"], [("x.png", picture(1))], [name]).json()["results"][0]
+    assert result["verdict"] == "new"
+    ((kept,),) = rows(database, sa.select(Image.name))
+    assert len(kept) <= 255
+    assert "\x00" not in kept
+    assert ".." not in Path(kept).parts
+    after = {path for path in settings.data_dir.parent.rglob("*") if path.is_file()}
+    outside = {path for path in after - before if settings.data_dir / "store" not in path.parents}
+    assert all(path.name.startswith("miwake.sqlite3") for path in outside)
+    page = client.get(urls["report"])
+    assert "<script>x" not in page.text
+
+
+def test_files__a_repeated_request_gives_the_same_answer(client, place, database):
+    urls = begin(client, place)
+    files = [("1.png", picture(1)), ("2.png", b"no")]
+    first = send(client, urls["files"], files).json()
+    assert send(client, urls["files"], files).json() == first
+    assert len(rows(database, sa.select(ImportEntry.id))) == 2
+
+
+def test_limits__more_than_a_hundred_files(client, place, database):
+    urls = begin(client, place)
+    answer = send(client, urls["files"], [(f"{number}.png", b"x") for number in range(101)])
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "too_many_files"
+    assert rows(database, sa.select(ImportEntry.id)) == []
+
+
+def test_limits__file_and_body(client, place, settings):
+    urls = begin(client, place)
+    answer = send(client, urls["files"], [("big.png", bytes(26 * 2**20)), ("1.png", picture(1))])
+    assert [result["code"] for result in answer.json()["results"]] == ["file_too_large", ""]
+
+    def endless():
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        for _ in range(120):
+            yield bytes(2**20)
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Accept": "application/json"}
+    answer = client.post(urls["files"], content=endless(), headers=headers)
+    assert answer.status_code == 413
+    assert list(settings.data_dir.rglob("*.part")) == []
+
+
+def test_unknown__import_and_ended_import(client, place):
+    assert client.post(f"/p/{place}/imports/77/files", files=[("files", ("a", b"x"))]).status_code == 404
+    urls = begin(client, place)
+    client.post(urls["finish"])
+    answer = send(client, urls["files"], [("a.png", picture())])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "import_finished")
+
+
+def test_create__refuses_foreign_fields(client, place):
+    answer = client.post(f"/p/{place}/imports", json={"name": "x", "total": 1, "actor": "boss"})
+    assert answer.status_code == 422
+
+
+def test_plain_form__works_without_javascript(client, place, database):
+    files = [("files", ("train/cat/1.png", picture(1), FILE)), ("files", ("2.png", b"bad", FILE))]
+    page = client.post(f"/p/{place}/import/files", files=files, data={"form": "1", "labels": "on"})
+    assert page.url.path == f"/p/{place}/imports/1"
+    assert "train/cat" in page.text
+    assert rows(database, sa.select(Image.split)) == [(None,)]
+    assert rows(database, sa.select(ImportBatch.finished)) == [(True,)]
+
+
+def test_plain_form__nothing_chosen(client, place, database):
+    for kind, name in (("files", "files"), ("zip", "archive")):
+        page = client.post(f"/p/{place}/import/{kind}", files=[(name, ("", b"", FILE))], data={"form": "1"})
+        assert page.status_code == 422
+        assert "No file was chosen" in page.text
+    assert rows(database, sa.select(ImportBatch.id)) == []
+
+
+def work(client, settings) -> bool:
+    """What the worker does with the queued import."""
+    state = client.app.state.miwake
+    with state.database.read() as session:
+        job = session.scalars(sa.select(Job).order_by(Job.id.desc())).first()
+    tools = Tools(state.database, state.store, state.decoder)
+    return uploads.run_job(tools, job.spec["import_id"], Path(job.spec["path"]), max_file_bytes=2**20)
+
+
+def test_zip__is_streamed_checked_queued_and_imported(client, place, settings, database):
+    data = zip_of({"train/猫/1.png": picture(1), "train/犬/2.png": picture(2), "__MACOSX/x": b"x", "in.zip": b"PK"})
+    urls = begin(client, place, name="動物.zip", source="zip", total=0)
+    answer = client.post(urls["zip"], content=data, headers={"Content-Type": "application/zip"})
+    assert answer.status_code == 202
+    assert [path.name for path in uploaded(settings)] == ["import-1.zip"]
+    page = client.get(urls["report"])
+    assert "No worker is running" in page.text
+    assert client.get(urls["report"] + "/status").json()["waiting"] is True
+    assert work(client, settings)
+    assert uploaded(settings) == []
+    now = client.get(urls["report"] + "/status").json()
+    assert (now["new"], now["refused"], now["skipped"], now["total"], now["over"]) == (2, 1, 1, 4, True)
+    page = client.get(urls["report"])
+    for text in ("train/猫", "in.zip", "utf-8"):
+        assert text in page.text
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"not a zip", "zip_unknown"),
+        (b"", "zip_unknown"),
+        (zip_of({"a.png": b"x" * 1000})[:-30], "zip_cut_off"),
+        (overlap_bomb(), "zip_overlap"),
+        (zip_of({}), "zip_empty"),
+    ],
+)
+def test_zip__refused_leaves_nothing(client, place, settings, database, data, code):
+    urls = begin(client, place, source="zip")
+    answer = client.post(
+        urls["zip"], content=data, headers={"Accept": "application/json", "Content-Type": "application/zip"}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
+    assert uploaded(settings) == []
+    assert rows(database, sa.select(ImportBatch.id)) == []
+    assert rows(database, sa.select(Job.id)) == []
+
+
+def test_zip__too_large_is_refused_before_and_while_it_comes(client, place, settings, database):
+    state = client.app.state.miwake
+    client.app.state.miwake = replace(state, settings=replace(settings, max_zip_mb=1))
+    urls = begin(client, place, source="zip")
+    headers = {"Accept": "application/json"}
+    answer = client.post(urls["zip"], content=bytes(2**20 + 1), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "zip_too_large")
+    urls = begin(client, place, source="zip")
+    answer = client.post(urls["zip"], content=(bytes(2**18) for _ in range(9)), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "zip_too_large")
+    assert uploaded(settings) == []
+
+
+def test_zip__plain_form_with_an_encoding(client, place, settings, database):
+    data = raw_zip([("ﾂ｡/1.png".encode("cp932"), picture(1))])
+    page = client.post(
+        f"/p/{place}/import/zip",
+        files=[("archive", ("画像.zip", data, FILE))],
+        data={"form": "1", "labels": "on", "encoding": "cp932"},
+    )
+    assert page.url.path == f"/p/{place}/imports/1"
+    assert work(client, settings)
+    assert rows(database, sa.select(Image.path)) == [("ﾂ｡/1.png",)]
+    page = client.post(f"/p/{place}/import/zip", files=[("archive", ("x.zip", b"x", FILE))], data={"form": "1"})
+    assert page.status_code == 422
+    assert "not a zip file" in page.text
+
+
+def test_zip__a_second_one_is_refused(client, place, settings):
+    urls = begin(client, place, source="zip")
+    data = zip_of({"1.png": picture(1)})
+    assert client.post(urls["zip"], content=data).status_code == 202
+    assert client.post(urls["zip"], content=data, headers={"Accept": "application/json"}).status_code == 409
+    assert len(uploaded(settings)) == 1
+
+
+def test_space__a_full_disk_is_507_and_leaves_nothing(client, place, settings, database, monkeypatch):
+    urls = begin(client, place)
+    monkeypatch.setattr(storage, "FLOOR_BYTES", 2**60)
+    monkeypatch.setattr(uploading, "FLOOR_BYTES", 2**60)
+    answer = send(client, urls["files"], [("a.png", picture())])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (507, "disk_full")
+    answer = client.post(urls["zip"], content=zip_of({"a.png": picture()}), headers={"Accept": "application/json"})
+    assert answer.status_code == 507
+    page = client.post(f"/p/{place}/import/files", files=[("files", ("a.png", picture(), FILE))])
+    assert page.status_code == 507
+    assert "disk is full" in page.text
+    assert rows(database, sa.select(Image.id)) == []
+    assert uploaded(settings) == []
+    assert [path for path in (settings.data_dir / "store").rglob("*") if path.is_file()] == []
+
+
+def test_problems__as_csv_without_formulas(client, place):
+    urls = begin(client, place)
+    names = ["=cmd|' /C calc'!A0", "+1.png", "-1.png", "@x.png", "good, name.png"]
+    send(client, urls["files"], [(name, b"bad") for name in names], names)
+    answer = client.get(urls["report"] + "/problems.csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    table = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert len(table) == 6
+    assert {row[0][0] for row in table[1:5]} == {"'"}
+    assert table[5][0] == "good, name.png"
+    assert all(row[2] for row in table)
+
+
+def test_job__that_failed_says_why(client, place, database):
+    urls = begin(client, place, source="zip")
+    client.post(urls["zip"], content=zip_of({"1.png": picture(1)}))
+    with database.write() as session:
+        session.execute(sa.update(Job).values(state="failed", error_code="zip_not_plain"))
+    assert "not a plain zip" in client.get(urls["report"]).text
+
+
+def test_sample__unknown_is_404(client):
+    assert client.post("/samples/cats").status_code == 404
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cells", "digits"])
+def test_sample__one_click(client, database, name):
+    page = client.post(f"/samples/{name}")
+    assert page.status_code == 200
+    ((slug, count),) = rows(
+        database,
+        sa.select(Project.slug, sa.func.count(Image.id))
+        .join(Image, Image.project_id == Project.id)
+        .group_by(Project.slug),
+    )
+    assert page.url.path == f"/p/{slug}"
+    assert count == {"cells": 102, "digits": 1797}[name]
+
+
+def test_folders__table_follows_the_root_of_a_zip(client, place, settings, database, tmp_path):
+    path = tmp_path / "set.zip"
+    path.write_bytes(zip_of({"set/cat/1.png": picture(1), "set/2.png": picture(2), "set/test/dog/3.png": b"bad"}))
+    state = client.app.state.miwake
+    tools = Tools(state.database, state.store, state.decoder)
+    with database.read() as session:
+        project = session.scalars(sa.select(Project)).one()
+    import_id = import_sources.import_zip(tools, project.id, path, actor="me", max_file_bytes=2**20)
+    with database.read() as session:
+        found = import_report.folders(session, session.get_one(ImportBatch, import_id))
+    assert [(row.path, row.class_name, row.split, row.total) for row in found] == [
+        ("set", None, None, 1),
+        ("set/cat", "cat", None, 1),
+        ("set/test/dog", "dog", "test", 1),
+    ]
+
+
+def test_sweep__removes_uploads_that_were_cut_off(settings):
+    path = uploads.zip_path(settings.data_dir, 5)
+    path.parent.mkdir(parents=True)
+    path.with_name(path.name + uploads.PART).write_bytes(b"half")
+    path.write_bytes(b"whole")
+    assert uploads.sweep(settings.data_dir) == 1
+    assert uploaded(settings) == [path]
