@@ -211,7 +211,9 @@ def layer_table(recipe: Recipe, classes: int) -> list[Layer]:
     try:
         BUILDERS[recipe.architecture](sketch)
     except ValueError:
-        raise Invalid("network_needs_larger_images", architecture=recipe.architecture, size=recipe.image_size) from None
+        smallest = smallest_size(recipe.architecture)
+        params = {"architecture": recipe.architecture, "size": recipe.image_size, "smallest": smallest}
+        raise Invalid("network_needs_larger_images", **params) from None
     return sketch.end(classes, recipe.logit_dropout)
 
 
