@@ -195,7 +195,7 @@ class Field:
 
 
 def _plain(number: float) -> str:
-    return f"{number:g}"
+    return f"{number:.10g}"  # all digits of the largest seed
 
 
 def _parse_bool(value: Any) -> bool:

@@ -140,6 +140,46 @@ SENTENCES: dict[str, str] = {
     ),
     "selection_missing": N_("The request names neither images nor a filter. Send one of them."),
     # --- jobs and workers ------------------------------------------------------------------------------------------
+    "address_refused": N_(
+        "Miwake has no accounts yet, so it listens on this machine only (127.0.0.1), not on %(host)s. "
+        "From another machine, use an SSH tunnel."
+    ),
+    "crashed": N_(
+        "The training process crashed (%(signal)s). Other jobs went on. Try again; if it happens again, choose the "
+        "precision float32 or report it."
+    ),
+    "folder_in_use": N_(
+        "Another Miwake already uses the folder %(folder)s. Stop it, or choose another folder with MIWAKE_DATA_DIR."
+    ),
+    "folder_unwritable": N_(
+        "The data folder %(folder)s cannot be written (%(reason)s). Correct its permissions, or choose another folder "
+        "with MIWAKE_DATA_DIR."
+    ),
+    "internal": N_("The job failed because of a mistake in the program (%(error)s). The trace is kept with the job."),
+    "job_missing": N_("There is no job %(job)s."),
+    "killed": N_(
+        "The training process was killed by the system, most likely because memory ran out. Choose a smaller batch "
+        "than %(batch_size)s or smaller pictures than %(image_size)s pixels, or close other programs."
+    ),
+    "layer_missing": N_("The network has no layer %(layer)s. Choose one of: %(known)s."),
+    "lease_lost": N_("The job %(job)s was given to another worker, because this one was silent for too long."),
+    "nothing_to_keep": N_("The training was stopped before its first epoch was done, so there is nothing to keep."),
+    "option_unreadable": N_("“%(text)s” cannot be read. Write --set name=value, for example --set epochs=20."),
+    "out_of_memory": N_(
+        "The memory was not enough for a batch of %(batch_size)s pictures of %(image_size)s pixels. "
+        "Choose a smaller batch or smaller pictures."
+    ),
+    "port_in_use": N_(
+        "Port %(port)s is used by another program. Stop that program, or choose another port: --port %(other)s."
+    ),
+    "port_refused": N_("Port %(port)s cannot be opened (%(reason)s). Choose another one: --port %(other)s."),
+    "preset_unknown": N_("There is no preset “%(preset)s”. Known presets: %(known)s."),
+    "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
+    "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
+    "worker_lost": N_(
+        "The worker stopped in the middle of this job %(attempts)s times, so it was given up. Look at the worker's "
+        "output; most often the machine was switched off or ran out of memory."
+    ),
     # --- training engine -------------------------------------------------------------------------------------------
     "fold_without_images": N_(
         "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."
@@ -157,6 +197,63 @@ SENTENCES: dict[str, str] = {
     ),
     "picture_shape": N_("A picture has the shape %(shape)s (%(kind)s); expected are rows x columns x 3 of 8 bits."),
     # --- splits, recipes and runs ----------------------------------------------------------------------------------
+    "class_missing_in_fold": N_(
+        "With seed %(seed)s the class “%(name)s” has no training image in model %(fold)s. "
+        "Keep the classes even (stratified), label more of them, or choose another seed."
+    ),
+    "class_too_small_for_folds": N_(
+        "Each class needs at least one image for each of the %(folds)s folds. Too small: %(names)s. "
+        "Choose fewer folds, or label more images of these classes."
+    ),
+    "class_too_small_for_test": N_(
+        "The class “%(name)s” has %(count)s images, so %(size)s of them cannot be set aside and leave any for training. "
+        "Choose a smaller number, or label more images."
+    ),
+    "class_too_small_for_validation": N_(
+        "Each class needs at least 2 images: one to learn from and one to check with. Too small: %(names)s. "
+        "Label more images of these classes."
+    ),
+    "class_without_training": N_(
+        "All images of these classes are in the test or validation set: %(names)s. "
+        "Move some of them to training, or label more."
+    ),
+    "classes_unequal": N_(
+        "“%(most)s” has %(ratio)s times as many images as “%(least)s”. A network then tends to answer with the larger "
+        "class; look at the recall of each class and not only at the accuracy."
+    ),
+    "few_images": N_(
+        "Fewer than %(needed)s images to learn from: %(names)s. Results will depend much on chance; label more if you can."
+    ),
+    "field_bool": N_("“%(value)s” is neither yes nor no. Use 1 or 0."),
+    "field_choice": N_("“%(value)s” is not one of the choices. Allowed are: %(choices)s."),
+    "field_color": N_("“%(value)s” is not a colour. Write it like #000000."),
+    "field_float": N_("“%(value)s” cannot be used. Type a number from %(low)s to %(high)s."),
+    "field_int": N_("“%(value)s” cannot be used. Type a whole number from %(low)s to %(high)s."),
+    "field_order": N_("The lower limit %(low)s is above the upper limit %(high)s. Exchange them or set both to 1."),
+    "field_unknown": N_("There is no setting “%(name)s”. Remove it, or check how it is spelt."),
+    "folds_one": N_("One fold would leave nothing to learn from. Use 0 for a validation share, or at least 2."),
+    "no_labelled_images": N_("No image has a label yet. Label images of at least 2 classes first."),
+    "no_preview_image": N_("There is no image to show yet. Import images first."),
+    "no_test_set": N_(
+        "There is no test set. The validation images also choose the best epoch, so their result is a little too good; "
+        "a test set shows how good the network really is."
+    ),
+    "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
+    "run_missing": N_("There is no run %(number)s in this project."),
+    "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
+    "split_share": N_("“%(value)s” cannot be used. Type a share between 0 and 1; 0.2 is a fifth."),
+    "split_too_few": N_("%(count)s images are too few: at least %(needed)s are needed. Label more images."),
+    "split_unknown": N_("“%(value)s” is not a split. Allowed are train, validation, test, or nothing."),
+    "test_set_incomplete": N_(
+        "The test set has no image of: %(names)s. Nothing will be known about them; draw a new test set or add some."
+    ),
+    "too_few_classes": N_(
+        "Only the class “%(name)s” has labelled images, but there must be at least %(needed)s to tell apart. "
+        "Label images of another class."
+    ),
+    "validation_incomplete": N_(
+        "The validation folder has no image of: %(names)s. Add some, or draw a validation share instead."
+    ),
     # --- results and review ----------------------------------------------------------------------------------------
     "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
     "explain_request_invalid": N_(
