@@ -206,8 +206,8 @@ SENTENCES: dict[str, str] = {
         "Choose fewer folds, or label more images of these classes."
     ),
     "class_too_small_for_test": N_(
-        "The class “%(name)s” has %(count)s images, so %(size)s of them cannot be set aside and leave any for training. "
-        "Choose a smaller number, or label more images."
+        "The class “%(name)s” has %(count)s images, so %(size)s of them cannot be set aside and leave any to train "
+        "with. Choose a smaller number, or label more images."
     ),
     "class_too_small_for_validation": N_(
         "Each class needs at least 2 images: one to learn from and one to check with. Too small: %(names)s. "
@@ -222,7 +222,8 @@ SENTENCES: dict[str, str] = {
         "class; look at the recall of each class and not only at the accuracy."
     ),
     "few_images": N_(
-        "Fewer than %(needed)s images to learn from: %(names)s. Results will depend much on chance; label more if you can."
+        "Fewer than %(needed)s images to learn from: %(names)s. Results will depend much on chance; "
+        "label more if you can."
     ),
     "field_bool": N_("“%(value)s” is neither yes nor no. Use 1 or 0."),
     "field_choice": N_("“%(value)s” is not one of the choices. Allowed are: %(choices)s."),
