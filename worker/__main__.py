@@ -2,6 +2,9 @@
 
 import logging
 import sys
+import warnings
+
+from celery.platforms import SecurityWarning
 
 from app.commands.parent import end_with_parent
 from app.config import Settings
@@ -13,7 +16,9 @@ def main() -> int:
     settings = Settings.from_env()
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("celery").setLevel(logging.WARNING)
-    logging.getLogger("kombu").setLevel(logging.WARNING)
+    logging.getLogger("kombu").setLevel(logging.ERROR)  # warns that memory:// has no host
+    # Celery warns of running as root because of pickle; we accept JSON only, and containers run as another user.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     if "--end-with-parent" in sys.argv:
         end_with_parent()
     own = parts.assemble(settings)

@@ -51,13 +51,12 @@ def main(pipe: Connection, order: Order, controls: Controls) -> None:
 
 
 def _carry_out(order: Order, send: Callable[[Message], None], stop: Callable[[], bool]) -> None:
-    if isinstance(order, TrainOrder):
-        from worker import training  # noqa: PLC0415 - imports TensorFlow, see the top
+    import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
+    from worker import explaining, training  # noqa: PLC0415 - as above
 
+    if isinstance(order, TrainOrder):
         training.run(order, send, stop)
     else:
-        from worker import explaining  # noqa: PLC0415 - imports TensorFlow, see the top
-
         explaining.run(order, send)
 
 

@@ -17,7 +17,7 @@ from app.domain.errors import AppError
 from app.storage import Store, open_store
 from worker.slots import Slots
 
-PRELOAD = ["tensorflow", "keras", "worker.training", "worker.explaining"]
+PRELOAD = ["worker.warm"]
 Context = ForkServerContext | SpawnContext
 
 
