@@ -185,7 +185,7 @@ class Field:
         limits = {"value": str(value), "low": _plain(self.low), "high": _plain(self.high)}
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Invalid(f"field_{self.kind}", **limits) from None
         if not math.isfinite(number) or (self.kind == "int" and number != int(number)):
             raise Invalid(f"field_{self.kind}", **limits)
