@@ -11,7 +11,7 @@ from app.db.models import Project
 from app.domain.enums import JobState
 from app.domain.errors import Invalid
 from app.domain.text import N_
-from app.services import projects
+from app.services import classes, projects
 from app.services.projects import ImageCounts, ProjectSummary, RunSummary
 from app.web import i18n
 from app.web.deps import ProjectDep, ReadSession, WriteSession
@@ -48,6 +48,7 @@ class ProjectPage:
 
     project: Project
     counts: ImageCounts
+    class_counts: Mapping[int, int]  # labelled images by class id
     steps: Sequence[Step]
     next_step: str
     runs: Sequence[RunSummary]
@@ -92,6 +93,7 @@ def overview(request: Request, project: ProjectDep, session: ReadSession) -> Res
     page = ProjectPage(
         project=project,
         counts=counts,
+        class_counts=classes.counts(session, project),
         steps=steps,
         next_step=next(step.key for step in steps if step.current),
         runs=projects.recent_runs(session, project),
@@ -100,12 +102,12 @@ def overview(request: Request, project: ProjectDep, session: ReadSession) -> Res
     return render(request, "projects/overview.html", page)
 
 
-def chain(counts: ImageCounts, classes: int, runs: Mapping[str, int]) -> list[Step]:
+def chain(counts: ImageCounts, class_count: int, runs: Mapping[str, int]) -> list[Step]:
     """The five steps; the first one that is not done is the current one, and review once all are."""
     finished = runs.get(JobState.DONE, 0)
     done = {
         "import": counts.total > 0,
-        "label": counts.total > 0 and classes >= 2 and counts.unlabelled == 0,
+        "label": counts.total > 0 and class_count >= 2 and counts.unlabelled == 0,
         "split": counts.test > 0,
         "train": sum(runs.values()) > 0,
         "review": False,
