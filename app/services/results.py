@@ -38,7 +38,13 @@ def clear(session: Session, writer: Writer) -> None:
     writer.fence(session)
     for table in (Explanation, Prediction, EpochMetric):
         session.execute(sa.delete(table).where(table.run_id == writer.run_id))
-    empty: dict[str, Any] = {"best_epoch": None, "stop_reason": "", "metrics": {}, "weights_sha256": None, "seconds": None}
+    empty: dict[str, Any] = {
+        "best_epoch": None,
+        "stop_reason": "",
+        "metrics": {},
+        "weights_sha256": None,
+        "seconds": None,
+    }
     session.execute(sa.update(RunFold).where(RunFold.run_id == writer.run_id).values(**empty))
     session.execute(sa.update(Run).where(Run.id == writer.run_id).values(seconds=None, environment={}))
 
