@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.db.models import LabelClass, Project
+from app.db.models import Project
 from app.db.run_models import Explanation, Run, RunClass
 from app.domain.enums import PredictionRole
 from app.services import heatmaps, jobs, review, runs
@@ -51,6 +52,7 @@ class Heat:
     limit: float
     items: Sequence[int]  # of this page, whose map of the same model, layer and class is missing
     workers: int
+    back: str  # query string of this page with this picture
 
 
 @dataclass(frozen=True)
@@ -83,20 +85,10 @@ class ReviewPage:
     pages: int
     selected: Selected | None
     changed_labels: int
-    now_names: Mapping[int, str]  # class id -> its name today
+    now_labels: Mapping[int, str | None]  # item id -> today's label where it is another one, "" for none
+    class_data: Sequence[dict[str, Any]]  # today's classes for the keys
     resize_mode: str
     pad_color: str
-
-    def now_name(self, entry: Entry) -> str | None:
-        """Today's label where it is not the one that the run saw; "" when there is none today."""
-        if entry.now_class_id == self.classes[entry.label].class_id:
-            return None
-        return "" if entry.now_class_id is None else self.now_names.get(entry.now_class_id, "")
-
-    @property
-    def key_classes(self) -> Sequence[LabelClass]:
-        """The classes that a label can be changed to, in their order."""
-        return self.project.classes
 
 
 def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
@@ -129,10 +121,23 @@ def build(session: Session, project: Project, run: Run, query: ReviewQuery, role
         pages=-(-len(ids) // PAGE),
         selected=selected,
         changed_labels=runs.changed_labels(session, run),
-        now_names={item.id: item.name for item in project.classes},
+        now_labels=_now_labels(project, summary.classes, entries),
+        class_data=[
+            {"id": item.id, "name": item.name, "color": item.color, "key": item.key} for item in project.classes
+        ],
         resize_mode=str(run.recipe["resize_mode"]),
         pad_color=str(run.recipe["pad_color"]),
     )
+
+
+def _now_labels(project: Project, classes: Sequence[RunClass], entries: Sequence[Entry]) -> dict[int, str | None]:
+    names = {item.id: item.name for item in project.classes}
+    return {
+        entry.item_id: None
+        if entry.now_class_id == classes[entry.label].class_id
+        else names.get(entry.now_class_id or 0, "")
+        for entry in entries
+    }
 
 
 def _place(ids: np.ndarray[Any, np.dtype[np.int64]], query: ReviewQuery) -> int:
@@ -201,6 +206,7 @@ def _heat(
         if one.fold == entry.fold and query.heat_class(one.label, one.predicted, len(classes)) == wanted
     ]
     asked = [heatmaps.Wanted(one.item_id, one.fold, layer or "", wanted) for one in same]
+    values = query.values() | {"at": entry.item_id}
     there = heatmaps.available(session, run, asked)
     found = there.get(entry.item_id)
     limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, entry.fold, layer or "")
@@ -213,4 +219,5 @@ def _heat(
         limit=limit or 1.0,
         items=[one.item_id for one in asked if one.item_id not in there],
         workers=0 if found else len(jobs.workers_alive(session)),
+        back=urlencode([(name, value) for name, value in values.items() if value is not None]),
     )
