@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -120,9 +121,13 @@ class LocalStore:
         if shutil.disk_usage(self.root).free < FLOOR_BYTES:
             raise OutOfSpace(folder=str(self.root))
 
-    def sweep(self) -> int:
-        """Remove what interrupted writes left behind; return how many files that were."""
-        left = list(self.root.glob("*/.new-*"))
+    def sweep(self, older_than: float = 3600.0) -> int:
+        """Remove what interrupted writes left behind ``older_than`` seconds ago; return how many files that were.
+
+        Younger ones may belong to a batch that another process is just writing.
+        """
+        before = time.time() - older_than
+        left = [path for path in self.root.glob("*/.new-*") if path.stat().st_mtime < before]
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)

@@ -3,11 +3,13 @@
 from contextlib import suppress
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import ImportBatch
+from app.db.run_models import Job
 from app.db.session import Database
-from app.domain.enums import JobKind, Lane
+from app.domain.enums import FINAL_STATES, JobKind, Lane
 from app.domain.errors import Conflict
 from app.services import import_sources, imports, jobs
 from app.services.imports import Tools
@@ -74,9 +76,17 @@ def run_job(
     return ended
 
 
-def sweep(data_dir: Path) -> int:
-    """Remove uploads that were cut off, when the web process starts; return how many."""
+def sweep(database: Database, data_dir: Path) -> int:
+    """Remove uploads that were cut off and those whose job has ended; for the start of the web process.
+
+    Returns:
+        How many files that were.
+    """
     left = list((data_dir / FOLDER).glob("*" + PART))
+    with database.read() as session:
+        ended = session.scalars(sa.select(Job.spec).where(Job.kind == JobKind.IMPORT, Job.state.in_(FINAL_STATES)))
+        paths = [zip_path(data_dir, int(spec["import_id"])) for spec in ended]
+    left += [path for path in paths if path.exists()]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)

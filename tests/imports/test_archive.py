@@ -18,7 +18,7 @@ LIMIT = 25 * 2**20
 
 @pytest.fixture
 def opened(tmp_path):
-    made = []
+    made: list[Archive] = []
 
     def make(data: bytes, encoding: Encoding | None = None) -> Archive:
         path = tmp_path / f"{len(made)}.zip"

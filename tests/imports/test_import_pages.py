@@ -20,7 +20,7 @@ from tests.imports.pictures import overlap_bomb, picture, raw_zip, zip_of
 FILE = "application/octet-stream"
 
 
-def begin(client, slug, **values) -> dict[str, str]:
+def begin(client, slug, **values):
     answer = client.post(f"/p/{slug}/imports", json={"name": "new", "total": 1} | values)
     assert answer.status_code == 201
     return answer.json()
@@ -42,7 +42,7 @@ def rows(database, query):
 
 
 @pytest.fixture
-def place(client, project) -> str:
+def place(client, project):
     return project.slug
 
 
@@ -50,7 +50,8 @@ def test_page__shows_what_is_expected(client, place):
     page = client.get(f"/p/{place}/import")
     assert page.status_code == 200
     assert "webkitdirectory" in page.text
-    texts = json.loads(re.search(r'id="import-texts">(.*?)</script>', page.text, re.S)[1])
+    (block,) = re.findall(r'id="import-texts">(.*?)</script>', page.text, re.S)
+    texts = json.loads(block)
     assert "{done}" in texts["texts"]["sending"]
     assert texts["texts"]["zip"].endswith("%")
     assert "学習" in texts["splits"]
@@ -336,10 +337,14 @@ def test_folders__table_follows_the_root_of_a_zip(client, place, settings, datab
     ]
 
 
-def test_sweep__removes_uploads_that_were_cut_off(settings):
-    path = uploads.zip_path(settings.data_dir, 5)
-    path.parent.mkdir(parents=True)
-    path.with_name(path.name + uploads.PART).write_bytes(b"half")
-    path.write_bytes(b"whole")
-    assert uploads.sweep(settings.data_dir) == 1
-    assert uploaded(settings) == [path]
+def test_sweep__removes_uploads_that_were_cut_off_or_have_ended(client, place, settings, database):
+    urls = begin(client, place, source="zip")
+    client.post(urls["zip"], content=zip_of({"1.png": picture(1)}))
+    (waiting,) = uploaded(settings)
+    waiting.with_name("import-77.zip" + uploads.PART).write_bytes(b"half")
+    assert uploads.sweep(database, settings.data_dir) == 1
+    assert uploaded(settings) == [waiting]
+    with database.write() as session:
+        session.execute(sa.update(Job).values(state="cancelled"))
+    assert uploads.sweep(database, settings.data_dir) == 1
+    assert uploaded(settings) == []

@@ -68,7 +68,10 @@ def test_batch__full_disk_has_its_own_error_and_leaves_nothing(store, monkeypatc
 
 def test_sweep__removes_what_a_crash_left(store):
     digest = store.put(b"one")
-    (store.path(digest).parent / ".new-abc").write_bytes(b"half")
+    left = store.path(digest).parent / ".new-abc"
+    left.write_bytes(b"half")
+    assert store.sweep() == 0
+    os.utime(left, (0, 0))
     assert store.sweep() == 1
     assert files(store) == {digest}
 
