@@ -1,0 +1,143 @@
+"""The command line: what can be typed, which command it is, and how errors become sentences and exit codes."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+
+from app.commands.common import Exit, explain, opened, put, say
+from app.commands.folder import FolderError
+from app.commands.ports import AddressError
+from app.config import Settings
+from app.domain.errors import AppError, Conflict, Invalid, NotFound
+from app.domain.presets import PRESETS
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command that ``words`` ask for; return its exit code."""
+    typed = _parser().parse_args(words)
+    command: Command = typed.command
+    try:
+        return command(_settings(typed), typed)
+    except AppError as error:
+        say(explain(error))
+        return _code(error)
+    except OperationalError as error:
+        say(f"The database cannot be used: {error.orig}")
+        return Exit.UNUSABLE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return Exit.FAILED  # whoever read the output has gone
+
+
+def _code(error: AppError) -> Exit:
+    if isinstance(error, AddressError | FolderError) or error.code.startswith(("setting_", "database_")):
+        return Exit.UNUSABLE
+    return Exit.USAGE if isinstance(error, Invalid | NotFound | Conflict) else Exit.FAILED
+
+
+def _settings(typed: argparse.Namespace) -> Settings:
+    settings = Settings.from_env()
+    if getattr(typed, "port", None) is not None:
+        settings = replace(settings, port=typed.port)
+    return settings
+
+
+def _lazily(module: str, call: Callable[[Any, Settings, argparse.Namespace], int]) -> Command:
+    """Import the module of a command only when it is asked for: ``--help`` and ``train`` need no web server."""
+    return lambda settings, typed: call(import_module(f"app.commands.{module}"), settings, typed)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Label images, train a classifier, see where it is wrong. Settings: docs/settings.md.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_servers(commands)
+    _add_import(commands)
+    _add_train(commands)
+    _add_report(commands)
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.set_defaults(command=_migrate)
+    return parser
+
+
+def _add_servers(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="web pages and a worker with one command")
+    serve.set_defaults(command=_lazily("serve", lambda module, settings, _: module.run(settings)))
+    demo = commands.add_parser("demo", help="the same, with a sample project that trains at once")
+    demo.set_defaults(command=_lazily("demo", lambda module, settings, _: module.run(settings)))
+    web = commands.add_parser("web", help="the web pages alone")
+    web.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    web.add_argument("--end-with-parent", action="store_true", help=argparse.SUPPRESS)
+    web.set_defaults(
+        command=_lazily(
+            "web", lambda module, settings, typed: module.run(settings, fd=typed.fd, with_parent=typed.end_with_parent)
+        )
+    )
+    for command in (serve, demo, web):
+        command.add_argument("--port", type=int, help="port of the pages (MIWAKE_PORT; 8124)")
+    worker = commands.add_parser("worker", help="a worker alone")
+    worker.set_defaults(command=_lazily("serve", lambda module, settings, _: module.work(settings)))
+
+
+def _add_import(commands: Any) -> None:
+    parser = commands.add_parser("import", help="import a folder or a zip into a project")
+    parser.add_argument("project", metavar="PROJECT", help="name of the project; a new name makes it")
+    parser.add_argument("source", metavar="FOLDER_OR_ZIP", type=Path)
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(
+        command=_lazily(
+            "importing",
+            lambda module, settings, typed: module.run(settings, typed.project, typed.source, as_json=typed.json),
+        )
+    )
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train with a preset")
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("--preset", required=True, metavar="P", help=", ".join(PRESETS))
+    parser.add_argument("--folds", type=int, metavar="K", help="K-fold; 0 for hold-out")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--name", default="", help="name of the run")
+    parser.add_argument("--wait", action="store_true", help="stay until it has ended; starts a worker if none is alive")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(command=_train)
+
+
+def _train(settings: Settings, typed: argparse.Namespace) -> int:
+    module = import_module("app.commands.training")
+    wish = module.Wish(
+        typed.project, typed.preset, typed.folds, typed.set, typed.seed, typed.name, typed.wait, typed.json
+    )
+    code: int = module.run(settings, wish)
+    return code
+
+
+def _add_report(commands: Any) -> None:
+    parser = commands.add_parser("report", help="print the result of a run")
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("run", metavar="RUN", type=int, help="number of the run")
+    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
+    parser.set_defaults(
+        command=_lazily(
+            "reporting",
+            lambda module, settings, typed: module.run(settings, typed.project, typed.run, as_json=typed.json),
+        )
+    )
+
+
+def _migrate(settings: Settings, _typed: argparse.Namespace) -> int:
+    with opened(settings):
+        put("The database has the newest schema.")
+    return Exit.OK

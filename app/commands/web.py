@@ -1,0 +1,46 @@
+"""``python -m app web``: the web pages alone."""
+
+import logging
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+
+from app.commands import folder, parent, ports
+from app.commands.common import say
+from app.config import Settings
+from app.main import create_app
+from app.web import events
+
+GRACE_SECONDS = 3  # for requests that are being answered when the process is told to stop
+
+
+class _Server(uvicorn.Server):
+    """Ends the open event streams at the signal: the server would wait for them before it shuts down."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        events.shutdown(self.config.loaded_app if self.config.loaded else self.config.app)  # type: ignore[arg-type]
+        super().handle_exit(sig, frame)
+
+
+def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:
+    """Serve until a signal comes. ``fd``: a listening socket that the parent process has opened."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
+    if with_parent:
+        parent.end_with_parent()
+    folder.prepare(settings.data_dir)
+    listener = ports.listen(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
+    if fd is None:
+        say(f"Miwake: {ports.address(listener)}")
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        log_level=settings.log_level.lower(),
+        access_log=settings.log_level.upper() == "DEBUG",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    _Server(config).run(sockets=[listener])
+    return 0
