@@ -4,6 +4,7 @@ TensorFlow writes lines to the standard error output while it is imported, befor
 person nothing and are held back; an import that fails says so again, and loudly, in the process of the job.
 """
 
+import logging
 import os
 import sys
 
@@ -21,3 +22,4 @@ def _import_quietly() -> None:
 
 
 _import_quietly()
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are about the speed of our own code

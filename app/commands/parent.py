@@ -2,15 +2,17 @@
 
 import os
 import signal
-import sys
 import threading
+
+STDIN = 0
 
 
 def end_with_parent() -> None:
     """Send this process SIGTERM when its standard input ends: the parent holds the other end of that pipe."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not through sys.stdin: its lock would be held by this thread while the interpreter shuts down.
+        while os.read(STDIN, 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
