@@ -29,6 +29,7 @@ ROUTES = (
     "imports",
     "gallery",
     "labels",
+    "images",
     "labelling",
     "splits",
     "train",
@@ -50,7 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
             state.decoder.close()
             state.database.dispose()
 
-    app = FastAPI(title="Miwake", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Miwake", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan
+    )
     app.state.templates = Templates(app)
     errors.register(app)
     security.install(app, settings)

@@ -1,6 +1,7 @@
 """What all tests share: settings, databases, the application's client, servers, real pictures."""
 
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Page
 
 from app.config import Settings
 from app.db.migrate import upgrade
@@ -159,3 +161,47 @@ def shared_data() -> Path:
 
 def _named(url: str, name: str) -> str:
     return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """No common address; the plugin's own fixture of this name uses a form that pytest will drop."""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The Chromium of the system; Playwright would download one of its own."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("NOT TESTED IN A BROWSER: Chromium is not installed: apt-get install chromium")
+    return {**browser_type_launch_args, "executable_path": program}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A quiet English browser."""
+    size = {"width": 1280, "height": 900}
+    return {**browser_context_args, "locale": "en-US", "viewport": size, "reduced_motion": "reduce"}
+
+
+@pytest.fixture
+def page(page: Page) -> Iterator[Page]:
+    """A page that allows no console message, no error and no violation of the content security policy."""
+    seen: list[str] = []
+    page.add_init_script(
+        "document.addEventListener('securitypolicyviolation',"
+        " e => console.error('CSP ' + e.violatedDirective + ' ' + e.blockedURI))"
+    )
+    page.on("console", lambda message: seen.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: seen.append(f"error: {error}"))
+    yield page
+    # Chromium reports every answer of 4xx; a refused form or a conflict is what a test may be about.
+    refused = re.compile(r"error: Failed to load resource: .* status of 4(09|22) ")
+    assert [text for text in seen if not refused.match(text)] == []
+
+
+@pytest.fixture
+def live_server(settings: Settings, database: Database) -> Iterator[str]:
+    """The application on a free port; yields its address. It works on ``settings`` and ``database`` of the test."""
+    with servers.web(settings) as url:
+        yield url

@@ -1,6 +1,7 @@
 """PostgreSQL and a Redis-protocol server of our own, on free ports in temporary folders, stopped at the end."""
 
 import contextlib
+import dataclasses
 import grp
 import os
 import pwd
@@ -8,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -15,6 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import uvicorn
+
+from app.config import Settings
+from app.main import create_app
 
 START_SECONDS = 60
 UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root
@@ -73,6 +79,29 @@ def redis() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=START_SECONDS)
+
+
+@contextlib.contextmanager
+def web(settings: Settings) -> Iterator[str]:
+    """The web application in a thread, on a free port. Yields its address."""
+    port = free_port()
+    app = create_app(dataclasses.replace(settings, port=port))
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the web server did not start")
+        time.sleep(0.02)  # uvicorn only sets a flag
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ const NAMES = {
   Escape: "Esc", Enter: "Enter", Period: ".", Comma: ",", Slash: "/", Minus: "-", Equal: "+", BracketLeft: "[",
   BracketRight: "]", Question: "?", Home: "Home", End: "End", PageUp: "PgUp", PageDown: "PgDn",
 };
+const NUMBER_PAD = { NumpadEnter: "Enter", NumpadAdd: "Equal", NumpadSubtract: "Minus", NumpadDecimal: "Period", NumpadDivide: "Slash" };
 const definitions = [];
 
 /** Make shortcuts known. Returns a function that takes them back. */
@@ -51,7 +52,7 @@ function combination(event) {
   if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.altKey) {
     return "Question";
   }
-  const code = event.code.replace("Numpad", "Digit").replace("DigitEnter", "Enter");
+  const code = NUMBER_PAD[event.code] ?? event.code.replace("Numpad", "Digit");
   return (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.altKey ? "Alt+" : "") + (event.shiftKey ? "Shift+" : "") + code;
 }
 
