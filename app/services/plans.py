@@ -109,7 +109,7 @@ def forecast(table: Table, recipe: Recipe) -> Forecast:
         train = count - (validation if way == Validation.DRAWN else 0)
         classes.append(ClassForecast(row.class_id, row.name, row.color, train, validation, row.test))
     problems = _problems(table, recipe, way, dict(zip(table.used, pool.tolist(), strict=True)))
-    return Forecast(way, tuple(classes), tuple(problems), tuple(_warnings(classes, table, way)))
+    return Forecast(way, tuple(classes), tuple(problems), tuple(_warnings(table, way)))
 
 
 def _problems(table: Table, recipe: Recipe, way: Validation, pool: dict[ClassCounts, int]) -> list[AppError]:
@@ -130,20 +130,26 @@ def _problems(table: Table, recipe: Recipe, way: Validation, pool: dict[ClassCou
     return problems
 
 
-def _warnings(classes: Sequence[ClassForecast], table: Table, way: Validation) -> list[AppError]:
+def balance(table: Table) -> list[AppError]:
+    """What deserves to be read about a project's images, whatever is trained: class sizes and the test set."""
     found: list[AppError] = []
-    sizes = {row.name: row.train + row.validation for row in classes if row.train}
+    sizes = {row.name: row.free + row.validation for row in table.used if row.free + row.validation}
     if small := [name for name, size in sizes.items() if size < SMALL_CLASS]:
         found.append(Invalid("few_images", names=_names(small), needed=SMALL_CLASS))
     if sizes and max(sizes.values()) > IMBALANCE * min(sizes.values()):
         most, least = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
         ratio = round(sizes[most] / sizes[least], 1)
         found.append(Invalid("classes_unequal", most=most, least=least, ratio=ratio))
-    if classes and not table.test:
+    if table.used and not table.test:
         found.append(Invalid("no_test_set"))
-    elif absent := [row.name for row in classes if not row.test]:
+    elif absent := [row.name for row in table.used if not row.test]:
         found.append(Invalid("test_set_incomplete", names=_names(absent)))
-    if way == Validation.FOLDER and (absent := [row.name for row in classes if not row.validation]):
+    return found
+
+
+def _warnings(table: Table, way: Validation) -> list[AppError]:
+    found = balance(table)
+    if way == Validation.FOLDER and (absent := [row.name for row in table.used if not row.validation]):
         found.append(Invalid("validation_incomplete", names=_names(absent)))
     return found
 

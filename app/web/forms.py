@@ -10,6 +10,7 @@ from app.web.fields import TEXTS, FieldText
 from app.web.messages import sentence
 
 EXTRA = frozenset({"form", "name", "image", "draw", "from"})  # controls of the page that are no part of the recipe
+DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200
 
@@ -84,6 +85,15 @@ class TrainForm:
             errors = {**error.fields, **errors}
         return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5])
 
+    def nearest(self, base: Recipe) -> Recipe:
+        """The recipe of the values that can be used, for what the page shows while others cannot."""
+        if self.recipe is not None:
+            return self.recipe
+        try:
+            return Recipe().updated({key: value for key, value in self.values.items() if key not in self.errors})
+        except Invalid:  # two limits contradict each other
+            return base
+
     def refused(self, key: str, error: AppError) -> Self:
         """The same form with one more error."""
         return type(self)(self.values, None, {**self.errors, key: error}, self.name)
@@ -100,8 +110,9 @@ class TrainForm:
         """(id of the control or "", label, sentence) of each error, in the order of the page."""
         order = [key for key in ("name", *TEXTS) if key in self.errors]
         order += [key for key in self.errors if key not in order]
-        labels = {key: gettext(text.label) for key, text in TEXTS.items()} | {"name": gettext("Name")}
-        ids = {key: control_id(key) for key in labels}
+        labels = {key: gettext(text.label) for key, text in TEXTS.items()}
+        labels |= {"name": gettext("Name"), DATA: gettext("Images")}
+        ids = {key: control_id(key) for key in labels} | {DATA: DATA}
         return [(ids.get(key, ""), labels.get(key, key), self._message(key, gettext)) for key in order]
 
     def _message(self, key: str, gettext: Callable[[str], str]) -> str:

@@ -1,0 +1,173 @@
+"""A new training: presets, the form of the recipe, the preview of the augmentation, and the start."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.db.run_models import Run
+from app.domain import architectures
+from app.domain.errors import AppError, Invalid, NotFound
+from app.domain.presets import PRESETS
+from app.domain.recipe import FIELDS, Recipe
+from app.services import examples, runs, splits
+from app.web import preview, train_page
+from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.forms import TrainForm
+from app.web.submitted import SubmittedDep
+from app.web.templating import address, redirect, render
+from app.web.train_page import Wishes
+
+router = APIRouter(prefix="/p/{slug}")
+
+PICTURE_HEADERS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cache-Control": "private, max-age=3600",  # the same address always gives the same picture
+}
+MOST = 2**53 - 1  # larger ids do not survive JSON, and no database here has them
+MOST_COLUMNS = preview.TILES + 1
+
+
+@router.get("/train", name="train")
+def show(
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    preset: str = "",
+    copied: Annotated[int | None, Query(alias="from", ge=1, le=MOST)] = None,
+    image: Annotated[int | None, Query(ge=1, le=MOST)] = None,
+) -> Response:
+    """The form, filled from a preset, from an earlier run or from the address itself (``form=1``)."""
+    base, name = start_values(session, project, preset, copied)
+    query = request.query_params
+    typed = query.get("form") == "1"
+    form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name)
+    wishes = Wishes(base.preset if preset else "", copied, image, read_draw(query.get("draw", "0")))
+    return page(request, session, project, form, base, wishes)
+
+
+@router.post("/train", name="train_start")
+def start(
+    request: Request, project: ProjectDep, session: WriteSession, sent: SubmittedDep, actor: ActorDep
+) -> Response:
+    """Make a run. A form is answered with the page of the run, JSON with its number and address."""
+    values = sent.values
+    if sent.by_program:
+        return start_by_program(request, session, project, values, actor)
+    base, _name = start_values(session, project, "", None)
+    form = TrainForm.read(values, base, complete=True, strict=True)
+    try:
+        run = create(session, project, form, actor)
+    except Invalid as error:
+        session.rollback()
+        wishes = Wishes(image=read_image(values.get("image", "")), draw=read_draw(values.get("draw", "0")))
+        return page(request, session, project, train_page.refused(form, error), base, wishes, status=422)
+    return redirect(request, "run", slug=project.slug, number=run.number)
+
+
+def start_by_program(
+    request: Request, session: Session, project: Project, values: Mapping[str, Any], actor: str
+) -> Response:
+    """``preset`` or ``from`` (a run's number) give the values that were not sent.
+
+    Raises:
+        Invalid: with ``fields``, or the reason why nothing can be trained.
+    """
+    copied = values.get("from")
+    if copied is not None and not (type(copied) is int and 1 <= copied <= MOST):
+        raise Invalid.of_fields({"from": Invalid("field_int", value=str(copied)[:40], low="1", high=str(MOST))})
+    try:
+        base, name = start_values(session, project, str(values.get("preset", "")), copied)
+    except NotFound as error:
+        raise Invalid.of_fields({"from" if copied is not None else "preset": error}) from None
+    form = TrainForm.read({"name": name, **values}, base, complete=False, strict=True)
+    run = create(session, project, form, actor)
+    url = address(request.app, "run", slug=project.slug, number=run.number)
+    return JSONResponse({"run": run.number, "url": url}, status_code=201, headers={"Location": url})
+
+
+def create(session: Session, project: Project, form: TrainForm, actor: str) -> Run:
+    """The run of a form.
+
+    Raises:
+        Invalid: with ``fields`` for wrong values, or the reason why nothing can be trained.
+    """
+    if form.recipe is None:
+        raise Invalid.of_fields(form.errors)
+    try:
+        architectures.layer_table(form.recipe, 2)
+    except Invalid as error:
+        raise Invalid.of_fields({"image_size": error}) from None
+    return runs.create(session, project, form.recipe, name=form.name, actor=actor)
+
+
+def start_values(session: Session, project: Project, preset: str, copied: int | None) -> tuple[Recipe, str]:
+    """The recipe and the name that a form begins with.
+
+    Raises:
+        NotFound: no such run or preset.
+    """
+    if copied is not None:
+        run = runs.by_number(session, project.id, copied)
+        return Recipe.from_json(run.recipe), run.name
+    if not preset:
+        return train_page.recommend(session, project, splits.table(session, project.id)).recipe, ""
+    if preset not in PRESETS:
+        raise NotFound("preset_missing", name=preset[:40], known=", ".join(PRESETS))
+    return PRESETS[preset].recipe, ""
+
+
+@router.get("/augment.jpg", name="augment_preview")
+def augment_preview(
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    image: Annotated[int, Query(ge=1, le=MOST)],
+    columns: Annotated[int, Query(ge=1, le=MOST_COLUMNS)] = MOST_COLUMNS,
+    only: str = "",
+) -> Response:
+    """The picture and changed ones, ``columns`` in a row; with ``only`` one operation alone at its limits.
+
+    Every other value of the address is one of the recipe; ``draw`` is the seed of the draws.
+    """
+    query = request.query_params
+    recipe = Recipe().updated({key: query[key] for key in FIELDS if key in query})
+    seed = FIELDS["seed"].parse(query.get("draw", "0"))
+    data = state.store.get(examples.one(session, project.id, image).canonical_sha256)
+    if only:
+        shown = preview.extremes(data, recipe, only)
+        columns = len(shown)
+    else:
+        shown = preview.tiles(data, recipe, seed)
+    return Response(preview.sprite(shown, columns), media_type="image/jpeg", headers=PICTURE_HEADERS)
+
+
+def read_image(text: str) -> int | None:
+    """The image of the preview; anything else is the first one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def read_draw(text: str) -> int:
+    """The seed of the preview; anything else begins at 0."""
+    try:
+        return int(FIELDS["seed"].parse(text))
+    except AppError:
+        return 0
+
+
+def page(
+    request: Request,
+    session: Session,
+    project: Project,
+    form: TrainForm,
+    base: Recipe,
+    wishes: Wishes,
+    status: int = 200,
+) -> Response:
+    """The page of the form."""
+    context = train_page.build(request, session, project, form, base=base, wishes=wishes)
+    return render(request, "train/index.html", context, status_code=status)

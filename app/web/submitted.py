@@ -1,0 +1,39 @@
+"""What was sent to an address that takes both a form and JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from app.domain.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The values by name; ``by_program`` tells JSON from a form."""
+
+    values: Mapping[str, Any]
+    by_program: bool
+
+
+async def read_submitted(request: Request) -> Submitted:
+    """Read the body of a request.
+
+    Raises:
+        Invalid: ``request_unreadable``: JSON that is broken or no object.
+    """
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        async with request.form() as form:
+            return Submitted({name: value for name, value in form.items() if isinstance(value, str)}, by_program=False)
+    try:
+        values = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise Invalid("request_unreadable")
+    return Submitted(values, by_program=True)
+
+
+SubmittedDep = Annotated[Submitted, Depends(read_submitted)]

@@ -1,0 +1,202 @@
+"""Everything the page of a new training shows, worked out from the form."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.db.run_models import Job, Run
+from app.domain import architectures
+from app.domain.enums import JobState, Lane
+from app.domain.errors import Invalid
+from app.domain.presets import Preset
+from app.domain.recipe import FIELDS, Recipe
+from app.services import examples, jobs, plans, runs, splits
+from app.web import i18n, preset_texts, preview
+from app.web.fields import TEXTS
+from app.web.forms import DATA, Control, TrainForm
+from app.web.messages import sentence
+from app.web.templating import address
+
+PICTURE_FIELDS = tuple(key for key in FIELDS if FIELDS[key].group in ("picture", "augmentation"))
+
+
+@dataclass(frozen=True)
+class Single:
+    """One operation alone."""
+
+    label: str
+    caption: str
+    src: str
+    tiles: int
+
+
+@dataclass(frozen=True)
+class PreviewStrip:
+    """The pictures of the augmentation, or why there are none."""
+
+    images: Sequence[examples.Example]
+    image_id: int
+    draw: int
+    size: int
+    wide: str  # address of the tiles in one row
+    narrow: str  # the same tiles three in a row, for a narrow screen
+    singles: Sequence[Single]
+    message: str
+
+
+@dataclass(frozen=True)
+class TrainPage:
+    """The page of a new training."""
+
+    project: Project
+    form: TrainForm
+    sections: Mapping[str, Sequence[Control]]
+    summary: Sequence[tuple[str, str, str]]
+    pairs: Sequence[preset_texts.PresetPair]
+    lines: Mapping[str, str]
+    recommended: str
+    chosen: str  # name of the preset that was asked for
+    runs: Sequence[Run]
+    copied: int | None
+    forecast: plans.Forecast
+    table: splits.Table
+    most: int
+    problems: Sequence[str]
+    warnings: Sequence[str]
+    recipe: Recipe
+    layers: Sequence[architectures.Layer]
+    parameters: int
+    layer_error: str
+    strip: PreviewStrip
+    workers: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the address asks for beside the values of the form."""
+
+    chosen: str = ""
+    copied: int | None = None
+    image: int | None = None
+    draw: int = 0
+
+
+def build(
+    request: Request, session: Session, project: Project, form: TrainForm, *, base: Recipe, wishes: Wishes
+) -> TrainPage:
+    """Work out the page for ``form``; ``base`` stands for what cannot be used."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    table = splits.table(session, project.id)
+    recipe = form.nearest(base)
+    forecast = plans.forecast(table, recipe)
+    layers, layer_error = network(recipe, len(forecast.classes), gettext)
+    controls = form.controls(gettext)
+    return TrainPage(
+        project=project,
+        form=form,
+        sections={name: [c for c in controls.values() if c.text.section == name] for name in sections()},
+        summary=form.summary(gettext),
+        pairs=preset_texts.pairs(),
+        lines=preset_texts.LINES,
+        recommended=recommend(session, project, table).name,
+        chosen=wishes.chosen,
+        runs=runs.listed(session, project.id),
+        copied=wishes.copied,
+        forecast=forecast,
+        table=table,
+        most=max((row.train + row.validation + row.test for row in forecast.classes), default=0),
+        problems=[sentence(error, gettext) for error in forecast.problems],
+        warnings=[sentence(error, gettext) for error in forecast.warnings],
+        recipe=recipe,
+        layers=layers,
+        parameters=sum(layer.parameters for layer in layers),
+        layer_error=layer_error,
+        strip=strip(request, session, project, form, recipe, wishes),
+        workers=len(jobs.workers_alive(session)),
+        waiting=waiting(session),
+    )
+
+
+def sections() -> list[str]:
+    """The parts of the form in their order."""
+    return list(dict.fromkeys(text.section for text in TEXTS.values()))
+
+
+def recommend(session: Session, project: Project, table: splits.Table) -> Preset:
+    """The preset to begin with in this project."""
+    return preset_texts.recommended(table.free + table.validation, examples.mean_side(session, project.id))
+
+
+def waiting(session: Session) -> int:
+    """Trainings of all projects that wait or run now."""
+    states = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+    query = sa.select(sa.func.count()).select_from(Job).where(Job.lane == Lane.TRAIN, Job.state.in_(states))
+    return session.scalar(query) or 0
+
+
+def network(recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> tuple[list[architectures.Layer], str]:
+    """The layers of the network, or why it cannot be built."""
+    try:
+        return architectures.layer_table(recipe, max(classes, 2)), ""
+    except Invalid as error:
+        return [], sentence(error, gettext)
+
+
+def strip(
+    request: Request, session: Session, project: Project, form: TrainForm, recipe: Recipe, wishes: Wishes
+) -> PreviewStrip:
+    """The preview for the values of the form: one address for all tiles, one for each operation alone."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    shown = examples.listed(session, project.id)
+    ids = [example.image_id for example in shown]
+    chosen = wishes.image or next(iter(ids), 0)
+    if chosen and chosen not in ids:
+        shown = [examples.one(session, project.id, chosen), *shown[: examples.LIMIT - 1]]
+    message = next((sentence(form.errors[key], gettext) for key in PICTURE_FIELDS if key in form.errors), "")
+    if not shown:
+        message = sentence(Invalid("no_preview_image"), gettext)
+    query = {key: form.values[key] for key in PICTURE_FIELDS} | {"image": chosen, "draw": wishes.draw}
+
+    def src(**more: object) -> str:
+        return address(request.app, "augment_preview", slug=project.slug, query={**query, **more})
+
+    singles = [
+        Single(
+            gettext(operation.label),
+            preview.caption(recipe.augmentation, operation),
+            src(only=operation.name),
+            1 if operation.name.endswith("flip") else 2,
+        )
+        for operation in preview.active(recipe.augmentation)
+    ]
+    size = min(recipe.image_size, preview.LARGEST)
+    found = not message
+    return PreviewStrip(
+        images=shown,
+        image_id=chosen,
+        draw=wishes.draw,
+        size=size,
+        wide=src() if found else "",
+        narrow=src(columns=3) if found else "",
+        singles=singles if found else [],
+        message=message,
+    )
+
+
+FIELD_OF = {
+    "class_too_small_for_folds": "folds",
+    "class_too_small_for_validation": "validation_share",
+    "class_missing_in_fold": "stratified",
+}
+
+
+def refused(form: TrainForm, error: Invalid) -> TrainForm:
+    """The form with the reasons why its training could not be made, each beside the field that would help."""
+    for key, item in (error.fields or {FIELD_OF.get(error.code, DATA): error}).items():
+        form = form.refused(key, item)
+    return form

@@ -1,0 +1,134 @@
+// The form of a training: sliders beside the numbers, and everything that depends on the values drawn again by the
+// server 150 ms after the last change. Without this module the same is there by the button "Show with these values".
+
+import { paint } from "./colors.js";
+
+const WAIT = 150;
+const form = document.getElementById("recipe");
+const trouble = document.getElementById("preview-trouble");
+let timer = 0;
+let running = null;
+
+/** The address of this page with the present values: it can be kept, sent and opened again. */
+function address() {
+  const query = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    query.set(name, value);
+  }
+  return `${form.dataset.page}?${query}`;
+}
+
+function connectSliders() {
+  for (const slider of form.querySelectorAll("input[type=range][data-for]")) {
+    const number = document.getElementById(slider.dataset.for);
+    slider.hidden = false;
+    slider.addEventListener("input", () => {
+      number.value = slider.value;
+    });
+    number.addEventListener("input", () => {
+      slider.value = number.value;
+    });
+  }
+}
+
+/** Pictures are loaded before they are shown, so that the strip never flickers; a missing one stays as it is. */
+function loaded(part) {
+  const waits = [...part.querySelectorAll("img")].map((image) => image.decode().then(() => true, () => false));
+  return Promise.all(waits).then((results) => results.every(Boolean));
+}
+
+async function replace(part, fresh) {
+  const made = document.importNode(fresh, true);
+  const holder = document.createElement("div");
+  holder.append(...made.childNodes);
+  const complete = part.id !== "preview" || (await loaded(holder));
+  const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
+  part.replaceChildren(...holder.childNodes);
+  for (const id of opened) {
+    document.getElementById(id)?.setAttribute("open", "");
+  }
+  paint(part);
+  return complete;
+}
+
+function showErrors(page) {
+  for (const message of page.querySelectorAll(".field-error[id]")) {
+    const here = document.getElementById(message.id);
+    const control = document.getElementById(message.id.replace(/-error$/, ""));
+    if (here && control) {
+      here.textContent = message.textContent;
+      here.hidden = message.hidden;
+      control.toggleAttribute("aria-invalid", false);
+      if (!message.hidden) {
+        control.setAttribute("aria-invalid", "true");
+      }
+    }
+  }
+}
+
+async function refresh() {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const preview = document.getElementById("preview");
+  preview.classList.add("busy");
+  try {
+    const answer = await fetch(address(), { headers: { Accept: "text/html" }, signal });
+    if (!answer.ok) {
+      throw new Error(`status ${answer.status}`);
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    let complete = true;
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const fresh = page.getElementById(part.id);
+      if (fresh && !signal.aborted) {
+        complete = (await replace(part, fresh)) && complete;
+      }
+    }
+    if (signal.aborted) {
+      return;
+    }
+    showErrors(page);
+    tell(!complete);
+    history.replaceState(null, "", address());
+    preview.dataset.version = String(Number(preview.dataset.version ?? 0) + 1);
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      tell(true);
+    }
+  } finally {
+    if (!signal.aborted) {
+      preview.classList.remove("busy");
+    }
+  }
+}
+
+function tell(failed) {
+  trouble.textContent = failed ? trouble.dataset.text : "";
+  trouble.hidden = !failed;
+}
+
+function soon() {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, WAIT);
+}
+
+function connectButtons() {
+  document.getElementById("shuffle")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    form.elements.namedItem("draw")[0].value = String(Math.floor(Math.random() * 2 ** 31));
+    soon();
+  });
+  const show = document.getElementById("show-preview");
+  if (show) {
+    show.hidden = true;
+  }
+}
+
+connectSliders();
+connectButtons();
+form.addEventListener("input", (event) => {
+  if (event.target.name !== "name") {
+    soon();
+  }
+});
