@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.errors import AppError
 
 PREFIX = "MIWAKE_"
+NOT_SETTINGS = frozenset({"MIWAKE_SHARED"})  # tells tests and benchmarks where real pictures are
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -72,7 +73,7 @@ class Settings:
         known = {PREFIX + item.name.upper(): item for item in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environ.items():
-            if not name.startswith(PREFIX):
+            if not name.startswith(PREFIX) or name in NOT_SETTINGS:
                 continue
             if name not in known:
                 raise AppError("setting_unknown", name=name, known=", ".join(sorted(known)))
@@ -82,3 +83,8 @@ class Settings:
             except ValueError:
                 raise AppError("setting_invalid", name=name, value=text, kind=kind.__name__) from None
         return cls(**values)
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for a process that we start: ours, with output that is not held back."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}

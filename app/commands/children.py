@@ -1,7 +1,6 @@
 """The processes that ``serve`` starts, watches, restarts and stops."""
 
 import contextlib
-import os
 import subprocess
 import sys
 import threading
@@ -88,8 +87,3 @@ class Child:
             if self._process.stdin is not None:
                 with contextlib.suppress(BrokenPipeError):
                     self._process.stdin.close()
-
-
-def environment(**changes: str) -> dict[str, str]:
-    """The environment of a child: ours, with unbuffered output and ``changes``."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", **changes}

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from app.commands import settings_table
 from app.commands.common import Exit, explain, opened, put, say
 from app.commands.folder import FolderError
 from app.commands.ports import AddressError
@@ -67,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(command=_migrate)
+    table = commands.add_parser("settings", help="print the table of settings")
+    table.set_defaults(command=_print_settings)
     return parser
 
 
@@ -140,4 +143,9 @@ def _add_report(commands: Any) -> None:
 def _migrate(settings: Settings, _typed: argparse.Namespace) -> int:
     with opened(settings):
         put("The database has the newest schema.")
+    return Exit.OK
+
+
+def _print_settings(_settings: Settings, _typed: argparse.Namespace) -> int:
+    put(settings_table.page().rstrip())
     return Exit.OK

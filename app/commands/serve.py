@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from app.commands import folder, ports
-from app.commands.children import Child, environment
+from app.commands.children import Child
 from app.commands.common import Exit, opened, put, say
-from app.config import Settings
+from app.config import Settings, child_environment
 
 WATCH_SECONDS = 0.1
 WEB_GRACE = 8.0
@@ -51,8 +51,8 @@ def run(settings: Settings, *, when_ready: Callable[[str], None] | None = None) 
     address = ports.address(listener)
     web = ["-m", "app", "web", "--fd", str(listener.fileno()), "--end-with-parent"]
     children = [
-        Child("web", web, environment(), WEB_GRACE, (listener.fileno(),)),
-        Child("worker", ["-m", "worker", "--end-with-parent"], environment(), WORKER_GRACE),
+        Child("web", web, child_environment(), WEB_GRACE, (listener.fileno(),)),
+        Child("worker", ["-m", "worker", "--end-with-parent"], child_environment(), WORKER_GRACE),
     ]
     for child in children:
         child.start()
@@ -106,7 +106,7 @@ def work(settings: Settings) -> int:
         pass
     stops = Stops()
     stops.listen()
-    child = Child("worker", ["-m", "worker", "--end-with-parent"], environment(), WORKER_GRACE)
+    child = Child("worker", ["-m", "worker", "--end-with-parent"], child_environment(), WORKER_GRACE)
     child.start()
     code = _watch([child], stops)
     _stop([child], stops)

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.commands import reporting
-from app.commands.children import environment
 from app.commands.common import Exit, Parts, find_project, opened, put, put_json, say
-from app.config import Settings
+from app.config import Settings, child_environment
 from app.db.run_models import Job, Run
 from app.domain.enums import FINAL_STATES, JobState
 from app.domain.errors import AppError, Invalid, NotFound
@@ -105,7 +104,7 @@ def _some_worker(parts: Parts) -> Iterator[subprocess.Popen[bytes] | None]:
         return
     words = [sys.executable, "-m", "worker", "--end-with-parent"]
     process = subprocess.Popen(  # noqa: S603 - our own module
-        words, env=environment(), stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True
+        words, env=child_environment(), stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True
     )
     try:
         yield process
