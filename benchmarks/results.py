@@ -107,7 +107,7 @@ def run_case(case: Case, data_dir: Path) -> list[Record]:
 
 def _figure(case: Case, role: str, answers: Sequence[dict[str, Any]], words: str) -> Record:
     values = [float(answer[role]["accuracy"]) for answer in answers]
-    low, high = answers[0][role]["interval"]
+    low, high = answers[0][role]["accuracy_95"]
     target = case.target if role == case.figures[0] else None
     note = f"{case.post}; " + (
         "seeds " + " ".join(f"{value:.3f}" for value in values)
