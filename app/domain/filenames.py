@@ -107,19 +107,20 @@ def place(path: str, *, labels: bool = True, splits: bool = True) -> Place:
 
 
 def common_root(paths: Iterable[str]) -> str:
-    """The one folder that holds all files and at least one sub-folder, or "".
+    """The one folder that holds all files and a folder that is no split, or "".
 
-    Such a folder names the whole set (``penguins/adelie/1.png``): files that lie directly in it have no class.
+    Such a folder names the whole set (``penguins/adelie/1.png``): files that lie directly in it, or directly in one of
+    its splits, have no class. A folder with nothing but files and splits in it (``adelie/train/1.png``) is a class.
     """
     root: str | None = None
-    deeper = False
+    classes = False
     for path in paths:
         parts = split_path(path)
         if len(parts) < 2 or root not in {None, parts[0]}:
             return ""
         root = parts[0]
-        deeper = deeper or len(parts) > 2
-    return root if root and deeper and split_of(root) is None else ""
+        classes = classes or any(split_of(part) is None for part in parts[1:-1])
+    return root if root and classes and split_of(root) is None else ""
 
 
 def without_root(path: str, root: str) -> str:

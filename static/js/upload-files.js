@@ -17,14 +17,19 @@ async function walk(entry, above = "") {
   return found;
 }
 
-/** A folder that holds sub-folders names the whole set: files directly in it have no class. */
+/**
+ * A folder with class folders in it names the whole set: files directly in it, or directly in one of its splits, have
+ * no class, so its name is left out of their paths. The same rule as in app/domain/filenames.py.
+ */
 function withoutRoots(items, splits) {
-  const deep = new Set(items.filter((item) => item.path.split("/").length > 2).map((item) => item.path.split("/")[0]));
   const isSplit = (name) => splits.includes(name.normalize("NFKC").toLowerCase());
-  return items.map((item) => {
-    const parts = item.path.split("/");
-    const direct = parts.length === 2 && deep.has(parts[0]) && !isSplit(parts[0]);
-    return direct ? { file: item.file, path: parts[1] } : item;
+  const classless = (parts) => parts.slice(1, -1).every(isSplit);
+  const all = items.map((item) => ({ ...item, parts: item.path.split("/") }));
+  const sets = new Set(all.filter(({ parts }) => parts.length > 2 && !classless(parts)).map(({ parts }) => parts[0]));
+  return all.map(({ file, path, parts }) => {
+    const root = parts.length > 1 ? parts[0] : "";
+    const drop = sets.has(root) && !isSplit(root) && classless(parts);
+    return { file, root, path: drop ? parts.slice(1).join("/") : path };
   });
 }
 

@@ -105,7 +105,7 @@ function fits(item) {
 }
 
 async function sendFiles(items) {
-  const top = items[0].path.includes("/") ? items[0].path.split("/")[0] : items[0].path;
+  const top = items[0].root || items[0].path;
   const name = items.length === 1 ? items[0].path : `${top} (${fill(texts.many, { count: items.length })})`;
   fresh(name, items.length, items.reduce((sum, item) => sum + item.file.size, 0));
   draw();

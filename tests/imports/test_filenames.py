@@ -97,6 +97,8 @@ def test_common_root__names_the_set_and_no_class():
     assert common_root(["set/cat/1.png", "other/2.png"]) == ""
     assert common_root(["set/cat/1.png", "2.png"]) == ""
     assert common_root(["train/cat/1.png"]) == ""
+    assert common_root(["set/train/cat/1.png", "set/train/2.png"]) == "set"
+    assert common_root(["cat/train/1.png", "cat/test/2.png"]) == ""
     assert common_root([]) == ""
     assert without_root("set/2.png", "set") == "2.png"
     assert without_root("settle/2.png", "set") == "settle/2.png"

@@ -80,6 +80,7 @@ def folder_of(place: Path) -> Path:
         "血球/学習/単球/broken.png": b"\x89PNG\r\n\x1a\nbroken",
         "血球/テスト/単球/3.png": picture(3),
         "血球/flat.png": picture(4),
+        "血球/学習/flat.png": picture(5),
         "血球/.DS_Store": b"x",
     }.items():
         (place / path).parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,8 @@ def test_folder__with_japanese_names_ends_in_the_report(page, address, project, 
     page.goto(f"{address}/p/{project.slug}/import")
     page.set_input_files("#pick-folder", folder_of(tmp_path))
     page.wait_for_url("**/imports/1")
-    expect(page.locator("[data-count=new]")).to_have_text("4")
+    expect(page.locator("[data-count=new]")).to_have_text("5")
+    expect(page.locator(".page-head")).to_contain_text("血球 (7 files)")
     expect(page.locator("[data-count=refused]")).to_have_text("1")
     expect(page.locator("table.problems")).to_contain_text("damaged")
     assert names(database) == {
@@ -99,6 +101,7 @@ def test_folder__with_japanese_names_ends_in_the_report(page, address, project, 
         "血球/学習/単球/2.png": "単球",
         "血球/テスト/単球/3.png": "単球",
         "flat.png": None,
+        "学習/flat.png": None,
     }
 
 
