@@ -1,5 +1,6 @@
 """Brings a database to the newest schema; the same call for start-up, commands and tests."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -21,17 +22,26 @@ def alembic_config() -> Config:
     return config
 
 
+@cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """All revisions of this program, and the newest."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return frozenset(script.revision for script in scripts.walk_revisions()), frozenset(scripts.get_heads())
+
+
 def upgrade(database: Database) -> None:
     """Run the missing migrations in one transaction.
 
     Raises:
         AppError: the database was written by a newer version of the program.
     """
-    config = alembic_config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known, heads = _revisions()
     with database.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
         present = MigrationContext.configure(connection).get_current_heads()
         if not set(present) <= known:
             raise AppError("database_newer", revision=", ".join(present))
+        if set(present) == heads:
+            return
+        config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

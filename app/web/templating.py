@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from starlette.routing import NoMatchFound
 
 from app.web import i18n
@@ -33,6 +34,23 @@ class LanguageLink:
     href: str
 
 
+class Compiled(BytecodeCache):
+    """Keeps compiled templates in memory: every language uses the same code."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.codes:
+            bucket.bytecode_from_string(self.codes[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.codes[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 class Templates:
     """The templates of one application in every language."""
 
@@ -48,6 +66,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=COMPILED,
         )
         environment.policies["ext.i18n.trimmed"] = True
         # The i18n extension adds this method to the environment when it is loaded.
