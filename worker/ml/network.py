@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.domain.recipe import Recipe
-from worker.ml import data, models
+from worker.ml import data, forward, models
 from worker.ml.blocks import LOGITS
 
 Weights = tuple[NDArray[np.float32], ...]
@@ -26,6 +26,7 @@ class Network:
     Attributes:
         model: to probabilities.
         logits: the same layers, to the values before the softmax.
+        chain: the same layers for ``forward.run``.
     """
 
     def __init__(self, recipe: Recipe, classes: int, precision: str) -> None:
@@ -33,6 +34,7 @@ class Network:
         self.model = models.build(recipe, classes, precision)
         last = "logit_dropout" if recipe.logit_dropout else LOGITS
         self.logits = keras.Model(self.model.inputs, self.model.get_layer(last).output)
+        self.chain = forward.order(self.model, last)
         self._scale = tf.Variable(np.zeros(3, np.float32), trainable=False)
         self._offset = tf.Variable(np.zeros(3, np.float32), trainable=False)
         self.set_statistics(None)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain.augment import Draws
 from app.domain.recipe import Recipe
-from worker.ml import warp
+from worker.ml import forward, warp
 from worker.ml.network import Network
 from worker.ml.optimizers import Optimizer
 
@@ -30,7 +30,10 @@ class Steps:
     def __init__(self, network: Network, recipe: Recipe, batch_size: int) -> None:
         self.network = network
         self.batch_size = batch_size
-        self.optimizer = Optimizer(recipe.optimizer, [v.value for v in network.model.trainable_variables])
+        trainable = network.model.trainable_variables
+        copied = {variable.path for variable in forward.copied(network.chain)}
+        self._paths = [variable.path for variable in trainable]
+        self.optimizer = Optimizer(recipe.optimizer, [v.value for v in trainable], [p in copied for p in self._paths])
         self._augmented = recipe.augmentation.active
         self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
         picture = (None, recipe.image_size, recipe.image_size, 3)
@@ -96,12 +99,13 @@ class Steps:
         return full[:count]
 
     def _step(self, inputs: Any, labels: Any, rate: Any) -> Any:
+        computed = self.optimizer.computed
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self.optimizer.variables)
-            logits = self.network.logits(inputs, training=True)
+            tape.watch(computed)
+            logits = forward.run(self.network.chain, inputs, dict(zip(self._paths, computed, strict=True)))
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             loss = tf.reduce_mean(losses)
-        self.optimizer.apply(tape.gradient(loss, self.optimizer.variables), rate)
+        self.optimizer.apply(tape.gradient(loss, computed), rate)
         return tf.reduce_sum(losses), _count_right(logits, labels)
 
     def _evaluate_loop(self, pictures: Any, labels: Any, order: Any) -> Any:

@@ -1,0 +1,51 @@
+"""The cheaper training pass is the same function with the same gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from app.domain.recipe import ARCHITECTURES, Recipe
+from worker.ml import forward
+from worker.ml.network import Network
+
+pytestmark = pytest.mark.ml
+
+SIZE = 48
+
+
+def without_dropout(net: Network) -> Network:
+    for layer in net.model.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    return net
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_run__equals_the_network_and_its_gradients_in_float32(name):
+    net = without_dropout(Network(Recipe(architecture=name, image_size=SIZE), 3, "float32"))
+    net.initialise((5, 0))
+    x = tf.constant(np.random.default_rng(0).random((6, SIZE, SIZE, 3), np.float32))
+    assert forward.copied(net.chain) == []
+    variables = [variable.value for variable in net.model.trainable_variables]
+    results = []
+    for function in (lambda: net.logits(x, training=True), lambda: forward.run(net.chain, x, {})):
+        with tf.GradientTape() as tape:
+            logits = function()
+            loss = tf.reduce_sum(logits * tf.constant([1.0, -2.0, 0.5]))
+        results.append([logits, *tape.gradient(loss, variables)])
+    for expected, found in zip(*results, strict=True):
+        scale = float(np.abs(expected).max()) + 1e-6
+        np.testing.assert_allclose(found.numpy() / scale, expected.numpy() / scale, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_run__equals_the_network_in_mixed_precision(name):
+    net = without_dropout(Network(Recipe(architecture=name, image_size=SIZE), 3, "mixed_bfloat16"))
+    net.initialise((5, 0))
+    x = tf.constant(np.random.default_rng(0).random((6, SIZE, SIZE, 3), np.float32))
+    copies = {variable.path: tf.cast(variable.value, tf.bfloat16) for variable in forward.copied(net.chain)}
+    assert copies
+    np.testing.assert_allclose(
+        forward.run(net.chain, x, copies), net.logits(x, training=True), atol=0.05, rtol=0.05
+    )  # fmt: skip

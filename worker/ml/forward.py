@@ -1,0 +1,69 @@
+"""The pass through the layers while training, in the order and number formats that are cheapest.
+
+It computes the same function of the same variables as the network (a test compares them); two things differ:
+
+* A rectifier in front of a pooling layer is applied behind it. The larger of two numbers is the same before and after
+  a rectifier, and so is the way back of its gradient; but behind the pooling a quarter of the numbers is left.
+* In mixed precision, convolutions and dense layers take bfloat16 copies of their weights, which the optimiser keeps,
+  so that neither the weights nor their gradients are converted in every step.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+LOW = "bfloat16"
+
+
+def order(model: keras.Model, last: str) -> list[Any]:
+    """The layers of a network up to ``last``, each rectifier moved behind the pooling layer that follows it.
+
+    Args:
+        model: a chain of layers, as all of ``worker.ml.models`` are.
+        last: name of the last layer.
+    """
+    found: list[Any] = []
+    for layer in model.layers[1:]:
+        if isinstance(layer, layers.MaxPooling2D) and found and isinstance(found[-1], layers.ReLU):
+            found.insert(-1, layer)
+        else:
+            found.append(layer)
+        if layer.name == last:
+            break
+    return found
+
+
+def copied(chain: list[Any]) -> list[Any]:
+    """The variables (Keras' own objects) of the layers that compute with copies in low precision."""
+    return [variable for layer in chain if _direct(layer) for variable in layer.trainable_variables]
+
+
+def run(chain: list[Any], x: Any, copies: Mapping[str, Any]) -> Any:
+    """Training pass of ``x`` through ``chain``.
+
+    Args:
+        chain: from ``order``.
+        x: (n, size, size, 3) float32.
+        copies: bfloat16 value of each variable of ``copied``, by its path.
+    """
+    for layer in chain:
+        x = _compute(layer, tf.cast(x, LOW), copies) if _direct(layer) else layer(x, training=True)
+    return x
+
+
+def _direct(layer: Any) -> bool:
+    return type(layer) in (layers.Conv2D, layers.Dense) and layer.compute_dtype == LOW
+
+
+def _compute(layer: Any, x: Any, copies: Mapping[str, Any]) -> Any:
+    kernel = copies[layer.kernel.path]
+    if isinstance(layer, layers.Dense):
+        x = tf.matmul(x, kernel)
+    else:
+        x = tf.nn.conv2d(x, kernel, layer.strides, layer.padding.upper(), dilations=layer.dilation_rate)
+    if layer.use_bias:
+        x = tf.nn.bias_add(x, copies[layer.bias.path])
+    return layer.activation(x)
