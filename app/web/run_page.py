@@ -11,7 +11,7 @@ from app.db.run_models import Run
 from app.domain.enums import JobState
 from app.domain.presets import PRESETS
 from app.domain.published import Published, beside
-from app.domain.recipe import Recipe
+from app.domain.recipe import Augmentation, Recipe
 from app.services import progress, report, runs
 from app.services.progress import EpochRow, Snapshot
 from app.web import charts, i18n, run_words
@@ -124,7 +124,7 @@ def _settings(recipe: Recipe, t: run_words.Catalogue) -> list[Setting]:
     lines = []
     for name, value in recipe.flat().items():
         text = TEXTS.get(name)
-        if text is None:
+        if text is None or not _matters(name, recipe):
             continue
         if isinstance(value, bool):
             shown = t.gettext("yes") if value else t.gettext("no")
@@ -135,6 +135,22 @@ def _settings(recipe: Recipe, t: run_words.Catalogue) -> list[Setting]:
             shown = f"{shown} {t.gettext(text.unit)}"
         lines.append(Setting(t.gettext(text.label), shown, preset is not None and value != before[name]))
     return lines
+
+
+def _matters(name: str, recipe: Recipe) -> bool:
+    """False for what changes nothing: operations that are off, the colour of a border that there is not."""
+    group, _, inner = name.rpartition(".")
+    if group == "augmentation":
+        if inner == "fill_value" and recipe.augmentation.fill_mode != "constant":
+            return False
+        if inner.startswith("fill_"):
+            return recipe.augmentation.active
+        pair = inner.removesuffix("_low").removesuffix("_high")
+        names = [inner] if pair == inner else [f"{pair}_low", f"{pair}_high"]
+        return any(getattr(recipe.augmentation, one) != getattr(Augmentation(), one) for one in names)
+    if name in ("validation_share", "use_validation_folder"):
+        return not recipe.folds
+    return name != "pad_color" or recipe.resize_mode == "pad"
 
 
 def _durations(run: Run, found: report.Result, t: run_words.Catalogue) -> dict[str, str]:
