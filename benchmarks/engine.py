@@ -61,7 +61,8 @@ def epochs(preset: str, classes: int, count: int, rounds: int) -> list[Record]:
     # The first epoch of both compiles.
     ours, theirs = turns.ours[1:], turns.theirs[1:]
     ratio = statistics.median(theirs) / statistics.median(ours)
-    note = f"best epochs: {count / min(ours):.0f} and {count / min(theirs):.0f} pictures/s, {min(theirs) / min(ours):.2f} x"
+    best = min(theirs) / min(ours)
+    note = f"best epochs: {count / min(ours):.0f} and {count / min(theirs):.0f} pictures/s, {best:.2f} x"
     name = f"post {PRESETS[preset].post}, {preset}"
     return [
         Record(f"{name}: training", round(count / statistics.median(ours)), "pictures/s", command=COMMAND),

@@ -28,12 +28,17 @@ def test_run__equals_the_network_and_its_gradients_in_float32(name):
     x = tf.constant(np.random.default_rng(0).random((6, SIZE, SIZE, 3), np.float32))
     assert forward.copied(net.chain) == []
     variables = [variable.value for variable in net.model.trainable_variables]
-    results = []
+    averages = [variable for variable in net.model.non_trainable_variables if "moving" in variable.name]
+    results, moved = [], []
     for function in (lambda: net.logits(x, training=True), lambda: forward.run(net.chain, x, {})):
+        net.initialise((5, 0))
         with tf.GradientTape() as tape:
             logits = function()
             loss = tf.reduce_sum(logits * tf.constant([1.0, -2.0, 0.5]))
         results.append([logits, *tape.gradient(loss, variables)])
+        moved.append([variable.numpy() for variable in averages])
+    for expected, found in zip(*moved, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     for expected, found in zip(*results, strict=True):
         scale = float(np.abs(expected).max()) + 1e-6
         np.testing.assert_allclose(found.numpy() / scale, expected.numpy() / scale, atol=1e-4)
