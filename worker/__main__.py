@@ -1,11 +1,11 @@
 """``python -m worker``: the process that runs jobs. ``python -m app worker`` starts it after its checks."""
 
-import logging
 import sys
 import warnings
 
 from celery.platforms import SecurityWarning
 
+from app.commands import logs
 from app.commands.parent import end_with_parent
 from app.config import Settings
 from worker import celery_app, parts
@@ -14,9 +14,7 @@ from worker import celery_app, parts
 def main() -> int:
     """Work until the process is told to end."""
     settings = Settings.from_env()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("celery").setLevel(logging.WARNING)
-    logging.getLogger("kombu").setLevel(logging.ERROR)  # warns that memory:// has no host
+    logs.set_up(settings.log_level)
     # Celery warns of running as root because of pickle; we accept JSON only, and containers run as another user.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     if "--end-with-parent" in sys.argv:

@@ -1,13 +1,11 @@
 """``python -m app web``: the web pages alone."""
 
-import logging
 import socket
-import sys
 from types import FrameType
 
 import uvicorn
 
-from app.commands import folder, parent, ports
+from app.commands import folder, logs, parent, ports
 from app.commands.common import say
 from app.config import Settings
 from app.main import create_app
@@ -26,7 +24,7 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:
     """Serve until a signal comes. ``fd``: a listening socket that the parent process has opened."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
+    logs.set_up(settings.log_level)
     if with_parent:
         parent.end_with_parent()
     folder.prepare(settings.data_dir)
@@ -36,7 +34,6 @@ def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False)
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
-        log_level=settings.log_level.lower(),
         access_log=settings.log_level.upper() == "DEBUG",
         server_header=False,
         proxy_headers=False,
