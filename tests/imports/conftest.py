@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from app.db.models import Project
 from app.db.session import Database
 from app.decoder import Decoder
 from app.services.imports import Tools
 from app.storage import LocalStore
+from tests.conftest import Client
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"NOT TESTED WITH A FULL DISK: mount says {made.stderr.decode()}")
     yield place
     subprocess.run([umount, str(place)], check=True)
+
+
+@pytest.fixture
+def place(client: Client, project: Project) -> str:
+    """The slug of an empty project that ``client`` can see."""
+    return project.slug

@@ -121,7 +121,7 @@ def test_many__files_go_in_batches(page, address, project, database, tmp_path, c
 
 
 def test_connection__that_is_lost_costs_nothing(page, address, project, database, tmp_path):
-    failures = []
+    failures: list[int] = []
 
     def sometimes(route: Route) -> None:
         if len(failures) < 2:
