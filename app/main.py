@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from importlib.util import find_spec
 
 from fastapi import FastAPI
 
@@ -13,6 +12,7 @@ from app.db.migrate import upgrade
 from app.db.session import Database
 from app.decoder import Decoder
 from app.queue import Queue
+from app.services import uploads
 from app.storage import open_store
 from app.web import errors, security
 from app.web.deps import AppState
@@ -59,8 +59,6 @@ def create_app(settings: Settings) -> FastAPI:
     security.install(app, settings)
     app.mount("/static", HashedStatic(directory=STATIC), name="static")
     for name in ROUTES:
-        if find_spec(f"app.web.routes.{name}") is None:  # the page is still being written
-            continue
         app.include_router(import_module(f"app.web.routes.{name}").router)
     return app
 
@@ -70,6 +68,7 @@ def open_state(settings: Settings) -> AppState:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     upgrade(database)
+    uploads.sweep(database, settings.data_dir)
     logging.getLogger(__name__).info("opened database=%s store=%s", database.engine.url, settings.storage)
     return AppState(
         settings=settings,
