@@ -39,7 +39,7 @@ class Client(TestClient):
     errors_expected = False
 
     def request(self, *args: Any, **kwargs: Any) -> httpx.Response:
-        answer = super().request(*args, **kwargs)
+        answer: httpx.Response = super().request(*args, **kwargs)
         for step in [*answer.history, answer]:
             check_answer(step)
         if answer.status_code >= 400:

@@ -162,7 +162,7 @@ SENTENCES: dict[str, str] = {
         "than %(batch_size)s or smaller pictures than %(image_size)s pixels, or close other programs."
     ),
     "layer_missing": N_("The network has no layer %(layer)s. Choose one of: %(known)s."),
-    "lease_lost": N_("The job %(job)s was given to another worker, because this one was silent for too long."),
+    "lease_lost": N_("The job was given to another worker, because this one was silent for too long."),
     "nothing_to_keep": N_("The training was stopped before its first epoch was done, so there is nothing to keep."),
     "option_unreadable": N_("“%(text)s” cannot be read. Write --set name=value, for example --set epochs=20."),
     "out_of_memory": N_(

@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
-from starlette.routing import NoMatchFound
 
 from app.web import i18n
 
@@ -90,10 +89,7 @@ def _with_digits(show: Any, language: str, value: Any, *digits: int) -> str:
 
 def address(app: FastAPI, name: str, /, *, query: Mapping[str, object] | None = None, **path: object) -> str:
     """The path of the route ``name``; values that are None are left out of the query string."""
-    try:
-        found = quote(str(app.url_path_for(name, **path)), safe="/~@:")
-    except NoMatchFound:  # the page of this route is still being written
-        found = f"/missing/{name}"
+    found = quote(str(app.url_path_for(name, **path)), safe="/~@:")
     pairs = [(key, value) for key, value in (query or {}).items() if value is not None]
     return f"{found}?{urlencode(pairs, doseq=True)}" if pairs else found
 

@@ -28,7 +28,7 @@ def fail(kind: str, session: WriteSession) -> str:
         "locked": OperationalError("INSERT INTO secret", {}, Exception("database is locked")),
         "broken": OperationalError("SELECT secret", {}, Exception("no such table: secret")),
         "space": OutOfSpace(folder="/var/secret"),
-        "bug": ZeroDivisionError("secret /home/somebody/x.py"),
+        "bug": ZeroDivisionError("secret /somewhere/x.py"),
         "conflict": Conflict("class_in_use", name="<b>", count=2),
         "fields": Invalid.of_fields({"epochs": Invalid("class_name_empty")}),
     }[kind]
@@ -67,7 +67,7 @@ def test_error__is_a_page_in_the_same_design(failing, kind, status):
 def test_error__unexpected_shows_an_id_that_is_in_the_log(failing, caplog):
     with caplog.at_level(logging.ERROR):
         page = failing.get("/fail/bug")
-    shown = re.search("<code>([0-9a-f]{8})</code>", page.text).group(1)
+    (shown,) = re.findall("<code>([0-9a-f]{8})</code>", page.text)
     record = next(record for record in caplog.records if record.message.startswith("unexpected_error"))
     assert shown in record.message
     assert record.exc_info[0] is ZeroDivisionError
