@@ -1,0 +1,192 @@
+"""The gallery: all images of a project by filter, to look at, to select and to label many at once."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from app.db.models import LabelClass, Project
+from app.domain.enums import ImageState, LabelSource
+from app.domain.errors import AppError, Invalid
+from app.services import gallery, labels
+from app.services.gallery import ImageFilter, ImageRow
+from app.web import i18n, pictures
+from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web.facets import Facet, facets
+from app.web.messages import sentence
+from app.web.templating import address, redirect, render
+
+router = APIRouter(prefix="/p/{slug}")
+
+PER_PAGE = 100
+PER_REQUEST = 500
+Number = Annotated[int, Query(ge=0, le=2**53)]
+URLS = {
+    "assign": "labels_assign",
+    "undo": "labels_undo",
+    "redo": "labels_redo",
+    "state": "images_state",
+    "ids": "gallery_ids",
+    "counts": "gallery_counts",
+    "gallery": "gallery",
+}
+
+
+@dataclass(frozen=True)
+class GalleryPage:
+    """One hundred images as plain HTML; grid.js makes all of them out of it."""
+
+    project: Project
+    chosen: ImageFilter
+    query: Mapping[str, str]
+    facets: Sequence[Facet]
+    counts: gallery.Counts
+    images: Sequence[ImageRow]
+    number: int
+    pages: int
+    plain: bool
+    classes: Mapping[int, LabelClass]
+    class_keys: Mapping[int, str]
+    data: Mapping[str, Any]
+    request_id: str
+    error: str = ""
+
+
+class Press(BaseModel):
+    """A press of a button below ticked images: ``do`` is the id of a class, "none", "exclude", "include" or "undo"."""
+
+    do: str
+    request_id: str = Field(min_length=1, max_length=64)
+    image: list[Annotated[int, Field(ge=1, le=2**53)]] = []
+
+
+def class_map(project: Project) -> dict[int, LabelClass]:
+    """The classes of a project by id."""
+    return {item.id: item for item in project.classes}
+
+
+def module_data(request: Request, project: Project, query: Mapping[str, str]) -> dict[str, Any]:
+    """What grid.js begins with."""
+    keys = pictures.key_names(project.classes)
+    return {
+        "query": dict(query),
+        "urls": {name: address(request.app, route, slug=project.slug) for name, route in URLS.items()},
+        "thumb": address(request.app, "media", slug=project.slug, image_id=0, kind="thumb"),
+        "image": address(request.app, "image", slug=project.slug, image_id=0),
+        "classes": [
+            {"id": item.id, "name": item.name, "color": item.color, "key": keys.get(item.id)}
+            for item in project.classes
+        ],
+    }
+
+
+@router.get("/images", name="gallery")
+def index(request: Request, project: ProjectDep, session: ReadSession, page: Number = 1) -> Response:
+    """Show the images that match the query string."""
+    return gallery_page(request, session, project, page)
+
+
+def gallery_page(
+    request: Request, session: Session, project: Project, number: int, error: AppError | None = None
+) -> Response:
+    """The gallery; with ``error`` it says what was refused."""
+    chosen = ImageFilter.from_query(request.query_params)
+    counts = gallery.counts(session, project.id, chosen)
+    pages = max(1, -(-counts.total // PER_PAGE))
+    number = max(1, min(number, pages))
+    query = chosen.to_query()
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    context = GalleryPage(
+        project=project,
+        chosen=chosen,
+        query=query,
+        facets=facets(request, project, chosen, counts, gettext),
+        counts=counts,
+        images=gallery.ids(session, project.id, chosen, (number - 1) * PER_PAGE, PER_PAGE).rows,
+        number=number,
+        pages=pages,
+        plain=request.query_params.get("view") == "pages" or number > 1,
+        classes=class_map(project),
+        class_keys=pictures.key_names(project.classes),
+        data=module_data(request, project, query),
+        request_id=uuid.uuid4().hex,
+        error=sentence(error, gettext) if error else "",
+    )
+    return render(request, "gallery/index.html", context, status_code=error.status if error else 200)
+
+
+@router.post("/images", name="gallery_apply")
+def apply(
+    request: Request,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    press: Annotated[Press, Form()],
+    page: Number = 1,
+) -> Response:
+    """A button below the ticked images, without JavaScript; then the same page again."""
+    try:
+        act(session, project, press, actor)
+    except AppError as error:
+        session.rollback()
+        return gallery_page(request, session, project, page, error)
+    query = {**ImageFilter.from_query(request.query_params).to_query(), "view": "pages", "page": page}
+    return redirect(request, "gallery", slug=project.slug, query=query)
+
+
+def act(session: Session, project: Project, press: Press, actor: str) -> None:
+    """Do what the button says with the ticked images.
+
+    Raises:
+        Invalid: nothing is ticked, or there is no such button.
+    """
+    if press.do == "undo":
+        labels.undo(session, project.id, actor=actor, request_id=press.request_id)
+        return
+    if not press.image:
+        raise Invalid("nothing_selected")
+    if press.do in ("exclude", "include"):
+        state = ImageState.EXCLUDED if press.do == "exclude" else ImageState.ACTIVE
+        gallery.set_state(session, project.id, ImageFilter(state=None, ids=tuple(press.image)), state)
+        return
+    class_id = pictures.class_of(press.do)
+    changes = [labels.LabelChange(image_id, class_id) for image_id in dict.fromkeys(press.image)]
+    by_hand = LabelSource.GALLERY
+    labels.assign(session, project.id, changes, source=by_hand, actor=actor, request_id=press.request_id)
+
+
+@router.get("/images/ids", name="gallery_ids")
+def ids(
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    offset: Number = 0,
+    limit: Annotated[int, Query(ge=1, le=PER_REQUEST)] = PER_REQUEST,
+) -> JSONResponse:
+    """A page of the images that match, as short rows: id, name, class, label version, state, hash of the thumbnail."""
+    found = gallery.ids(session, project.id, ImageFilter.from_query(request.query_params), offset, limit)
+    rows = [[row.id, row.name, row.class_id, row.version, row.state, row.thumbnail_sha256] for row in found.rows]
+    return JSONResponse({"total": found.total, "offset": found.offset, "rows": rows})
+
+
+@router.get("/images/counts", name="gallery_counts")
+def counts(request: Request, project: ProjectDep, session: ReadSession) -> JSONResponse:
+    """The numbers beside the filters, by the values that stand in the query string."""
+    found = gallery.counts(session, project.id, ImageFilter.from_query(request.query_params))
+    classes = {str(key or gallery.NONE): count for key, count in found.classes.items()}
+    splits = {key or gallery.NONE: count for key, count in found.splits.items()}
+    everything = {"class": sum(classes.values()), "split": sum(splits.values()), "state": sum(found.states.values())}
+    return JSONResponse(
+        {
+            "total": found.total,
+            "class": {"": everything["class"], **classes},
+            "split": {"": everything["split"], **splits},
+            "state": {"all": everything["state"], **found.states},
+            "import": {"": sum(found.imports.values()), **{str(key): count for key, count in found.imports.items()}},
+        }
+    )

@@ -1,0 +1,185 @@
+"""One image with everything known about it, and the history of all labels."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from app.db.models import Image, ImportBatch, LabelClass, Project
+from app.domain.enums import ImageState, LabelSource
+from app.domain.errors import AppError
+from app.services import gallery, history, image_predictions, labels
+from app.services.gallery import ImageFilter
+from app.web import i18n, pictures
+from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web.messages import sentence
+from app.web.templating import redirect, render
+
+router = APIRouter(prefix="/p/{slug}")
+
+HISTORY = 50
+Number = Annotated[int, Query(ge=1, le=2**53)]
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """One image: facts, history, what the runs said, and its neighbours within the filter of the query string."""
+
+    project: Project
+    image: Image
+    query: Mapping[str, str]
+    conversion: Sequence[str]
+    import_number: int | None
+    steps: Sequence[history.Step]
+    predictions: Sequence[image_predictions.Said]
+    previous: int | None
+    following: int | None
+    position: int
+    total: int
+    classes: Mapping[int, LabelClass]
+    class_keys: Mapping[int, str]
+    sources: Mapping[str, str]
+    splits: Mapping[str, str]
+    request_id: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryPage:
+    """The changes of labels, newest first."""
+
+    project: Project
+    acts: Sequence[history.Act]
+    older: int | None
+    classes: Mapping[int, LabelClass]
+    sources: Mapping[str, str]
+    request_ids: Mapping[int, str]
+    kept: int
+    error: str = ""
+
+
+class Press(BaseModel):
+    """A press of a button: ``do`` is the id of a class, "none", "undo" or "state".
+
+    ``version`` is that of the label shown.
+    """
+
+    do: str
+    version: int = Field(ge=0, le=2**31 - 1)
+    request_id: str = Field(min_length=1, max_length=64)
+
+
+@router.get("/images/{image_id}", name="image")
+def image(request: Request, project: ProjectDep, session: ReadSession, image_id: int) -> Response:
+    """Show one image."""
+    return image_page(request, session, project, image_id)
+
+
+@router.post("/images/{image_id}", name="image_change")
+def change(
+    request: Request,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    image_id: int,
+    press: Annotated[Press, Form()],
+) -> Response:
+    """A button of the page without JavaScript."""
+    try:
+        if press.do == "undo":
+            labels.undo(session, project.id, actor=actor, request_id=press.request_id)
+        elif press.do == "state":
+            found = gallery.image(session, project.id, image_id)
+            state = ImageState.ACTIVE if found.state == ImageState.EXCLUDED else ImageState.EXCLUDED
+            gallery.set_state(session, project.id, ImageFilter(state=None, ids=(image_id,)), state)
+        else:
+            wanted = labels.LabelChange(image_id, pictures.class_of(press.do), press.version)
+            by_hand = LabelSource.GALLERY
+            labels.assign(session, project.id, [wanted], source=by_hand, actor=actor, request_id=press.request_id)
+    except AppError as error:
+        session.rollback()
+        return image_page(request, session, project, image_id, error)
+    query = ImageFilter.from_query(request.query_params).to_query()
+    return redirect(request, "image", slug=project.slug, image_id=image_id, query=query)
+
+
+def image_page(
+    request: Request, session: Session, project: Project, image_id: int, error: AppError | None = None
+) -> Response:
+    """The page of one image; with ``error`` it says what was refused."""
+    found = gallery.image(session, project.id, image_id)
+    chosen = ImageFilter.from_query(request.query_params)
+    before = gallery.before(session, project.id, chosen, image_id)
+    after = gallery.after(session, project.id, chosen, image_id, 1)
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    batch = session.get(ImportBatch, found.import_id) if found.import_id else None
+    context = ImagePage(
+        project=project,
+        image=found,
+        query=chosen.to_query(),
+        conversion=pictures.conversion_words(found.conversion, gettext),
+        import_number=batch.number if batch else None,
+        steps=history.of_image(session, project.id, image_id),
+        predictions=image_predictions.of_image(session, project.id, image_id),
+        previous=before[0].id if before else None,
+        following=after[0].id if after else None,
+        position=gallery.position(session, project.id, chosen, image_id) + 1,
+        total=gallery.total(session, project.id, chosen),
+        classes={item.id: item for item in project.classes},
+        class_keys=pictures.key_names(project.classes),
+        sources={key: gettext(text) for key, text in pictures.SOURCES.items()},
+        splits={key: gettext(text) for key, text in pictures.SPLITS.items()},
+        request_id=uuid.uuid4().hex,
+        error=sentence(error, gettext) if error else "",
+    )
+    return render(request, "gallery/image.html", context, status_code=error.status if error else 200)
+
+
+@router.get("/history", name="history")
+def show_history(request: Request, project: ProjectDep, session: ReadSession, before: Number | None = None) -> Response:
+    """Show what was labelled, by whom, and offer to take it back."""
+    return history_page(request, session, project, before)
+
+
+@router.post("/history/{change_set_id}", name="history_undo")
+def undo(
+    request: Request,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    change_set_id: Annotated[int, Path(ge=1, le=2**53)],
+    request_id: Annotated[str, Form(min_length=1, max_length=64)],
+) -> Response:
+    """Take one change back, or bring back one that was taken back."""
+    try:
+        taken = labels.undo(session, project.id, change_set_id, actor=actor, request_id=request_id)
+    except AppError as error:
+        session.rollback()
+        return history_page(request, session, project, None, error)
+    kept = len(taken.conflicts) or None
+    return redirect(request, "history", slug=project.slug, query={"kept": kept})
+
+
+def history_page(
+    request: Request, session: Session, project: Project, before: int | None, error: AppError | None = None
+) -> Response:
+    """The page of the history; with ``error`` it says what was refused."""
+    acts = history.of_project(session, project.id, before_id=before, limit=HISTORY)
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    kept = request.query_params.get("kept", "")
+    context = HistoryPage(
+        project=project,
+        acts=acts,
+        older=acts[-1].change_set_id if len(acts) == HISTORY else None,
+        classes={item.id: item for item in project.classes},
+        sources={key: gettext(text) for key, text in pictures.SOURCES.items()},
+        request_ids={item.change_set_id: uuid.uuid4().hex for item in acts},
+        kept=int(kept) if kept.isascii() and kept.isdigit() and len(kept) < 10 else 0,
+        error=sentence(error, gettext) if error else "",
+    )
+    return render(request, "gallery/history.html", context, status_code=error.status if error else 200)

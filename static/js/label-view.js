@@ -1,0 +1,157 @@
+// The figures around the picture: counts, pace, the strip of the last labels.
+
+import { readableOn } from "./colors.js";
+import { fill } from "./save-view.js";
+
+const STRIP = 20;
+const PAUSE_MS = 30_000; // a longer break does not count as labelling
+const PACE_OVER = 40;
+const PACE_FROM = 5;
+
+const number = new Intl.NumberFormat(document.documentElement.lang);
+const by = (id) => document.getElementById(id);
+
+/** The name and state of the picture under it. */
+export function showFacts(item, classes, texts, imageUrl) {
+  const link = by("picture-name");
+  link.textContent = item.name;
+  link.href = imageUrl(item.id);
+  by("picture-size").textContent = `${item.width} × ${item.height}`;
+  const badge = by("picture-label");
+  const label = classes.get(item.class_id);
+  badge.textContent = label?.name ?? texts.none;
+  badge.style.backgroundColor = label?.color ?? "";
+  badge.style.color = label ? readableOn(label.color) : "";
+  by("picture-excluded").hidden = item.state !== "excluded";
+  for (const button of document.querySelectorAll("[data-class]")) {
+    const chosen = Number(button.dataset.class) === item.class_id;
+    button.classList.toggle("chosen", chosen);
+    button.setAttribute("aria-pressed", String(chosen));
+  }
+}
+
+/** Counts of the project that follow each label at once. */
+export class Counts {
+  constructor() {
+    this.labelled = this.#read("labelled");
+    this.total = this.#read("total");
+    this.perClass = new Map();
+    for (const place of document.querySelectorAll("[data-class-count]")) {
+      this.perClass.set(Number(place.dataset.classCount), this.#digits(place));
+    }
+  }
+
+  /** The label of an image went from `before` to `after`; an excluded image is not counted. */
+  move(before, after) {
+    this.labelled += (after !== null) - (before !== null);
+    for (const [classId, step] of [[before, -1], [after, 1]]) {
+      if (classId !== null) {
+        this.perClass.set(classId, (this.perClass.get(classId) ?? 0) + step);
+      }
+    }
+    this.draw();
+  }
+
+  /** An image left (-1) or came back into (+1) training. */
+  count(classId, step) {
+    this.total += step;
+    if (classId !== null) {
+      this.labelled += step;
+      this.perClass.set(classId, (this.perClass.get(classId) ?? 0) + step);
+    }
+    this.draw();
+  }
+
+  draw() {
+    this.#write("labelled", this.labelled);
+    this.#write("total", this.total);
+    this.#write("unlabelled", this.total - this.labelled);
+    document.querySelector(".label-progress progress").value = this.labelled;
+    document.querySelector(".label-progress progress").max = Math.max(1, this.total);
+    for (const place of document.querySelectorAll("[data-class-count]")) {
+      place.textContent = number.format(this.perClass.get(Number(place.dataset.classCount)) ?? 0);
+    }
+  }
+
+  #read(name) {
+    return this.#digits(document.querySelector(`[data-count="${name}"]`));
+  }
+
+  #digits(place) {
+    return Number(place.textContent.replace(/\D/g, ""));
+  }
+
+  #write(name, value) {
+    for (const place of document.querySelectorAll(`[data-count="${name}"]`)) {
+      place.textContent = number.format(value);
+    }
+  }
+}
+
+/** Images a minute over the last labels, and the minutes that are left; shown to nobody else. */
+export class Pace {
+  #times = [];
+
+  constructor(texts) {
+    this.#place = by("pace");
+    this.#texts = texts;
+  }
+
+  #place;
+  #texts;
+
+  tick(left) {
+    const now = performance.now();
+    if (this.#times.length && now - this.#times.at(-1) > PAUSE_MS) {
+      this.#times = [];
+    }
+    this.#times = [...this.#times.slice(1 - PACE_OVER), now];
+    const minutes = (now - this.#times[0]) / 60_000;
+    this.#place.hidden = this.#times.length < PACE_FROM;
+    if (!this.#place.hidden) {
+      const pace = (this.#times.length - 1) / Math.max(minutes, 1e-6);
+      this.#place.textContent = fill(this.#texts.pace, { pace: Math.round(pace), minutes: Math.ceil(left / pace) });
+    }
+  }
+}
+
+/** The last labels; a click leads back to the picture. */
+export class Strip {
+  #list = by("strip");
+
+  constructor(items, open) {
+    this.#list.addEventListener("click", (event) => {
+      const link = event.target.closest("[data-image]");
+      const item = link && items(Number(link.dataset.image));
+      if (item && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+        event.preventDefault();
+        open(item);
+      }
+    });
+  }
+
+  /** Put `item` in front, as `text` with the bar in `color`. */
+  add(item, text, color, url) {
+    this.#list.querySelector(`[data-image="${item.id}"]`)?.parentElement.remove();
+    const row = document.createElement("li");
+    const link = document.createElement("a");
+    link.className = "strip-item";
+    link.href = url;
+    link.dataset.image = item.id;
+    const picture = new Image(44, 44);
+    picture.alt = item.name;
+    picture.src = item.thumb;
+    const name = document.createElement("span");
+    name.className = "strip-name";
+    name.textContent = text;
+    const bar = document.createElement("span");
+    bar.className = "class-bar";
+    bar.style.backgroundColor = color ?? "transparent";
+    link.append(picture, name, bar);
+    row.append(link);
+    this.#list.prepend(row);
+    while (this.#list.children.length > STRIP) {
+      this.#list.lastElementChild.remove();
+    }
+  }
+}
