@@ -1,4 +1,4 @@
-"""One line about each preset, and which one to begin with."""
+"""One line about each preset, and which one to begin with. Templates translate them, so a percent sign is doubled."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from app.domain.text import N_
 
 LINES: dict[str, str] = {
     "wbc": N_(
-        "2 convolutions, 5 folds, pictures turned and mirrored. The post reports 90 % validation accuracy as the mean "
+        "2 convolutions, 5 folds, pictures turned and mirrored. The post reports 90 %% validation accuracy as the mean "
         "of its 5 models, with 90 pictures."
     ),
     "wbc-plus": N_(
@@ -19,16 +19,16 @@ LINES: dict[str, str] = {
         "The post gives no figure of its own for it."
     ),
     "keras-blog-plus": N_("The same idea with normalised convolutions, gentler changes and a falling learning rate."),
-    "penguins-plain": N_("4 convolutions, 50 epochs, pictures unchanged. The post reports 63.6 % on its test set."),
-    "penguins": N_("The same network with changed pictures and 200 epochs. The post reports 87.5 % on its test set."),
+    "penguins-plain": N_("4 convolutions, 50 epochs, pictures unchanged. The post reports 63.6 %% on its test set."),
+    "penguins": N_("The same network with changed pictures and 200 epochs. The post reports 87.5 %% on its test set."),
     "penguins-plus": N_(
         "Pictures are cropped, so that the network cannot look at a black border; normalised convolutions."
     ),
     "cifar": N_(
-        "4 convolutions for pictures of 32 pixels, 25 epochs. The post reports 79.6 % on 10,000 test pictures."
+        "4 convolutions for pictures of 32 pixels, 25 epochs. The post reports 79.6 %% on 10,000 test pictures."
     ),
     "cifar-plus": N_("Normalised convolutions, small shifts and mirrored pictures, 60 epochs. For small pictures."),
-    "deepconv": N_("6 convolutions, 10 epochs, pictures unchanged. The post reports 84.2 % on its test set."),
+    "deepconv": N_("6 convolutions, 10 epochs, pictures unchanged. The post reports 84.2 %% on its test set."),
     "deepconv-plus": N_("7 normalised convolutions and changed pictures, 60 epochs. For thousands of pictures."),
 }
 

@@ -12,7 +12,7 @@ from app.db.run_models import Job, Run
 from app.domain import architectures
 from app.domain.enums import JobState, Lane
 from app.domain.errors import Invalid
-from app.domain.presets import Preset
+from app.domain.presets import PRESETS, Preset
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, jobs, plans, runs, splits
 from app.web import i18n, preset_texts, preview
@@ -56,10 +56,11 @@ class TrainPage:
     form: TrainForm
     sections: Mapping[str, Sequence[Control]]
     summary: Sequence[tuple[str, str, str]]
+    fresh: bool  # nothing was chosen or typed yet: the presets are shown
+    presets: Mapping[str, Preset]
     pairs: Sequence[preset_texts.PresetPair]
     lines: Mapping[str, str]
     recommended: str
-    chosen: str  # name of the preset that was asked for
     runs: Sequence[Run]
     copied: int | None
     forecast: plans.Forecast
@@ -80,7 +81,7 @@ class TrainPage:
 class Wishes:
     """What the address asks for beside the values of the form."""
 
-    chosen: str = ""
+    fresh: bool = False
     copied: int | None = None
     image: int | None = None
     draw: int = 0
@@ -101,10 +102,11 @@ def build(
         form=form,
         sections={name: [c for c in controls.values() if c.text.section == name] for name in sections()},
         summary=form.summary(gettext),
+        fresh=wishes.fresh,
+        presets=PRESETS,
         pairs=preset_texts.pairs(),
         lines=preset_texts.LINES,
         recommended=recommend(session, project, table).name,
-        chosen=wishes.chosen,
         runs=runs.listed(session, project.id),
         copied=wishes.copied,
         forecast=forecast,

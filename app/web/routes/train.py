@@ -45,7 +45,7 @@ def show(
     query = request.query_params
     typed = query.get("form") == "1"
     form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name)
-    wishes = Wishes(base.preset if preset else "", copied, image, read_draw(query.get("draw", "0")))
+    wishes = Wishes(not (typed or preset or copied), copied, image, read_draw(query.get("draw", "0")))
     return page(request, session, project, form, base, wishes)
 
 
