@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,14 +30,16 @@ class Word(StrEnum):
 class Lease:
     """Renews at a third of ``seconds``; gives itself up before another worker may start the job.
 
-    ``until`` is in seconds of ``time.monotonic``: a moment before the lease in the table ends.
+    A thread does it (``watched``), so that nothing the work waits for, such as the start of a process or a large write,
+    can cost the job. ``until`` is in seconds of ``time.monotonic``: a moment before the lease in the table ends.
+    ``word`` is the newest answer of the table; ``on_renewed`` is called with the new ``until``.
     """
 
     def __init__(self, database: Database, claim: Claim, seconds: float) -> None:
         self._database, self._claim, self._seconds = database, claim, seconds
         self._renewed = time.monotonic()
-        self._peeked = 0.0
         self.word = Word.GO_ON
+        self.on_renewed: Callable[[float], None] = lambda _until: None
 
     @property
     def until(self) -> float:
@@ -45,13 +47,12 @@ class Lease:
         return self._renewed + 0.9 * self._seconds
 
     def tick(self) -> Word:
-        """Renew or look, when it is time for it; to be called a few times a second."""
+        """Renew when it is time for it, and look."""
         now = time.monotonic()
         if now > self.until:
             self.word = Word.LOST
-        if self.word is Word.LOST or now - self._peeked < PEEK_SECONDS:
+        if self.word is Word.LOST:
             return self.word
-        self._peeked = now
         try:
             if now - self._renewed > self._seconds / 3:
                 self._renew(now)
@@ -62,7 +63,7 @@ class Lease:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator["Lease"]:
-        """Tick in a thread, for work that does not come by often enough to do it itself."""
+        """Hold the job while the work goes on in the calling thread."""
         over = threading.Event()
 
         def watch() -> None:
@@ -81,6 +82,7 @@ class Lease:
         with self._database.write() as session:
             if jobs.renew(session, self._claim.job_id, self._claim.attempt, self._seconds):
                 self._renewed = now
+                self.on_renewed(self.until)
 
     def _look(self) -> Word:
         with self._database.read() as session:

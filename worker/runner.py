@@ -38,7 +38,8 @@ def run(parts: Parts, claim: Claim) -> None:
     started = time.monotonic()
     try:
         parts.store.check_space()
-        end = WORK[claim.kind](parts, claim, lease)
+        with lease.watched():
+            end = WORK[claim.kind](parts, claim, lease)
     except LeaseLost:
         end = End(Outcome.LOST)
     except Exception as error:
@@ -105,14 +106,13 @@ def _import(parts: Parts, claim: Claim, lease: Lease) -> End:
     decoder = Decoder(parts.settings.decode_workers)
     tools = imports.Tools(parts.database, parts.store, decoder)
     try:
-        with lease.watched():
-            watch = import_sources.Watch(
-                _import_progress(parts, claim), lambda: lease.word is not Word.GO_ON or parts.stopping.is_set()
-            )
-            path = Path(claim.spec["path"])
-            limit = parts.settings.max_file_mb * MEGABYTE
-            if uploads.run_job(tools, claim.spec["import_id"], path, max_file_bytes=limit, watch=watch):
-                return End(Outcome.DONE)
+        watch = import_sources.Watch(
+            _import_progress(parts, claim), lambda: lease.word is not Word.GO_ON or parts.stopping.is_set()
+        )
+        path = Path(claim.spec["path"])
+        limit = parts.settings.max_file_mb * MEGABYTE
+        if uploads.run_job(tools, claim.spec["import_id"], path, max_file_bytes=limit, watch=watch):
+            return End(Outcome.DONE)
     finally:
         decoder.close()
     if lease.word is Word.LOST:

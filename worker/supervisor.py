@@ -52,7 +52,7 @@ class Supervisor:
 
     Args:
         parts: of this worker.
-        lease: of the job.
+        lease: of the job; it is held by somebody else (``Lease.watched``).
         order: what the child does.
         write: stores one message of the child; may raise LeaseLost or a database error, which is tried again.
     """
@@ -63,6 +63,7 @@ class Supervisor:
         self._controls = child.Controls(
             context.Value(ctypes.c_double, lease.until, lock=False), context.Value(ctypes.c_int, 0, lock=False)
         )
+        lease.on_renewed = self._extend
         self._pipe, self._far_end = context.Pipe(duplex=False)
         arguments = (self._far_end, order, self._controls)
         self._process = context.Process(target=child.main, args=arguments, name="job", daemon=False)
@@ -92,7 +93,7 @@ class Supervisor:
                 return End(Outcome.LOST)
             if ended:
                 return None
-            if (end := self._obey(self._lease.tick())) is not None:
+            if (end := self._obey(self._lease.word)) is not None:
                 return end
 
     def _receive(self, pipe: Connection) -> None:
@@ -127,14 +128,13 @@ class Supervisor:
                 self._write(message)
             except SQLAlchemyError as error:
                 log.warning("Results were not written, trying again: %s", error)
-                if self._lease.tick() is Word.LOST:
+                if self._lease.word is Word.LOST:
                     raise LeaseLost("lease_lost") from error
                 time.sleep(RETRY_SECONDS)
             else:
                 return
 
     def _obey(self, word: Word) -> End | None:
-        self._controls.deadline.value = self._lease.until
         if word is Word.LOST:
             return End(Outcome.LOST)
         if word is Word.CANCEL:
@@ -144,6 +144,9 @@ class Supervisor:
         if word is Word.KEEP_BEST:
             return self._ask_to_stop()
         return None
+
+    def _extend(self, until: float) -> None:
+        self._controls.deadline.value = until
 
     def _ask_to_stop(self) -> End | None:
         now = time.monotonic()
