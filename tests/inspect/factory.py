@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
+import sqlalchemy as sa
 from PIL import Image as Picture
 from PIL import ImageDraw
 from sqlalchemy.orm import Session
@@ -109,8 +110,9 @@ def run(
     job = Job(project_id=made.project.id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={}, state=state, attempt=1)
     session.add(job)
     session.flush()
-    number = made.project.next_run_number
-    made.project.next_run_number = number + 1
+    owner = session.get_one(Project, made.project.id)
+    number = owner.next_run_number
+    owner.next_run_number = number + 1
     row = Run(
         project_id=made.project.id, number=number, name="", recipe=recipe.to_json(), job_id=job.id,
         kind=RunKind.KFOLD if folds else RunKind.HOLDOUT, label_watermark=len(made.train), actor="test",
@@ -221,3 +223,20 @@ def heat_map(store: Store, row: Run, item: RunItem, fold: int, class_position: i
     Picture.fromarray(grey.astype(np.uint8)).save(out, "PNG")
     return Explanation(run_id=row.id, item_id=item.id, fold=fold, layer=LAYER, class_position=class_position,
                        sha256=store.put(out.getvalue()), peak=float(rng.uniform(0.6, 2.4)))  # fmt: skip
+
+
+def known(session: Session) -> Made:
+    """The project that ``project`` made earlier."""
+    made = session.scalars(sa.select(Project)).one()
+    classes = list(session.scalars(sa.select(LabelClass).order_by(LabelClass.position)))
+    images = list(session.scalars(sa.select(Image).order_by(Image.id)))
+    session.expunge_all()
+    test = [image for image in images if image.split == Split.TEST]
+    return Made(made, classes, [image for image in images if image.split != Split.TEST], test)
+
+
+def known_run(session: Session, number: int) -> Run:
+    """The run that ``run`` made earlier."""
+    row = session.scalars(sa.select(Run).where(Run.number == number)).one()
+    session.expunge_all()
+    return row

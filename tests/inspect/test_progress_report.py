@@ -15,12 +15,6 @@ from tests.inspect import factory
 RECIPE = replace(PRESETS["wbc"].recipe, epochs=10, patience=4)
 
 
-@pytest.fixture
-def made(database, store):
-    with database.write() as session:
-        return factory.project(session, store)
-
-
 def running(session, store, made, **told):
     run = factory.run(session, store, made, folds=5, recipe=RECIPE, state=JobState.RUNNING)
     run.job.progress = told

@@ -15,24 +15,6 @@ from app.services.review import Filter, Show, Sort
 from tests.inspect import factory
 
 
-@pytest.fixture
-def made(database, store):
-    with database.write() as session:
-        return factory.project(session, store)
-
-
-@pytest.fixture
-def kfold(database, store, made):
-    with database.write() as session:
-        return factory.run(session, store, made, folds=5)
-
-
-@pytest.fixture
-def holdout(database, store, made):
-    with database.write() as session:
-        return factory.run(session, store, made, folds=0)
-
-
 def test_summary__counts_each_image_of_the_role_once(database, kfold, statements):
     with database.read() as session:
         statements.clear()
