@@ -36,15 +36,15 @@ class CellKind:
 
 CELL_KINDS = (
     CellKind(
-        "neutrophil", (22, 29), (226, 198, 208), (196, 132, 158), (0.10, 0.5), (0.7, 1.0), (92, 54, 132),
+        "neutrophil", (22, 29), (224, 196, 207), (198, 130, 152), (0.10, 0.5), (0.7, 1.0), (95, 57, 134),
         (2, 3, 4, 5), (0.22, 0.33, 0.28, 0.17),
     ),
     CellKind(
-        "eosinophil", (23, 30), (228, 188, 184), (214, 100, 74), (0.35, 0.95), (1.0, 1.5), (100, 62, 140),
+        "eosinophil", (23, 30), (226, 190, 192), (211, 106, 88), (0.25, 0.85), (1.0, 1.5), (99, 61, 138),
         (2, 3), (0.75, 0.25),
     ),
     CellKind(
-        "monocyte", (26, 34), (184, 180, 206), (164, 146, 186), (0.08, 0.45), (0.6, 1.0), (120, 86, 158),
+        "monocyte", (25, 33), (200, 186, 207), (172, 144, 180), (0.08, 0.45), (0.6, 1.0), (111, 76, 150),
         (1, 2), (0.86, 0.14),
     ),
 )  # fmt: skip
@@ -108,7 +108,7 @@ def _white_cell(canvas: Array, kind: CellKind, rng: np.random.Generator) -> Arra
     radius = rng.uniform(*kind.radius)
     depth = _depth(rng, center, radius, 0.08)
     inside = _cover(depth, 1.6)
-    plasma = np.array(kind.plasma, np.float32) + rng.normal(0, 5, 3).astype(np.float32)
+    plasma = np.array(kind.plasma, np.float32) + rng.normal(0, 7, 3).astype(np.float32)
     canvas = _paint(canvas, plasma, inside * rng.uniform(0.8, 0.95))
     canvas = _paint(canvas, plasma * 0.85, inside * _cover(1.8 - depth, 2.0) * 0.5)
     canvas = _granules(canvas, kind, inside, rng)
@@ -123,7 +123,7 @@ def _granules(canvas: Array, kind: CellKind, inside: Array, rng: np.random.Gener
     strength = rng.uniform(*kind.granule_strength)
     grains = np.clip(_noise(rng, cells) * 0.9 + 0.25, 0, 1)
     patches = np.clip(_noise(rng, 9) * 0.3 + 0.85, 0.2, 1)
-    color = np.array(kind.granules, np.float32) + rng.normal(0, 7, 3).astype(np.float32)
+    color = np.array(kind.granules, np.float32) + rng.normal(0, 10, 3).astype(np.float32)
     return _paint(canvas, color, inside * grains * patches * strength)
 
 
