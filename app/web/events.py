@@ -8,7 +8,7 @@ has changed. The id of an epoch event is the id of its row, so a browser that co
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,7 +42,7 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
 
-    async def stream(self, run_id: int, last_id: int, say: Say) -> AsyncIterator[ServerSentEvent]:
+    async def stream(self, run_id: int, last_id: int, say: Say) -> AsyncGenerator[ServerSentEvent, None]:
         """Epochs after the row ``last_id`` and progress until the run has ended or the process shuts down.
 
         Args:
