@@ -17,7 +17,7 @@ from app.domain.recipe import Recipe
 Pictures = NDArray[np.uint8]
 """(n, size, size, 3) uint8, RGB; a plain array or a ``numpy.memmap``."""
 
-MEMORY_LIMIT = 512 * 2**20
+MEMORY_LIMIT = 384 * 2**20
 _THREADS = 4
 _CHUNK = 256
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.domain.augment import Draws
 from app.domain.recipe import Recipe
 from worker.ml import forward, warp
+from worker.ml.data import Pictures
 from worker.ml.network import Network
 from worker.ml.optimizers import Optimizer
 
@@ -40,41 +41,36 @@ class Steps:
         pictures = tf.TensorSpec(picture, tf.uint8)
         integers, numbers = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32)
         draws = [tf.TensorSpec((None, 6), tf.float32), numbers, numbers]
-        self._train = tf.function(self._train_loop, input_signature=[pictures, integers, integers, numbers, *draws])
-        self._evaluate = tf.function(self._evaluate_loop, input_signature=[pictures, integers, integers])
+        self._train = tf.function(self._train_loop, input_signature=[pictures, integers, numbers, *draws])
+        self._evaluate = tf.function(self._evaluate_loop, input_signature=[pictures, integers])
 
     def train(
-        self, pictures: Any, labels: Any, order: NDArray[np.int64], rates: NDArray[np.float32], draws: Draws
+        self, pictures: Pictures, labels: NDArray[np.int64], rates: NDArray[np.float32], draws: Draws
     ) -> tuple[float, int]:
-        """Steps over ``pictures[order]``, the last batch as small as it comes.
+        """Steps over ``pictures`` in their order, the last batch as small as it comes.
 
         Args:
-            pictures: (m, size, size, 3) uint8 tensor.
-            labels: (n,) int64, in the order of ``order``.
-            order: (n,) positions in ``pictures``.
+            pictures: (n, size, size, 3) uint8.
+            labels: (n,) int64.
             rates: (steps,) learning rate of each step.
             draws: for the n pictures.
 
         Returns:
             Sum of the losses and number of right answers, both while training (with dropout).
         """
-        loss, right = self._train(
-            pictures, labels, order, rates, draws.matrices, draws.channel_shift, draws.brightness
-        )  # fmt: skip
+        loss, right = self._train(pictures, labels, rates, draws.matrices, draws.channel_shift, draws.brightness)
         return float(loss), int(right)
 
-    def evaluate(self, pictures: Any, labels: Any, order: NDArray[np.int64]) -> tuple[float, int, NDArray[np.float32]]:
+    def evaluate(self, pictures: Pictures, labels: NDArray[np.int64]) -> tuple[float, int, NDArray[np.float32]]:
         """Sum of the losses, number of right answers and probabilities (n, classes) without dropout."""
-        loss, right, probabilities = self._evaluate(pictures, labels, order)
+        loss, right, probabilities = self._evaluate(pictures, labels)
         return float(loss), int(right), probabilities.numpy()
 
-    def _train_loop(
-        self, pictures: Any, labels: Any, order: Any, rates: Any, matrices: Any, shifts: Any, factors: Any
-    ) -> Any:
+    def _train_loop(self, pictures: Any, labels: Any, rates: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
         def batch(i: Any, loss: Any, right: Any) -> Any:
             start = i * self.batch_size
             part = slice(start, start + self.batch_size)
-            inputs = self._inputs(pictures, order[part], matrices[part], shifts[part], factors[part])
+            inputs = self._inputs(pictures[part], matrices[part], shifts[part], factors[part])
             more_loss, more_right = self._step(inputs, labels[part], rates[i])
             return i + 1, loss + more_loss, right + more_right
 
@@ -82,15 +78,15 @@ class Steps:
         start = (tf.constant(0), tf.constant(0.0), tf.constant(0, tf.int64))
         return tf.while_loop(lambda i, *_: i < count, batch, start, parallel_iterations=1)[1:]
 
-    def _inputs(self, pictures: Any, places: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
+    def _inputs(self, pictures: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
         if not self._augmented:
-            return self.network.normalise(tf.cast(tf.gather(pictures, places), tf.float32))
+            return self.network.normalise(tf.cast(pictures, tf.float32))
         # XLA compiles for one number of pictures: a smaller last batch is filled up, and cut again afterwards.
-        count = tf.size(places)
+        count = tf.shape(pictures)[0]
         missing = self.batch_size - count
         full = self._kernel(
             tf.ensure_shape(
-                tf.gather(pictures, tf.pad(places, [[0, missing]])), (self.batch_size, *pictures.shape[1:])
+                tf.pad(pictures, [[0, missing], [0, 0], [0, 0], [0, 0]]), (self.batch_size, *pictures.shape[1:])
             ),
             tf.ensure_shape(tf.pad(matrices, [[0, missing], [0, 0]]), (self.batch_size, 6)),
             tf.ensure_shape(tf.pad(shifts, [[0, missing]]), (self.batch_size,)),
@@ -108,13 +104,13 @@ class Steps:
         self.optimizer.apply(tape.gradient(loss, computed), rate)
         return tf.reduce_sum(losses), _count_right(logits, labels)
 
-    def _evaluate_loop(self, pictures: Any, labels: Any, order: Any) -> Any:
+    def _evaluate_loop(self, pictures: Any, labels: Any) -> Any:
         def batch(i: Any, outputs: Any) -> Any:
-            places = order[i * _EVALUATION_BATCH : (i + 1) * _EVALUATION_BATCH]
-            inputs = self.network.normalise(tf.cast(tf.gather(pictures, places), tf.float32))
+            part = pictures[i * _EVALUATION_BATCH : (i + 1) * _EVALUATION_BATCH]
+            inputs = self.network.normalise(tf.cast(part, tf.float32))
             return i + 1, tf.concat([outputs, self.network.logits(inputs, training=False)], axis=0)
 
-        count = (tf.size(order) + _EVALUATION_BATCH - 1) // _EVALUATION_BATCH
+        count = (tf.size(labels) + _EVALUATION_BATCH - 1) // _EVALUATION_BATCH
         classes = self.network.logits.output.shape[-1]
         shapes = (tf.TensorShape(()), tf.TensorShape((None, classes)))
         start = (tf.constant(0), tf.zeros((0, classes)))

@@ -4,10 +4,9 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.domain import augment
@@ -24,7 +23,7 @@ __all__ = ["EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_f
 Indices = NDArray[np.int64]
 
 _REPORT_SECONDS = 0.25  # between two looks at should_stop, and two reports within an epoch
-_CHUNK_BYTES = 64 * 2**20  # pictures of a mapped set that are in memory at a time
+_CHUNK_BYTES = 64 * 2**20  # pictures that are handed to TensorFlow at a time; the set itself is never copied
 _ORDER, _DRAWS = 1, 2  # so that one seed does not draw the same numbers for two purposes
 
 
@@ -137,10 +136,7 @@ class _Trainer:
         self.precision = device.resolve_precision(recipe.precision)
         self.network = Network(recipe, len(self.names), self.precision)
         self.steps = Steps(self.network, recipe, min(recipe.batch_size, most))
-        mapped = isinstance(pictures, np.memmap)
-        self._resident = None if mapped else tf.convert_to_tensor(pictures)
-        per_picture = max(1, int(np.prod(pictures.shape[1:])))
-        self._most_at_once = max(1, _CHUNK_BYTES // per_picture) if mapped else len(pictures)
+        self._most_at_once = max(1, _CHUNK_BYTES // max(1, int(np.prod(pictures.shape[1:]))))
         self._pace = 0.0  # pictures a second, measured; decides how much is done between two reports
 
     def fit(self, plan: FoldPlan, reporter: Reporter) -> FoldResult | None:
@@ -217,20 +213,13 @@ class _Trainer:
     ) -> tuple[float, int]:
         started = time.perf_counter()
         steps = math.ceil(len(places) / self.steps.batch_size)
-        pictures, order = self._at(places)
-        result = self.steps.train(pictures, self.labels[places], order, rates[:steps], draws.part(part))
+        result = self.steps.train(self.pictures[places], self.labels[places], rates[:steps], draws.part(part))
         self._measure(len(places), time.perf_counter() - started)
         return result
 
     def _measure(self, count: int, seconds: float) -> None:
         # The first call compiles and would make the parts too small for ever; a slow start only makes them grow later.
         self._pace = max(self._pace * 0.5, count / seconds)
-
-    def _at(self, places: Indices) -> tuple[Any, Indices]:
-        """The tensor that holds these pictures, and where in it they are."""
-        if self._resident is not None:
-            return self._resident, places
-        return tf.convert_to_tensor(np.asarray(self.pictures[places])), np.arange(len(places))
 
     def _validate(self, places: Indices, reporter: Reporter) -> tuple[float | None, float | None, NDArray[np.float32]]:
         if not len(places):
@@ -241,8 +230,7 @@ class _Trainer:
             if reporter.should_stop():
                 raise _Stopped
             part = places[start : start + size]
-            pictures, order = self._at(part)
-            more_loss, more_right, more = self.steps.evaluate(pictures, self.labels[part], order)
+            more_loss, more_right, more = self.steps.evaluate(self.pictures[part], self.labels[part])
             loss, right = loss + more_loss, right + more_right
             probabilities.append(more)
         return loss / len(places), right / len(places), np.concatenate(probabilities)
