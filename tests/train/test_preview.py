@@ -1,0 +1,73 @@
+"""The preview shows what the training would get."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.domain import augment, resize
+from app.domain.presets import PRESETS
+from app.domain.recipe import Augmentation, Recipe
+from app.web import preview
+from tests import factories
+
+DATA = factories.png(3, 60)
+STRONG = PRESETS["penguins"].recipe.updated({"image_size": 48, "augmentation.brightness_low": 0.7})
+
+
+def pixels(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(jpeg)).convert("RGB")).astype(int)
+
+
+def test_tiles__are_the_output_of_the_training_augmentation():
+    square = resize.fit(np.asarray(Image.open(BytesIO(DATA)).convert("RGB")), 48, "pad", "#000000")
+    draws = augment.draw(STRONG.augmentation, 8, 48, np.random.default_rng(11))
+    expected = augment.apply(np.repeat(square[None], 8, axis=0), draws)
+    tiles = preview.tiles(DATA, STRONG, seed=11)
+    assert np.array_equal(tiles[0], square)
+    assert np.abs(tiles[1:] - expected).max() <= 0.5
+    sheet = pixels(preview.sprite(tiles, 9))
+    assert sheet.shape == (48, 9 * 48, 3)
+    for number, tile in enumerate(tiles):
+        shown = sheet[:, number * 48 : (number + 1) * 48]
+        assert np.abs(shown - tile).mean() < 6  # what JPEG changes in a picture of noise
+    assert not np.array_equal(tiles, preview.tiles(DATA, STRONG, seed=12))
+
+
+def test_sprite__three_in_a_row_holds_the_same_tiles():
+    tiles = preview.tiles(DATA, STRONG, seed=0)
+    narrow = pixels(preview.sprite(tiles, 3))
+    assert narrow.shape == (3 * 48, 3 * 48, 3)
+    assert np.abs(narrow[48:96, :48] - tiles[3]).mean() < 6
+
+
+def test_tiles__large_inputs_are_shown_smaller():
+    assert preview.tiles(DATA, Recipe(image_size=512), seed=0).shape == (9, preview.LARGEST, preview.LARGEST, 3)
+
+
+def test_extremes__one_operation_at_its_two_limits():
+    recipe = Recipe(image_size=60, augmentation=Augmentation(rotation=90, horizontal_flip=True, brightness_low=0.5))
+    square = preview.tiles(DATA, Recipe(image_size=60), seed=0)[0]
+    turned = preview.extremes(DATA, recipe, "rotation")
+    assert np.array_equal(turned[0], np.rot90(square, -1)) or np.array_equal(turned[0], np.rot90(square, 1))
+    assert np.array_equal(turned[1], np.rot90(turned[0], 2))
+    mirrored = preview.extremes(DATA, recipe, "horizontal_flip")
+    assert mirrored.shape[0] == 1
+    assert np.array_equal(mirrored[0], square[:, ::-1])
+    darker, same = preview.extremes(DATA, recipe, "brightness")
+    assert np.array_equal(same, square)
+    assert np.array_equal(darker, square // 2)
+
+
+@pytest.mark.parametrize("name", preview.OPERATIONS)
+def test_alone__keeps_only_its_own_operation(name):
+    spec = preview.alone(PRESETS["keras-blog-plus"].recipe.augmentation, preview.OPERATIONS[name])
+    assert [operation.name for operation in preview.active(spec)] in ([name], [])
+
+
+def test_active__of_the_posts():
+    names = {name: [item.name for item in preview.active(PRESETS[name].recipe.augmentation)] for name in PRESETS}
+    assert names["wbc"] == ["rotation", "horizontal_flip"]
+    assert names["cifar"] == []
+    assert names["penguins"] == ["rotation", "width_shift", "height_shift", "shear", "zoom", "horizontal_flip"]
