@@ -51,3 +51,5 @@ saveOnChange();
 connectOverview();
 paint();
 document.querySelector("[aria-invalid=true]")?.focus();
+// On a phone the navigation is wider than the screen; the current page must be in sight.
+document.querySelector(".project-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
