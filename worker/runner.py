@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,14 +142,15 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
 }
 
 
-def _messages(parts: Parts, writer: Writer, *, explain_only: bool = False) -> Callable[[Message], None]:
-    """Writes one message of a child in a transaction of its own."""
+def _messages(parts: Parts, writer: Writer, *, explain_only: bool = False) -> Callable[[Sequence[Message]], None]:
+    """Writes messages of a child in one transaction."""
 
-    def write(message: Message) -> None:
-        if explain_only and isinstance(message, Done):
-            return  # the seconds of the run are those of its training
+    def write(messages: Sequence[Message]) -> None:
         with parts.database.write() as session:
-            store(session, writer, message)
+            for message in messages:
+                # The seconds of the run are those of its training, not those of a later explanation.
+                if not (explain_only and isinstance(message, Done)):
+                    store(session, writer, message)
 
     return write
 

@@ -7,7 +7,7 @@ import ctypes
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing.connection import Connection, wait
@@ -24,6 +24,7 @@ from worker.parts import Parts
 LOOK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 30.0  # for the training to leave its loop after it was told to keep the best
 RETRY_SECONDS = 0.5
+MOST_AT_ONCE = 200
 log = logging.getLogger(__name__)
 
 
@@ -54,10 +55,10 @@ class Supervisor:
         parts: of this worker.
         lease: of the job; it is held by somebody else (``Lease.watched``).
         order: what the child does.
-        write: stores one message of the child; may raise LeaseLost or a database error, which is tried again.
+        write: stores messages in one transaction; may raise LeaseLost, or a database error, which is tried again.
     """
 
-    def __init__(self, parts: Parts, lease: Lease, order: Order, write: Callable[[Message], None]) -> None:
+    def __init__(self, parts: Parts, lease: Lease, order: Order, write: Callable[[Sequence[Message]], None]) -> None:
         self._parts, self._lease, self._order, self._write = parts, lease, order, write
         context = parts.context
         self._controls = child.Controls(
@@ -88,44 +89,53 @@ class Supervisor:
             ready = wait([self._process.sentinel, self._pipe], LOOK_SECONDS)
             ended = self._process.sentinel in ready  # asked before the pipe is read, so that the last message is seen
             try:
-                self._receive(self._pipe)
+                more = self._receive(self._pipe)
             except LeaseLost:
                 return End(Outcome.LOST)
-            if ended:
+            if ended and not more:
                 return None
             if (end := self._obey(self._lease.word)) is not None:
                 return end
 
-    def _receive(self, pipe: Connection) -> None:
+    def _receive(self, pipe: Connection) -> bool:
+        """Take what has come, at most ``MOST_AT_ONCE`` messages; False when nothing more can come."""
+        messages: list[Message] = []
         try:
-            while pipe.poll():
-                self._take(pipe.recv())
+            while len(messages) < MOST_AT_ONCE and pipe.poll():
+                messages.append(pipe.recv())
         except EOFError:
             # The child has closed its end; without this its sentinel and the end of file would keep us in a busy loop.
             self._process.join(1.0)
+        self._take(messages)
+        return bool(messages)
 
-    def _take(self, message: Message) -> None:
-        if isinstance(message, Done | Failed):
-            self._last = message
-        elif isinstance(message, FoldEnd):
-            self._training = False
-        if isinstance(message, Progress):
-            self._training = message.phase in ("load", "train")
-            self._store_once(message)
-        elif not isinstance(message, Failed):
-            self._store(message)
+    def _take(self, messages: Sequence[Message]) -> None:
+        """Write messages in one transaction: small pictures can give hundreds of epochs in a second."""
+        results = [message for message in messages if not isinstance(message, Progress | Failed)]
+        progress = [message for message in messages if isinstance(message, Progress)][-1:]
+        for message in messages:
+            if isinstance(message, Done | Failed):
+                self._last = message
+            elif isinstance(message, FoldEnd):
+                self._training = False
+            elif isinstance(message, Progress):
+                self._training = message.phase in ("load", "train")
+        if results:
+            self._store([*results, *progress])
+        elif progress:
+            self._store_once(progress)
 
-    def _store_once(self, message: Progress) -> None:
+    def _store_once(self, messages: Sequence[Message]) -> None:
         try:
-            self._write(message)
+            self._write(messages)
         except SQLAlchemyError as error:
             log.warning("Progress was not written: %s", error)
 
-    def _store(self, message: Message) -> None:
+    def _store(self, messages: Sequence[Message]) -> None:
         """Results must not get lost: try until the database takes them, or the lease is over."""
         while True:
             try:
-                self._write(message)
+                self._write(messages)
             except SQLAlchemyError as error:
                 log.warning("Results were not written, trying again: %s", error)
                 if self._lease.word is Word.LOST:
