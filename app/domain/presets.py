@@ -34,6 +34,11 @@ _GENTLE = Augmentation(
     brightness_low=0.8, brightness_high=1.2, fill_mode="reflect",
 )  # fmt: skip
 
+_FREE = Augmentation(
+    rotation=20, width_shift=0.1, height_shift=0.1, zoom_low=0.7, zoom_high=1.2, horizontal_flip=True,
+    brightness_low=0.7, brightness_high=1.3, fill_mode="reflect",
+)  # fmt: skip
+
 
 def _preset(name: str, title: str, post: str, improved: bool, **values: object) -> Preset:
     return Preset(name, title, post, improved, Recipe(preset=name, **values))  # type: ignore[arg-type]
@@ -58,8 +63,8 @@ _ALL = (
             image_size=128, resize_mode="pad", optimizer="rmsprop", learning_rate=0.0001, epochs=200, batch_size=10,
             patience=0, augmentation=_BLOG),
     _preset("penguins-plus", N_("Penguins, improved"), "002", True, architecture="conv4-plus", image_size=128,
-            resize_mode="crop", optimizer="adam", learning_rate=0.002, schedule="cosine", epochs=80, batch_size=32,
-            patience=25, augmentation=_GENTLE),
+            resize_mode="crop", optimizer="adam", learning_rate=0.002, schedule="cosine", epochs=120, batch_size=32,
+            patience=40, augmentation=_FREE),
     _preset("cifar", N_("CIFAR-10, as in post 003"), "003", False, architecture="cifar4", image_size=32,
             optimizer="adam", learning_rate=0.001, epochs=25, batch_size=128, validation_share=0.1, patience=0),
     _preset("cifar-plus", N_("CIFAR-10, improved"), "003", True, architecture="cifar4-plus", image_size=32,
