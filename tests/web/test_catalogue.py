@@ -32,7 +32,7 @@ def test_translation__has_the_same_parameters_and_marks(language):
             continue
         source = message.id if isinstance(message.id, str) else message.id[-1]
         texts = message.string if isinstance(message.string, tuple | list) else (message.string,)
-        for text in texts:
+        for text in filter(None, texts):  # an empty one is a problem that the test above names
             assert names(text) == names(source), source
             assert text.count("<") == source.count("<"), source
             assert text == text.strip(), source
