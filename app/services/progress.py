@@ -12,7 +12,7 @@ from app.domain.enums import FINAL_STATES, JobState
 from app.domain.recipe import Recipe
 from app.services import jobs
 
-TRAINING = "train"  # the phase in which "done" and "total" are steps of the epoch
+TRAINING = "train"  # the phase in which "done" and "total" are images of the epoch
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Snapshot:
     folds: int
     epoch: int
     epochs: int
-    done: int  # of the phase: steps of the epoch while training, images while explaining
+    done: int  # images of the phase; of the epoch while training
     total: int
     share: float
     left: TimeLeft | None

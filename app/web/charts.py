@@ -12,6 +12,8 @@ from statistics import fmean, stdev
 from app.services.progress import EpochRow
 
 WIDTH, HEIGHT = 640, 260
+FIRST_EPOCHS = 2  # epochs that do not decide how high the loss chart reaches, ...
+OVERSHOOT = 1.5  # ... beyond so many times the largest later value
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 30
 
 
@@ -79,11 +81,11 @@ def curves(rows: Sequence[EpochRow], metric: str, best: Mapping[int, int]) -> Ch
         kind: {fold: _series(rows, fold, name) for fold in sorted({row.fold for row in rows})}
         for kind, name in (("train", metric), ("validation", f"val_{metric}"))
     }
-    values = [value for folds in series.values() for line in folds.values() for value in line.values()]
-    if not values:
+    points = [point for folds in series.values() for line in folds.values() for point in line.items()]
+    if not points:
         return Chart(metric)
     last = max(row.epoch for row in rows)
-    scale = _Scale(last, *_limits(values, metric))
+    scale = _Scale(last, *_limits(points, metric))
     chart = Chart(metric, x_ticks=scale.x_ticks(), y_ticks=scale.y_ticks())
     for kind, folds in series.items():
         _draw(chart, scale, kind, folds)
@@ -118,10 +120,14 @@ def _draw(chart: Chart, scale: "_Scale", kind: str, folds: Mapping[int, Mapping[
         chart.bands.append(Line(kind, "band", None, scale.polyline([*there, *back])))
 
 
-def _limits(values: Sequence[float], metric: str) -> tuple[float, float]:
-    low, high = min(values), max(values)
+def _limits(points: Sequence[tuple[int, float]], metric: str) -> tuple[float, float]:
+    low, high = min(value for _, value in points), max(value for _, value in points)
     if metric == "accuracy":
         return (max(min(low, 0.9), 0.0), 1.0)
+    # The first epochs may begin so high that nothing else could be seen; their curve then leaves the chart at the top.
+    later = [value for epoch, value in points if epoch > FIRST_EPOCHS]
+    if later:
+        high = min(high, OVERSHOOT * max(later))
     return (min(0.0, low), high * 1.05 or 1.0)
 
 

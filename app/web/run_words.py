@@ -61,7 +61,7 @@ def _phase(now: Snapshot, t: Catalogue) -> str:
     if now.folds > 1:
         sentence = _("fold %(fold)s of %(folds)s") % values + " · " + sentence
     if now.total:
-        sentence += " · " + _("step %(done)s of %(total)s") % values
+        sentence += " · " + _("image %(done)s of %(total)s") % values
     return sentence[:1].upper() + sentence[1:]
 
 

@@ -5,6 +5,8 @@
 
 const HEIGHT = 260;
 const DASH = [7, 5];
+const FIRST_EPOCHS = 2; // as in app/web/charts.py
+const OVERSHOOT = 1.5;
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -128,7 +130,10 @@ export class Curves {
     if (this.metric === "accuracy") {
       return [Math.max(Math.min(low ?? 0.5, 0.9) - 0.02, 0), 1.005];
     }
-    return [Math.min(low ?? 0, 0), (high ?? 1) * 1.05 || 1];
+    // The first epochs may begin so high that nothing else could be seen; their curve then leaves the chart at the top.
+    const later = this.rows.filter((row) => row.epoch > FIRST_EPOCHS).flatMap((row) => [row.loss, row.val_loss ?? 0]);
+    const top = later.length ? Math.min(high, OVERSHOOT * Math.max(...later)) : high ?? 1;
+    return [Math.min(low ?? 0, 0), top * 1.05 || 1];
   }
 
   // The epoch whose weights are kept, on the validation curve of each fold.

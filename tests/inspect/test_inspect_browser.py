@@ -208,7 +208,7 @@ def test_run__live_curves_epochs_and_title(page: Page, live_server, database, st
             factory.add_epoch(session, run, 0, epoch)
         session.get_one(Job, run.job_id).progress = {"phase": "train", "fold": 0, "epoch": 6, "done": 2, "total": 4}
     expect(page.locator("#epoch-table tbody tr")).to_have_count(4)
-    expect(page.locator("#run-status")).to_have_text("Fold 1 of 2 · epoch 6 of 50 · step 2 of 4")
+    expect(page.locator("#run-status")).to_have_text("Fold 1 of 2 · epoch 6 of 50 · image 2 of 4")
     expect(page).to_have_title(re.compile(r"^6% · Run 1 · "))
     assert float(page.locator("#run-share").get_attribute("value") or 0) == pytest.approx(0.055, abs=0.002)
     page.get_by_role("button", name="Stop, keep the best").click()

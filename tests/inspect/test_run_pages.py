@@ -93,7 +93,7 @@ def test_run__running_shows_progress_and_both_ways_to_stop(client, database, sto
         for epoch in range(1, 4):
             factory.add_epoch(session, run, 0, epoch)
     text = page(client)
-    assert "Fold 2 of 5 · epoch 3 of 50 · step 2 of 4" in text
+    assert "Fold 2 of 5 · epoch 3 of 50 · image 2 of 4" in text
     assert "Stop, keep the best" in text
     assert "Stop, discard" in text
     assert 'data-events="/p/blood/runs/1/events"' in text
