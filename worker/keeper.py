@@ -35,8 +35,7 @@ class Keeper:
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first sign of life is given before this returns."""
-        self._heartbeat()
+        """Begin with a sign of life."""
         self._thread.start()
 
     def stop(self) -> None:

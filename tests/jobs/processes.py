@@ -1,6 +1,7 @@
 """A real worker process, projects that it can train in a few seconds, and a way to wait for what it does."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from app.domain.recipe import Recipe
 from app.services import jobs, runs
 from app.storage import LocalStore
 from tests import factories
+from worker.parts import Parts
+from worker.slots import Slots
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Recipe(architecture="conv2", image_size=32, epochs=2, patience=0, batch_size=16, precision="float32")
@@ -183,3 +186,8 @@ def gone(pid: int) -> bool:
 
 def send(pid: int, number: signal.Signals) -> None:
     os.kill(pid, number)
+
+
+def parts(settings: Settings, database: Database, store: LocalStore) -> Parts:
+    """The parts of a worker in this process; it can start no training."""
+    return Parts(settings, database, store, "test:1", Slots(1, 1), multiprocessing.get_context("spawn"))
