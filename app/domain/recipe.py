@@ -182,7 +182,7 @@ class Field:
         return self._parse_number(value)
 
     def _parse_number(self, value: Any) -> int | float:
-        limits = {"value": str(value), "low": _plain(self.low), "high": _plain(self.high)}
+        limits = {"value": str(value), "low": plain(self.low), "high": plain(self.high)}
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
@@ -194,8 +194,9 @@ class Field:
         return int(number) if self.kind == "int" else number
 
 
-def _plain(number: float) -> str:
-    return f"{number:.10g}"  # all digits of the largest seed
+def plain(number: float) -> str:
+    """A limit as people write it: all digits of the largest seed, and no exponent for a small rate."""
+    return f"{number:.10f}".rstrip("0").rstrip(".")
 
 
 def _parse_bool(value: Any) -> bool:
@@ -214,7 +215,7 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     for name in ("zoom", "brightness"):
         low, high = values[f"augmentation.{name}_low"], values[f"augmentation.{name}_high"]
         if low > high:
-            errors[f"augmentation.{name}_low"] = Invalid("field_order", low=_plain(low), high=_plain(high))
+            errors[f"augmentation.{name}_low"] = Invalid("field_order", low=plain(low), high=plain(high))
     if values["folds"] == 1:
         errors["folds"] = Invalid("folds_one")
     return errors

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.db.models import Image, LabelEvent, Project
 from app.db.run_models import Run, RunClass, RunFold, RunItem
+from app.domain import architectures
 from app.domain.enums import ImageState, JobKind, Lane, RunKind
 from app.domain.errors import NotFound
 from app.domain.recipe import Recipe
@@ -34,13 +35,15 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     The seed of the recipe decides the draw: the same recipe on unchanged labels gives the same split again.
 
     Raises:
-        Invalid: the first of ``plans.Forecast.problems``, or what ``plans.draw`` refuses. Nothing is written then.
+        Invalid: the first of ``plans.Forecast.problems``, what ``plans.draw`` refuses, or
+            ``network_needs_larger_images``. Nothing is written then.
     """
     # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.
     session.execute(sa.select(Project.id).where(Project.id == project.id).with_for_update(key_share=True))
     forecast = plans.forecast(splits.table(session, project.id), recipe)
     if forecast.problems:
         raise forecast.problems[0]
+    architectures.layer_table(recipe, len(forecast.classes))  # refuses a picture too small for the network
     class_ids = [row.class_id for row in forecast.classes]
     rows = _images(session, project.id, class_ids)
     position = {class_id: index for index, class_id in enumerate(class_ids)}

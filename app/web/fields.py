@@ -100,6 +100,7 @@ TEXTS: dict[str, FieldText] = {
             "Part of the images that is set aside to check each epoch: 0.2 is a fifth. Not used with folds or with a "
             "validation folder."
         ),
+        unit=N_("of the images"),
         step="0.01",
     ),
     "use_validation_folder": FieldText(
@@ -168,6 +169,7 @@ TEXTS: dict[str, FieldText] = {
             "Part of the outputs that is zeroed while training. The network of post 004 has 0.5, which makes its "
             "training accuracy look lower than its test accuracy. 0 is off."
         ),
+        unit=N_("of the outputs"),
         step="0.05",
     ),
     "monitor": FieldText(
@@ -201,6 +203,7 @@ TEXTS: dict[str, FieldText] = {
         "augmentation",
         N_("Shift sideways"),
         N_("Moved left or right by up to this part of the width: 0.2 is a fifth."),
+        unit=N_("of the width"),
         step="0.01",
         slider_high=0.5,
     ),
@@ -208,6 +211,7 @@ TEXTS: dict[str, FieldText] = {
         "augmentation",
         N_("Shift up and down"),
         N_("Moved up or down by up to this part of the height: 0.2 is a fifth."),
+        unit=N_("of the height"),
         step="0.01",
         slider_high=0.5,
     ),

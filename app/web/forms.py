@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.domain.errors import AppError, Invalid
-from app.domain.recipe import FIELDS, Field, Recipe
+from app.domain.recipe import FIELDS, Field, Recipe, plain
 from app.web.fields import TEXTS, FieldText
 from app.web.messages import sentence
 
@@ -146,7 +146,7 @@ def _flat(typed: Mapping[str, Any]) -> dict[str, Any]:
 def _control(key: str, text: FieldText, value: str, error: str, *, focus: bool) -> Control:
     spec = FIELDS[key]
     number = spec.kind in ("int", "float")
-    low, high = (show(spec.low), show(spec.high)) if number else ("", "")
+    low, high = (plain(spec.low), plain(spec.high)) if number else ("", "")
     slider_high = show(text.slider_high) if text.slider_high is not None else high
     shown = value.strip()
     if spec.kind == "bool":

@@ -89,17 +89,10 @@ def extremes(data: bytes, recipe: Recipe, name: str) -> Tiles:
     return _changed(square, _limits(alone(recipe.augmentation, operation), len(square)))
 
 
-def sprite(pictures: Tiles, columns: int) -> bytes:
-    """The tiles side by side, ``columns`` in a row, as a JPEG; the last row is filled up with white."""
-    count, size = pictures.shape[:2]
-    rows = -(-count // columns)
-    sheet = np.full((rows * columns, size, size, 3), 255, np.uint8)
-    sheet[:count] = pictures
-    joined = (
-        sheet.reshape(rows, columns, size, size, 3).transpose(0, 2, 1, 3, 4).reshape(rows * size, columns * size, 3)
-    )
+def sprite(pictures: Tiles) -> bytes:
+    """The tiles in one row, as a JPEG."""
     output = io.BytesIO()
-    Image.fromarray(joined).save(output, "JPEG", quality=QUALITY, subsampling=0)
+    Image.fromarray(np.concatenate(list(pictures), axis=1)).save(output, "JPEG", quality=QUALITY, subsampling=0)
     return output.getvalue()
 
 

@@ -41,9 +41,8 @@ class PreviewStrip:
     images: Sequence[examples.Example]
     image_id: int
     draw: int
-    size: int
-    wide: str  # address of the tiles in one row
-    narrow: str  # the same tiles three in a row, for a narrow screen
+    tiles: int
+    src: str  # address of all tiles in one row
     singles: Sequence[Single]
     message: str
 
@@ -176,15 +175,13 @@ def strip(
         )
         for operation in preview.active(recipe.augmentation)
     ]
-    size = min(recipe.image_size, preview.LARGEST)
     found = not message
     return PreviewStrip(
         images=shown,
         image_id=chosen,
         draw=wishes.draw,
-        size=size,
-        wide=src() if found else "",
-        narrow=src(columns=3) if found else "",
+        tiles=preview.TILES + 1,
+        src=src() if found else "",
         singles=singles if found else [],
         message=message,
     )
@@ -194,6 +191,7 @@ FIELD_OF = {
     "class_too_small_for_folds": "folds",
     "class_too_small_for_validation": "validation_share",
     "class_missing_in_fold": "stratified",
+    "network_needs_larger_images": "image_size",
 }
 
 

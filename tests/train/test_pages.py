@@ -94,7 +94,7 @@ def test_train__wrong_values_keep_what_was_typed_and_focus_the_first(client, dat
     assert errors_of(page.text) == {
         "f-epochs": "“many” cannot be used. Type a whole number from 1 to 2000.",
         "f-batch_size": "“0” cannot be used. Type a whole number from 1 to 1024.",
-        "f-learning_rate": "“fast” cannot be used. Type a number from 1e-07 to 10.",
+        "f-learning_rate": "“fast” cannot be used. Type a number from 0.0000001 to 10.",
     }
     assert 'value="keep &lt;me&gt;"' in page.text
     assert 'name="image_size" value="64"' in page.text
@@ -244,9 +244,7 @@ def test_augment__is_the_sprite_of_the_settings(client, pictures, store, databas
     query = {"image": 1, "draw": 4, "image_size": 32, "augmentation.rotation": 40, "augmentation.zoom_high": 1.5}
     answer = client.get(f"/p/{pictures.slug}/augment.jpg", params=query)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
-    assert answer.content == preview.sprite(preview.tiles(store.get(image.canonical_sha256), recipe, 4), 9)
-    narrow = client.get(f"/p/{pictures.slug}/augment.jpg", params={**query, "columns": 3})
-    assert np.asarray(Picture.open(BytesIO(narrow.content))).shape == (96, 96, 3)
+    assert answer.content == preview.sprite(preview.tiles(store.get(image.canonical_sha256), recipe, 4))
     alone = client.get(f"/p/{pictures.slug}/augment.jpg", params={**query, "only": "rotation"})
     assert np.asarray(Picture.open(BytesIO(alone.content))).shape == (32, 64, 3)
 
@@ -256,8 +254,6 @@ BAD_PICTURES = [
     ({"image_size": "x"}, 422),
     ({"draw": "-1"}, 422),
     ({"only": "__class__"}, 422),
-    ({"columns": "0"}, 422),
-    ({"columns": "10"}, 422),
     ({"image": "999"}, 404),
     ({"image": str(10**30)}, 422),
 ]

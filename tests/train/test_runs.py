@@ -107,6 +107,12 @@ def test_create__the_posts_folds_are_those_of_scikit_learn(database):
         ({"a": 20, "b": 0}, HOLDOUT, "too_few_classes", {"count": 1, "needed": 2, "name": "a"}),
         ({"a": 20, "b": 1}, HOLDOUT, "class_too_small_for_validation", {"names": "b (1)"}),
         ({"a": 20, "b": 4}, FIVE, "class_too_small_for_folds", {"names": "b (4)", "folds": 5}),
+        (
+            {"a": 9, "b": 9},
+            Recipe(architecture="conv4", image_size=45),
+            "network_needs_larger_images",
+            {"architecture": "conv4", "size": 45, "smallest": 46},
+        ),
         ({"a": 1, "b": 2}, Recipe(folds=5, stratified=False), "split_too_few", {"count": 3, "needed": 5}),
     ],
 )

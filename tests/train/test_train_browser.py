@@ -27,7 +27,7 @@ def slide(page: Page, field: str, value: float) -> None:
 
 def shown(page: Page) -> str:
     """The address of the strip once its picture can be seen."""
-    found = page.locator("#preview img.sprite").evaluate("image => image.decode().then(() => image.currentSrc)")
+    found = page.locator("#preview img.original").evaluate("image => image.decode().then(() => image.currentSrc)")
     return str(found)
 
 
@@ -43,9 +43,9 @@ def test_preview__follows_the_sliders_the_shuffle_and_the_picture(page: Page, ad
     assert "augmentation.rotation=90" in turned
     assert "augmentation.rotation=0" in first
     page.locator("#shuffle").click()
-    expect(page.locator("#preview img.sprite")).not_to_have_attribute("src", re.compile(r"draw=0$"))
+    expect(page.locator("#preview img.original")).not_to_have_attribute("src", re.compile(r"draw=0$"))
     page.locator(".example").nth(1).click()
-    expect(page.locator("#preview img.sprite")).to_have_attribute("src", re.compile(r"image=(?!1&)\d+"))
+    expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile(r"image=(?!1&)\d+"))
     assert "augmentation.rotation=90" in page.url  # the address can be kept
     page.reload()
     expect(page.locator("#f-augmentation-rotation")).to_have_value("90")
@@ -59,7 +59,7 @@ def test_preview__wrong_value_gives_a_message_and_the_next_right_one_the_picture
     expect(page.locator("#f-augmentation-rotation-error")).to_be_visible()
     expect(field).to_have_attribute("aria-invalid", "true")
     field.fill("50")
-    expect(page.locator("#preview img.sprite")).to_be_visible()
+    expect(page.locator("#preview img.original")).to_be_visible()
     expect(page.locator("#f-augmentation-rotation-error")).to_be_hidden()
 
 
@@ -109,10 +109,10 @@ def test_without_javascript__preview_draw_and_start(browser, address):
     page.goto(f"{address}/train?preset=keras-blog")
     page.locator("#f-augmentation-rotation").fill("77")
     page.get_by_role("button", name="Show with these values").click()
-    expect(page.locator("#preview img.sprite")).to_have_attribute("src", re.compile("rotation=77"))
+    expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile("rotation=77"))
     expect(page.locator("#f-augmentation-rotation")).to_have_value("77")
     page.get_by_role("button", name="Shuffle").click()
-    expect(page.locator("#preview img.sprite")).to_have_attribute("src", re.compile("draw=1$"))
+    expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile("draw=1$"))
     page.get_by_role("button", name="Start training").last.click()
     expect(page).to_have_url(re.compile(r"/runs/1$"))
     context.close()

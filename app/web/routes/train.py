@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Run
-from app.domain import architectures
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Recipe
@@ -28,7 +27,6 @@ PICTURE_HEADERS = {
     "Cache-Control": "private, max-age=3600",  # the same address always gives the same picture
 }
 MOST = 2**53 - 1  # larger ids do not survive JSON, and no database here has them
-MOST_COLUMNS = preview.TILES + 1
 
 
 @router.get("/train", name="train")
@@ -97,10 +95,6 @@ def create(session: Session, project: Project, form: TrainForm, actor: str) -> R
     """
     if form.recipe is None:
         raise Invalid.of_fields(form.errors)
-    try:
-        architectures.layer_table(form.recipe, 2)
-    except Invalid as error:
-        raise Invalid.of_fields({"image_size": error}) from None
     return runs.create(session, project, form.recipe, name=form.name, actor=actor)
 
 
@@ -127,10 +121,9 @@ def augment_preview(
     session: ReadSession,
     state: StateDep,
     image: Annotated[int, Query(ge=1, le=MOST)],
-    columns: Annotated[int, Query(ge=1, le=MOST_COLUMNS)] = MOST_COLUMNS,
     only: str = "",
 ) -> Response:
-    """The picture and changed ones, ``columns`` in a row; with ``only`` one operation alone at its limits.
+    """The picture and changed ones in one row; with ``only`` one operation alone at its limits.
 
     Every other value of the address is one of the recipe; ``draw`` is the seed of the draws.
     """
@@ -138,12 +131,8 @@ def augment_preview(
     recipe = Recipe().updated({key: query[key] for key in FIELDS if key in query})
     seed = FIELDS["seed"].parse(query.get("draw", "0"))
     data = state.store.get(examples.one(session, project.id, image).canonical_sha256)
-    if only:
-        shown = preview.extremes(data, recipe, only)
-        columns = len(shown)
-    else:
-        shown = preview.tiles(data, recipe, seed)
-    return Response(preview.sprite(shown, columns), media_type="image/jpeg", headers=PICTURE_HEADERS)
+    shown = preview.extremes(data, recipe, only) if only else preview.tiles(data, recipe, seed)
+    return Response(preview.sprite(shown), media_type="image/jpeg", headers=PICTURE_HEADERS)
 
 
 def read_image(text: str) -> int | None:
