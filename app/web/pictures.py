@@ -83,7 +83,10 @@ def conversion_words(conversion: Mapping[str, Any], say: Callable[[str], str]) -
     if conversion.get("frames"):
         sentence = N_("The file holds %(frames)s pictures; the first one is used.")
         words.append(say(sentence) % {"frames": conversion["frames"]})
-    sentence = N_("Colour mode %(mode)s was brought to 8-bit RGB and stored as %(copy)s.")
-    copy = conversion.get("copy", "PNG")
-    words.append(say(sentence) % {"mode": conversion.get("mode", "RGB"), "copy": copy})
+    mode, copy = conversion.get("mode", "RGB"), conversion.get("copy", "PNG")
+    if mode == "RGB":
+        words.append(say(N_("Stored as 8-bit RGB in a %(copy)s.")) % {"copy": copy})
+    else:
+        sentence = N_("Colour mode %(mode)s was brought to 8-bit RGB and stored as %(copy)s.")
+        words.append(say(sentence) % {"mode": mode, "copy": copy})
     return words

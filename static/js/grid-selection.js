@@ -36,6 +36,12 @@ export class Selection extends EventTarget {
     this.#set(next, place);
   }
 
+  /** A range begins at `place` from now on. */
+  startAt(place) {
+    this.#anchor = place;
+    this.#base = this.#items;
+  }
+
   /** From the image chosen last to `place`, added to what was selected before. */
   async range(place) {
     const [first, last] = [Math.min(this.#anchor, place), Math.max(this.#anchor, place)];

@@ -1,13 +1,13 @@
 // The gallery: all images that match in one grid. Click, Shift-click, a drag or Ctrl+A select; a digit labels them.
 
 import { Images } from "./grid-data.js";
+import { connectKeys } from "./grid-keys.js";
 import { connectPointer } from "./grid-pointer.js";
 import { GridView } from "./grid-view.js";
 import { Selection } from "./grid-selection.js";
 import { connectPicker } from "./picker.js";
 import { data, fill, showConflicts, showState } from "./save-view.js";
 import { Saver } from "./saver.js";
-import { register } from "./shortcuts.js";
 import { toast } from "./toast.js";
 
 const page = data("grid-data");
@@ -23,7 +23,9 @@ const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: u
 const images = new Images(page, Number(by("total").textContent.replace(/\D/g, "")));
 const selection = new Selection(images);
 const view = new GridView(root, images, render);
-const imageUrl = (imageId) => page.image.replace(/\/0$/, `/${imageId}`) + (Object.keys(query).length ? `?${new URLSearchParams(query)}` : "");
+const search = Object.keys(query).length ? `?${new URLSearchParams(query)}` : "";
+const imageUrl = (imageId) => page.image.replace(/\/0$/, `/${imageId}`) + search;
+const open = (item) => location.assign(imageUrl(item.id));
 const className = (classId) => (classId === null ? texts.none : classes.get(classId)?.name ?? "?");
 
 function render(tile, item, place) {
@@ -49,15 +51,6 @@ function render(tile, item, place) {
     };
     picture.src = `${page.thumb.replace(/\/0\/thumb$/, `/${item.id}/thumb`)}?v=${item.hash}`;
   }
-}
-
-function move(place, { extend = false } = {}) {
-  view.focused = Math.max(0, Math.min(place, images.total - 1));
-  view.reveal(view.focused);
-  if (extend) {
-    selection.range(view.focused);
-  }
-  view.paint();
 }
 
 // --- what is done with the selection -----------------------------------------------------------------------------
@@ -263,7 +256,7 @@ selection.addEventListener("change", () => {
   view.paint();
 });
 
-connectPointer(root, { view, images, selection, open: (item) => location.assign(imageUrl(item.id)) });
+connectPointer(root, { view, images, selection, open });
 
 const pick = connectPicker(page.classes, label);
 const actions = { none: () => label(null), exclude, include: () => setState("active"), undo, redo };
@@ -278,36 +271,12 @@ by("select-none").addEventListener("click", () => selection.clear());
 by("tile-size").valueAsNumber = view.size;
 by("tile-size").addEventListener("input", (event) => (view.size = event.target.valueAsNumber));
 
-const digit = (key) => (key.startsWith("⇧") ? `Shift+Digit${key.slice(1)}` : `Digit${key}`);
-const inGrid = () => document.activeElement === root || document.activeElement === document.body;
-const resize = (step) => {
-  by("tile-size").valueAsNumber += step;
-  view.size = by("tile-size").valueAsNumber;
-};
-const arrows = { ArrowRight: () => 1, ArrowLeft: () => -1, ArrowDown: () => view.columns, ArrowUp: () => -view.columns,
-  PageDown: () => view.columns * view.rowsInView, PageUp: () => -view.columns * view.rowsInView, End: () => images.total, Home: () => -images.total };
-register([
-  ...page.classes.filter((item) => item.key).map((item) => ({ keys: [digit(item.key)], label: item.name, run: () => label(item.id) })),
-  ...Object.entries(arrows).flatMap(([code, step]) => [
-    { keys: [code], when: inGrid, repeat: true, run: () => move(view.focused + step()) },
-    { keys: [`Shift+${code}`], when: inGrid, repeat: true, run: () => move(view.focused + step(), { extend: true }) },
-  ]),
-  { keys: ["Space"], label: texts.key_toggle, when: inGrid, run: () => images.at(view.focused) && selection.toggle(images.at(view.focused), view.focused) },
-  { keys: ["Enter"], label: texts.key_open, when: inGrid, run: () => images.at(view.focused) && location.assign(imageUrl(images.at(view.focused).id)) },
-  { keys: ["Ctrl+KeyA"], label: texts.key_all, run: () => selection.everything() },
-  { keys: ["Escape"], label: texts.key_clear, run: () => selection.clear() },
-  { keys: ["KeyX"], label: texts.key_exclude, run: exclude },
-  { keys: ["Delete"], label: texts.key_none, run: () => label(null) },
-  { keys: ["KeyZ", "Ctrl+KeyZ"], label: texts.key_undo, run: undo },
-  { keys: ["Shift+KeyZ", "Ctrl+Shift+KeyZ"], label: texts.key_redo, run: redo },
-  { keys: ["Slash"], label: texts.key_pick, when: () => selection.count > 0, run: pick },
-  { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => resize(24) },
-  { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => resize(-24) },
-]);
+connectKeys(page.classes, texts, { view, images, selection, open, label, exclude, undo, redo, pick });
 
 by("plain-pages").remove(); // the grid shows the same images, and all others
 root.tabIndex = 0;
 root.hidden = false;
+by("gallery").classList.add("live");
 for (const hidden of document.querySelectorAll("#gallery [data-live], #select-all")) {
   hidden.hidden = false;
 }

@@ -41,6 +41,7 @@ function show() {
   stage.show(queue.items, queue.index);
   showFacts(item, classes, texts, imageUrl);
   form.elements.image_id.value = item.id;
+  document.querySelector("input[form=new-class][name=at]").value = item.id;
   history.replaceState(null, "", pageUrl(item.id));
 }
 

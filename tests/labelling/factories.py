@@ -41,6 +41,8 @@ def class_ids(session: Session, project: Project) -> list[int]:
 
 def make_images(session: Session, project: Project, count: int, **values: Any) -> list[int]:
     """Insert ``count`` images that share one picture; return their ids in order."""
+    if not count:
+        return []
     blob = values.pop("blob", "0" * 64)
     rows = [
         {

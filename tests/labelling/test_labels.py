@@ -66,8 +66,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(store_of_rows: Database) -> Bench:
-    return Bench(store_of_rows)
+def bench(database: Database) -> Bench:
+    return Bench(database)
 
 
 def test_assign__writes_label_version_and_event(bench):

@@ -56,10 +56,10 @@ class Editor:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
-def test_labels__behave_like_an_editor(empty_database: Path, acts) -> None:
+def test_labels__behave_like_an_editor(empty_sqlite: Path, acts) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "miwake.sqlite3"
-        shutil.copy(empty_database, path)
+        shutil.copy(empty_sqlite, path)
         database = Database(f"sqlite:///{path}")
         try:
             with database.write() as session:
@@ -114,8 +114,8 @@ def check_log(session, images) -> None:
 
 
 @pytest.mark.parametrize("before", [None, 0])
-def test_undo_of_assign__is_the_identity(store_of_rows: Database, before) -> None:
-    with store_of_rows.write() as session:
+def test_undo_of_assign__is_the_identity(database: Database, before) -> None:
+    with database.write() as session:
         project = make_project(session)
         classes, images = class_ids(session, project), make_images(session, project, IMAGES)
         session.execute(sa.update(Image).values(class_id=None if before is None else classes[before]))

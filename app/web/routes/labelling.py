@@ -163,14 +163,15 @@ def add_class(
     session: WriteSession,
     actor: ActorDep,
     name: Annotated[str, Form()] = "",
+    at: Annotated[int | None, Form(ge=1, le=2**53)] = None,
 ) -> Response:
-    """Add a class without leaving label mode."""
+    """Add a class without leaving the picture ``at``."""
     try:
         classes.add(session, project, name)
     except Invalid as error:
         session.rollback()
-        return page(request, session, project, actor, None, error=error, typed=name)
-    return to(request, project, read_queue(request), None)
+        return page(request, session, project, actor, at, error=error, typed=name)
+    return to(request, project, read_queue(request), at)
 
 
 def page(
