@@ -20,11 +20,20 @@ FOLDER = Path(__file__).parent / "locale"
 DASH = "–"
 
 
+class _Source(gettext.NullTranslations):
+    """The source language, as strict about plurals as the others: a text instead of a number fails in English too."""
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        if not isinstance(n, int):
+            raise TypeError(f"the number that chooses the plural of {msgid1!r} is {n!r}")
+        return super().ngettext(msgid1, msgid2, n)
+
+
 @cache
 def translations(language: str) -> gettext.NullTranslations:
     """The sentences of ``language``, compiled in memory from its .po file; English is the source language."""
     if language == DEFAULT:
-        return gettext.NullTranslations()
+        return _Source()
     path = FOLDER / language / "LC_MESSAGES" / "messages.po"
     compiled = BytesIO()
     with path.open("rb") as file:

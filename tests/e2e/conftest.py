@@ -35,8 +35,8 @@ def _answers(address: str) -> bool:
 
 
 @contextmanager
-def started(command: str, folder: Path) -> Iterator[str]:
-    """``python -m app <command>`` on a free port; ended as Ctrl-C ends it, which must be clean."""
+def started(command: str, folder: Path, said: str) -> Iterator[str]:
+    """``python -m app <command>`` on a free port, once it said ``said``; ended by Ctrl-C, which must be clean."""
     address = f"http://127.0.0.1:{(port := _free_port())}"
     environment = os.environ | {"MIWAKE_DATA_DIR": str(folder / "data"), "MIWAKE_PORT": str(port)}
     with (folder / "output.txt").open("w") as output:
@@ -45,7 +45,7 @@ def started(command: str, folder: Path) -> Iterator[str]:
         )
         try:
             deadline = time.monotonic() + 60
-            while not _answers(f"{address}/readyz"):
+            while not (_answers(f"{address}/readyz") and said in (folder / "output.txt").read_text()):
                 assert process.poll() is None, (folder / "output.txt").read_text()
                 assert time.monotonic() < deadline, "the server was not ready within a minute"
                 time.sleep(0.1)
@@ -61,12 +61,12 @@ def started(command: str, folder: Path) -> Iterator[str]:
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """A running product without projects."""
-    with started("serve", tmp_path) as found:
+    with started("serve", tmp_path, "Miwake is ready") as found:
         yield found
 
 
 @pytest.fixture
 def demo_address(tmp_path: Path) -> Iterator[str]:
     """What ``make demo`` starts: a sample project that trains at once."""
-    with started("demo", tmp_path) as found:
+    with started("demo", tmp_path, "/runs/1") as found:
         yield found
