@@ -237,8 +237,11 @@ showConflicts(saver, by("conflicts"), {
   insist: (entry, conflicts) => {
     const versions = new Map(conflicts.map((other) => [other.image_id, other.version]));
     const seen = entry.body.changes.map((change) => ({ imageId: change.image_id, version: versions.get(change.image_id) ?? change.version }));
-    saver.assign(seen, entry.body.class_id, "gallery");
-    adopt(entry.body.changes.map((change) => ({ ...change, class_id: entry.body.class_id })));
+    const items = entry.body.changes.map((change) => images.byId(change.image_id)).filter(Boolean);
+    const before = items.map((item) => item.class_id);
+    const text = fill(texts.labelled_as, { count: number.format(seen.length), name: className(entry.body.class_id) });
+    remember(saver.assign(seen, entry.body.class_id, "gallery"), text, { items, before, after: entry.body.class_id });
+    setLabels(items, () => entry.body.class_id);
   },
 });
 

@@ -214,9 +214,14 @@ showConflicts(saver, document.getElementById("conflicts"), {
     adopt(conflicts);
   },
   insist: (entry, conflicts) => {
-    const images = conflicts.map((other) => ({ imageId: other.image_id, version: other.version }));
-    saver.assign(images, entry.body.class_id, "label");
-    adopt(conflicts.map((other) => ({ ...other, class_id: entry.body.class_id })));
+    const [other] = conflicts; // this page changes one image at a time
+    const after = entry.body.class_id;
+    const requestId = saver.assign([{ imageId: other.image_id, version: other.version }], after, "label");
+    const item = queue.find(other.image_id) ?? seen.get(other.image_id);
+    if (item) {
+      done.push({ item, requestId, before: other.class_id, after });
+    }
+    adopt([{ ...other, class_id: after }]);
   },
 });
 

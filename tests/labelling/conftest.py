@@ -11,6 +11,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from app.db.session import Database
 from app.storage import LocalStore
+from tests.labelling.bench import Bench
 from tests.labelling.factories import class_ids, make_images, make_project
 
 
@@ -61,3 +62,9 @@ def rough_page(context: BrowserContext) -> Iterator[Page]:
     yield page
     assert [text for text in seen if not re.match("error: Failed to load resource", text)] == []
     page.close()
+
+
+@pytest.fixture
+def bench(database: Database) -> Bench:
+    """A project with three images and three classes, to be labelled through the service."""
+    return Bench(database)
