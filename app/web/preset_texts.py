@@ -62,6 +62,6 @@ def recommended(images: int, side: float) -> Preset:
     """
     if images <= 300:
         return PRESETS["wbc-plus"]  # few pictures: only folds use all of them for checking
-    if side <= 48:
+    if side <= 64:
         return PRESETS["cifar-plus"]
     return PRESETS["keras-blog-plus"] if images <= 5000 else PRESETS["deepconv-plus"]

@@ -39,9 +39,9 @@ def show(
     image: Annotated[int | None, Query(ge=1, le=MOST)] = None,
 ) -> Response:
     """The form, filled from a preset, from an earlier run or from the address itself (``form=1``)."""
-    base, name = start_values(session, project, preset, copied)
     query = request.query_params
     typed = query.get("form") == "1"
+    base, name = (Recipe(), "") if typed else start_values(session, project, preset, copied)
     form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name)
     wishes = Wishes(not (typed or preset or copied), copied, image, read_draw(query.get("draw", "0")))
     return page(request, session, project, form, base, wishes)
@@ -55,7 +55,7 @@ def start(
     values = sent.values
     if sent.by_program:
         return start_by_program(request, session, project, values, actor)
-    base, _name = start_values(session, project, "", None)
+    base = Recipe()
     form = TrainForm.read(values, base, complete=True, strict=True)
     try:
         run = create(session, project, form, actor)
