@@ -3,6 +3,8 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.domain.errors import AppError
@@ -29,17 +31,20 @@ def prepare(path: Path) -> None:
         raise FolderError("folder_unwritable", folder=str(path), reason=error.strerror or str(error)) from None
 
 
-def hold(path: Path) -> int:
-    """Let no second server start on the same folder; the hold ends with this process, however it ends.
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Let no second server work on the same folder; the hold ends with this process, however it ends.
 
     Raises:
         FolderError: ``folder_in_use``.
     """
     handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise FolderError("folder_in_use", folder=str(path)) from None
-    return handle
+    try:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderError("folder_in_use", folder=str(path)) from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,6 +1,7 @@
 """``python -m app serve``: web pages and a worker with one command. This process itself only watches the two."""
 
 import signal
+import socket
 import threading
 import time
 import urllib.error
@@ -41,14 +42,16 @@ def run(settings: Settings, *, when_ready: Callable[[str], None] | None = None) 
         AddressError: the port cannot be used.
         FolderError: the data folder cannot be used, or another server uses it.
     """
+    folder.prepare(settings.data_dir)
+    with ports.listen(settings.host, settings.port) as listener, folder.held(settings.data_dir):
+        with opened(settings):
+            pass  # the migrations run once, before two processes would both begin them
+        return _serve(listener, when_ready)
+
+
+def _serve(listener: socket.socket, when_ready: Callable[[str], None] | None) -> int:
     stops = Stops()
     stops.listen()
-    folder.prepare(settings.data_dir)
-    folder.hold(settings.data_dir)
-    listener = ports.listen(settings.host, settings.port)
-    with opened(settings):
-        pass  # the migrations run once, before two processes would both begin them
-    address = ports.address(listener)
     web = ["-m", "app", "web", "--fd", str(listener.fileno()), "--end-with-parent"]
     children = [
         Child("web", web, child_environment(), WEB_GRACE, (listener.fileno(),)),
@@ -56,6 +59,7 @@ def run(settings: Settings, *, when_ready: Callable[[str], None] | None = None) 
     ]
     for child in children:
         child.start()
+    address = ports.address(listener)
     threading.Thread(target=_announce, args=(address, stops, when_ready), daemon=True).start()
     code = _watch(children, stops)
     _stop(children, stops)

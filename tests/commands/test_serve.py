@@ -1,0 +1,180 @@
+"""The commands as a person types them: real processes, a real training, a real end."""
+
+import contextlib
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.config import child_environment
+from app.db.models import Project
+from app.db.run_models import Run
+from app.db.session import Database
+from tests import factories
+from tests.jobs import processes
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--set", "epochs=2", "--set", "image_size=32", "--set", "patience=0"]
+
+pytestmark = pytest.mark.slow
+
+
+class Command:
+    """One running command with the lines it has printed."""
+
+    def __init__(self, data_dir: Path, *words: str) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", *words],
+            cwd=ROOT,
+            env={**child_environment(), "MIWAKE_DATA_DIR": str(data_dir)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+
+    def line(self, pattern: str) -> re.Match[str]:
+        """Wait for a line that has ``pattern`` in it."""
+
+        def look() -> re.Match[str] | None:
+            assert self.process.poll() is None, "\n".join(self.lines)
+            return next((found for line in list(self.lines) if (found := re.search(pattern, line))), None)
+
+        return processes.wait_for(pattern, look)
+
+    def stop(self) -> int:
+        """Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._reader.join(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def started(data_dir: Path, *words: str) -> Iterator[Command]:
+    command = Command(data_dir, *words)
+    try:
+        yield command
+    finally:
+        command.close()
+
+
+def get(url: str) -> tuple[int, str]:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.status, answer.read().decode()
+
+
+def test_serve__answers_survives_its_children_and_leaves_no_process(tmp_path):
+    with started(tmp_path / "data", "serve", "--port", "0") as serve:
+        address = serve.line(r"Miwake is ready: (\S+)").group(1)
+        assert get(f"{address}/healthz")[0] == 200
+        below = processes.descendants(serve.process.pid)
+        web = next(pid for pid, words in below.items() if " web " in words)
+        worker = next(pid for pid, words in below.items() if "-m worker" in words)
+        processes.send(web, signal.SIGKILL)
+        serve.line(r"web \| ended with code -9; starting it again")
+        processes.wait_for("the new web process", lambda: _answers(address))
+        processes.send(worker, signal.SIGKILL)
+        serve.line(r"worker \| ended with code -9; starting it again")
+        below |= processes.descendants(serve.process.pid)
+        assert serve.stop() == 0
+        assert serve.lines[-1] == "Stopped."
+        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below), 10)
+
+
+def test_serve__killed_takes_its_children_with_it(tmp_path):
+    with started(tmp_path / "data", "serve", "--port", "0") as serve:
+        serve.line("Miwake is ready")
+        below = processes.descendants(serve.process.pid)
+        assert len(below) >= 2
+        serve.process.kill()
+        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below), 30)
+
+
+@pytest.mark.ml
+def test_train__waits_with_a_worker_of_its_own_and_prints_json(tmp_path):
+    data_dir, pictures = tmp_path / "data", tmp_path / "pictures"
+    for place, name in enumerate(("好中球", "単球")):
+        for split, count in (("train", 8), ("test", 3)):
+            (pictures / split / name).mkdir(parents=True)
+            for number in range(count):
+                (pictures / split / name / f"{number}.png").write_bytes(
+                    factories.png(100 * place + 10 * count + number)
+                )
+    assert run(data_dir, "import", "血球", str(pictures), "--json")["new"] == 22
+    words = ["train", "血球", "--preset", "wbc", "--folds", "2", *TINY, "--wait", "--json"]
+    result = run(data_dir, *words)
+    assert (result["state"], result["kind"], len(result["folds"])) == ("done", "kfold", 2)
+    assert result["validation"]["images"] == 16
+    assert result["test"]["images"] == 6
+    assert result["seconds"] > 0
+    low, high = result["test"]["accuracy_95"]
+    assert 0 <= low <= result["test"]["accuracy"] <= high <= 1
+    assert run(data_dir, "report", "血球", "1", "--json")["test"] == result["test"]
+    wild = ["--set", "optimizer=sgd", "--set", "learning_rate=10", "--set", "normalisation=none", "--set", "epochs=20"]
+    failed = subprocess_of(data_dir, *words, *wild)
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["error"]["code"] == "loss_not_finite"
+    assert "learning rate" in failed.stderr
+
+
+@pytest.mark.ml
+def test_demo__makes_one_project_and_trains_and_a_second_time_finds_both(tmp_path):
+    data_dir = tmp_path / "data"
+    pages = []
+    for _ in range(2):
+        with started(data_dir, "demo", "--port", "0") as demo:
+            page = demo.line(r"Its 5-fold training: (\S+)").group(1)
+            assert get(page)[0] == 200
+            pages.append(page.split("/p/")[1])
+            assert demo.stop() == 0
+    assert pages[0] == pages[1]
+    database = Database(f"sqlite:///{data_dir / 'miwake.sqlite3'}")
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Project)) == 1
+        (run_row,) = session.scalars(sa.select(Run))
+        assert run_row.recipe["folds"] == 5
+    database.dispose()
+
+
+def subprocess_of(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**child_environment(), "MIWAKE_DATA_DIR": str(data_dir)}
+    command = [sys.executable, "-m", "app", *words]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def run(data_dir: Path, *words: str) -> Any:
+    done = subprocess_of(data_dir, *words)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _answers(address: str) -> bool:
+    time.sleep(0.1)
+    with contextlib.suppress(OSError):
+        return get(f"{address}/healthz")[0] == 200
+    return False
