@@ -129,7 +129,7 @@ function undo() {
     return;
   }
   undone.push(step);
-  takeBack(step, step.before, texts.undone, (id) => saver.undo(id));
+  takeBack(step, step.before, (id) => saver.undo(id));
 }
 
 function redo() {
@@ -139,10 +139,10 @@ function redo() {
     return;
   }
   done.push(step);
-  takeBack(step, step.after, texts.redone, (id) => saver.redo(id));
+  takeBack(step, step.after, (id) => saver.redo(id));
 }
 
-function takeBack(step, value, sentence, send) {
+function takeBack(step, value, send) {
   if (step.isState) {
     setState(step.item, value);
   } else if (step.requestId) {
@@ -151,7 +151,6 @@ function takeBack(step, value, sentence, send) {
     note(step.item);
   }
   open(step.item);
-  toast(fill(sentence, { name: step.item.name }));
 }
 
 function back() {

@@ -65,7 +65,7 @@ def test_keys__skip_back_same_undo_redo_exclude(page: Page, live_server, databas
     page.keyboard.press("ArrowLeft")
     expect(name).to_have_text("血液_00000.png")
     page.keyboard.press("KeyX")
-    expect(page.locator("[data-count=total]")).to_have_text("31")
+    expect(page.locator(".label-progress [data-count=total]")).to_have_text("31")
     saved(page)
     assert stored(database, rows)[:4] == [None, 1, None, None]
     with database.read() as session:
