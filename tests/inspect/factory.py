@@ -121,23 +121,28 @@ def run(
     )  # fmt: skip
     session.add(row)
     session.flush()
+    _fill(session, store, made, row, folds, epochs, share_right)
+    session.flush()
+    session.refresh(row, ["job", "classes", "folds"])
+    return row
+
+
+def _fill(session: Session, store: Store, made: Made, row: Run, folds: int, epochs: int, share_right: float) -> None:
+    job = session.get_one(Job, row.job_id)
     session.add_all(
         RunClass(run_id=row.id, position=place, class_id=item.id, name=item.name, color=item.color)
         for place, item in enumerate(made.classes)
     )
     items = _items(session, row, made, folds)
-    if state is JobState.DONE:
+    if job.state == JobState.DONE:
         row.seconds = 41.5
         job.finished_at = job.started_at = datetime(2026, 11, 21, 12, tzinfo=UTC)
         _results(session, store, row, items, folds, share_right)
-    add_folds(session, row, items, folds, finished=state is JobState.DONE, epochs=epochs)
-    if state is JobState.DONE:
+    add_folds(session, row, items, folds, finished=job.state == JobState.DONE, epochs=epochs)
+    if job.state == JobState.DONE:
         for fold in range(max(folds, 1)):
             for epoch in range(1, epochs + 1):
                 add_epoch(session, row, fold, epoch)
-    session.flush()
-    session.refresh(row, ["job", "classes", "folds"])
-    return row
 
 
 def _items(session: Session, row: Run, made: Made, folds: int) -> list[RunItem]:

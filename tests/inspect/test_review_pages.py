@@ -196,6 +196,13 @@ def test_heat_map__own_scale_reaches_the_last_colour(client, kfold):
     assert np.asarray(Picture.open(io.BytesIO(answer.content)))[..., 3].max() == heat.MOST_OPAQUE
 
 
+def test_heat_map__an_empty_one_says_so(client, database, kfold):
+    with database.write() as session:
+        session.execute(sa.update(Explanation).values(peak=0.0))
+    assert "The map is empty" in page(client, "on=validation")
+    assert client.get(heat_src(client, "on=validation&scale=own")).status_code == 200
+
+
 def test_heat_map__missing_or_odd(client, kfold):
     src = heat_src(client)
     assert client.get(re.sub(r"layer=\w+", "layer=none", src)).status_code == 404

@@ -10,7 +10,7 @@ from app.db.run_models import Explanation, Job, Prediction, RunItem
 from app.domain import heat
 from app.domain.enums import JobKind, JobState, LabelSource, Lane, PredictionRole, Split
 from app.domain.errors import Invalid, NotFound
-from app.services import heatmaps, labels, review
+from app.services import heatmaps, labels, progress, report, review, run_list
 from app.services.review import Filter, Show, Sort
 from tests.inspect import factory
 
@@ -83,6 +83,24 @@ def test_mistakes__orders(database, kfold):
         assert truth == sorted(truth)
         ids = [entry.item_id for entry in listed(Sort.ORDER)]
         assert ids == sorted(ids)
+
+
+def test_queries__the_same_on_both_databases(any_database, store):
+    with any_database.write() as session:
+        made = factory.project(session, store, train=5, test=2)
+        run = factory.run(session, store, made, folds=3, epochs=12)
+    with any_database.read() as session:
+        assert review.summary(session, run, PredictionRole.TEST).total == 6
+        for show in Show:
+            for sort in Sort:
+                review.mistakes(session, run, Filter(PredictionRole.VALIDATION, show=show, sort=sort, true=1))
+        chosen = Filter(show=Show.ALL)
+        assert len(review.entries(session, run, chosen, review.mistakes(session, run, chosen))) == 6
+        assert heatmaps.usual_layer(session, run) == factory.LAYER
+        assert heatmaps.scale(session, run, 0, factory.LAYER) > 0
+        assert report.result_json(session, run)["test"]["images"] == 6
+        assert [line.test_images for line in run_list.lines(session, made.project.id)] == [6]
+        assert progress.snapshot(session, run).finished
 
 
 def test_mistakes__a_random_sample_depends_on_its_seed_only(database, kfold):
