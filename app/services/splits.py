@@ -135,16 +135,7 @@ def draw_test(
         Invalid: ``no_labelled_images``, ``split_share``, ``split_count``, ``split_too_few``, or
             ``class_too_small_for_test`` with the name of the class.
     """
-    again = Image.split == Split.TEST if release_folder else Image.split_source == DRAWN
-    pool = sa.select(Image.id, Image.class_id).where(
-        Image.project_id == project_id,
-        Image.state == ImageState.ACTIVE,
-        Image.class_id.is_not(None),
-        sa.or_(_FREE, again),
-    )
-    rows = session.execute(pool.order_by(Image.id)).all()
-    if not rows:
-        raise Invalid("no_labelled_images")
+    rows = _drawable(session, project_id, release_folder)
     labels = np.fromiter((row.class_id for row in rows), np.int64, len(rows))
     chosen = _draw(session, labels, share, per_class, seed)
     clear_test(session, project_id, everything=release_folder)
@@ -153,6 +144,21 @@ def draw_test(
         values = {"split": Split.TEST, "split_source": DRAWN}
         session.execute(_update().where(Image.id.in_(part)).values(**values))
     return len(ids)
+
+
+def _drawable(session: Session, project_id: int, release_folder: bool) -> list[sa.Row[int, int | None]]:
+    """(id, class) of the images that a draw may pin, those of the present draw among them, in the order of the ids."""
+    again = Image.split == Split.TEST if release_folder else Image.split_source == DRAWN
+    query = sa.select(Image.id, Image.class_id).where(
+        Image.project_id == project_id,
+        Image.state == ImageState.ACTIVE,
+        Image.class_id.is_not(None),
+        sa.or_(_FREE, again),
+    )
+    rows = list(session.execute(query.order_by(Image.id)))
+    if not rows:
+        raise Invalid("no_labelled_images")
+    return rows
 
 
 def _draw(

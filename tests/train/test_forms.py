@@ -1,7 +1,5 @@
 """The form of a recipe: exact round trip, typed values kept, errors beside their fields."""
 
-from urllib.parse import parse_qsl, urlencode
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +11,7 @@ from app.web.forms import TrainForm, control_id
 from app.web.messages import sentence
 from app.web.preset_texts import LINES, pairs, recommended
 from tests.conftest import ROOT
-
-
-def sent_by_browser(form: TrainForm) -> dict[str, str]:
-    """What a browser sends for an untouched form: no tick box that is off."""
-    values = {key: value for key, value in form.values.items() if FIELDS[key].kind != "bool" or value == "1"}
-    return dict(parse_qsl(urlencode(values | {"form": "1", "name": form.name}), keep_blank_values=True))
+from tests.train.pages import sent_by_browser
 
 
 @pytest.mark.parametrize("name", PRESETS)

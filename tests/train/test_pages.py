@@ -1,4 +1,4 @@
-"""The pages of splits and training: what is shown, what is refused and how, with a form and with JSON."""
+"""The page of a new training: what is shown, what is refused and how, with a form and with JSON."""
 
 import re
 from io import BytesIO
@@ -10,18 +10,13 @@ import sqlalchemy as sa
 from PIL import Image as Picture
 
 from app.db.models import Image
-from app.db.run_models import Job, Run
-from app.domain.enums import Split
+from app.db.run_models import Job
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
-from app.services import jobs, runs
+from app.services import jobs
 from app.web import preview
-from app.web.forms import TrainForm
 from tests import factories
-from tests.train.rows import add_rows, project_of
-from tests.train.test_forms import sent_by_browser
-
-JSON = {"Accept": "application/json"}
+from tests.train.pages import JSON, errors_of, form_of, read_form, rows_of, runs_in
 
 
 @pytest.fixture
@@ -34,24 +29,6 @@ def pictures(database, store):
     return project
 
 
-def rows_of(database, *args, **kwargs):
-    with database.write() as session:
-        return project_of(session, *args, **kwargs)
-
-
-def runs_in(database) -> list[Run]:
-    with database.read() as session:
-        return list(session.scalars(sa.select(Run).order_by(Run.id)))
-
-
-def errors_of(html: str) -> dict[str, str]:
-    return dict(re.findall(r'<p class="field-error" id="([\w-]+)-error">\s*([^<]+?)\s*</p>', html))
-
-
-def form_of(recipe: Recipe = Recipe(), **values: str) -> dict[str, str]:  # noqa: B008 - a frozen value
-    return sent_by_browser(TrainForm.of(recipe)) | values
-
-
 def test_train__form_of_every_preset_starts_exactly_that_recipe(client, database):
     slug = rows_of(database, {"a": 30, "b": 30}).slug
     for number, preset in enumerate(PRESETS.values(), start=1):
@@ -60,20 +37,6 @@ def test_train__form_of_every_preset_starts_exactly_that_recipe(client, database
         answer = client.post(f"/p/{slug}/train", data=read_form(page.text), follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (303, f"/p/{quote(slug)}/runs/{number}")
         assert runs_in(database)[-1].recipe == preset.recipe.to_json()
-
-
-def read_form(html: str) -> dict[str, str]:
-    """The values of the form with id "recipe" as a browser without scripts sends them."""
-    html = html[html.index('id="recipe"') :]
-    values = {}
-    for tag in re.findall(r"<input\b[^>]*>", html):
-        found = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        off = found.get("type") in ("checkbox", "radio") and not re.search(r"\schecked\b", tag)
-        if "name" in found and not off:
-            values[found["name"]] = found["value"]
-    for name, body in re.findall(r'<select id="[^"]*" name="([^"]+)".*?>(.*?)</select>', html, re.S):
-        values[name] = re.findall(r'<option value="([^"]*)" selected>', body)[0]
-    return values
 
 
 def test_train__starts_a_run_with_its_job(client, database):
@@ -278,86 +241,3 @@ def test_train__bad_picture_values_give_a_message_in_place_of_the_strip(client, 
     part = page[page.index('id="preview"') :].split("</div>")[0]
     assert "“500” cannot be used. Type a number from 0 to 180." in part
     assert "<img" not in part
-
-
-def test_splits__draw_warn_and_clear(client, database):
-    project = rows_of(database, {"a": 40, "b": 20})
-    address = f"/p/{project.slug}/splits"
-    assert "There is no test set yet" in client.get(address).text
-    answer = client.post(address, data={"action": "draw", "by": "share", "share": "0.2", "seed": "3"})
-    assert "12 images were moved" in answer.text
-    assert "drawn at random" in answer.text
-    assert "no longer fair" not in answer.text
-    with database.write() as session:
-        runs.create(session, project, Recipe(), actor="t")
-    assert "1 run was tested on the present set" in client.get(address).text
-    assert "12 images were moved" in client.post(address, data={"action": "clear"}).text
-    with database.read() as session:
-        assert session.scalars(sa.select(Image.id).where(Image.split == Split.TEST)).all() == []
-
-
-def test_splits__a_test_folder_is_shown_as_such_and_kept(client, database):
-    project = rows_of(database, {"a": 20, "b": 20}, test=3, validation=2)
-    page = client.get(f"/p/{project.slug}/splits").text
-    assert "from the test folder" in page
-    assert "4 images came in a folder called validation" in page
-    client.post(f"/p/{project.slug}/splits", data={"action": "draw", "by": "count", "per_class": "5", "seed": "0"})
-    with database.read() as session:
-        sources = session.scalars(sa.select(Image.split_source).where(Image.split == Split.TEST)).all()
-    assert sorted(sources) == ["drawn"] * 10 + ["folder"] * 6
-
-
-BAD_DRAWS = [
-    ({"by": "share", "share": "20"}, "share", "“20” cannot be used. Type a share between 0 and 1"),
-    ({"by": "share", "share": "nan"}, "share", "“nan” cannot be used."),
-    ({"by": "count", "per_class": "²"}, "per_class", "“²” cannot be used."),
-    ({"by": "count", "per_class": "7"}, "per_class", "The class “単球” has 7 images"),
-    ({"by": "share", "share": "0.2", "seed": "-4"}, "seed", "“-4” cannot be used."),
-]
-
-
-def test_splits__wrong_values_are_kept_and_explained(client, database, subtests):
-    for typed, field, sentence in BAD_DRAWS:
-        with subtests.test(typed=str(typed)[:40]):
-            project = rows_of(database, {"好中球": 20, "単球": 7})
-            page = client.post(f"/p/{project.slug}/splits", data={"action": "draw", "seed": "0", **typed})
-            assert page.status_code == 422
-            assert sentence in errors_of(page.text)[field]
-            assert f'value="{typed[field]}"' in page.text
-            with database.read() as session:
-                assert session.scalars(sa.select(Image.id).where(Image.split == Split.TEST)).all() == []
-
-
-def test_splits__a_selection_is_moved_by_json(client, database):
-    project = rows_of(database, {"a": 5, "b": 5})
-    address = f"/p/{project.slug}/splits"
-    assert client.post(address, json={"image_ids": [1, 2], "split": "test"}, headers=JSON).json() == {"changed": 2}
-    assert "moved by hand" in client.get(address).text
-    assert client.post(address, json={"image_ids": [1, 2], "split": None}, headers=JSON).json() == {"changed": 2}
-
-
-BAD_MOVES = [
-    ({"image_ids": [1], "split": "holdout"}, 422),
-    ({"image_ids": [1], "split": ["test"]}, 422),
-    ({"image_ids": "1", "split": "test"}, 422),
-    ({"image_ids": [True], "split": "test"}, 422),
-    ({"image_ids": [10**30], "split": "test"}, 422),
-    ({"image_ids": [4711], "split": "test"}, 404),
-    ({}, 422),
-]
-
-
-def test_splits__bad_json_is_refused(client, database, subtests):
-    for sent, status in BAD_MOVES:
-        with subtests.test(sent=str(sent)[:40]):
-            project = rows_of(database, {"a": 5, "b": 5})
-            assert client.post(f"/p/{project.slug}/splits", json=sent, headers=JSON).status_code == status
-
-
-def test_splits__without_labels_says_what_to_do(client, database):
-    project = rows_of(database, {"a": 0})
-    with database.write() as session:
-        add_rows(session, project, None, 3)
-    assert "No image has a label yet" in client.get(f"/p/{project.slug}/splits").text
-    page = client.post(f"/p/{project.slug}/splits", data={"action": "draw", "by": "share", "share": "0.2", "seed": "0"})
-    assert page.status_code == 422
