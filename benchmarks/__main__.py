@@ -1,0 +1,33 @@
+"""Runs the benchmarks one after the other: ``python -m benchmarks [name ...]``; ``make bench`` then writes the page.
+
+The real pictures are another command, ``python -m benchmarks.results``: they take much longer.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+
+PROGRAMS = {
+    "engine": "training and explanation beside the posts' own programs",
+    "demo": "from the first command to the review page",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run each program in a process of its own, so that none measures what another left behind."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("only", nargs="*", choices=[[], *PROGRAMS], help="; ".join(map(": ".join, PROGRAMS.items())))
+    names = parser.parse_args(arguments).only or list(PROGRAMS)
+    failed = []
+    for name in names:
+        print(f"--- {name}: {PROGRAMS[name]}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"These ended with an error: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Lanes, parents, workers and messages of jobs, on both databases."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.run_models import Job
+from app.db.session import Database, db_now
+from app.domain.enums import JobKind, JobState, Lane
+from app.queue import Queue
+from app.services import jobs
+from tests import factories
+from tests.jobs.rows import claim, make, row
+
+
+@pytest.fixture
+def project_id(any_database: Database) -> int:
+    with any_database.write() as session:
+        return factories.make_project(session).id
+
+
+def test_due__oldest_first_in_its_lane_and_not_twice(any_database, project_id):
+    train = make(any_database, project_id, 3)
+    quick = make(any_database, project_id, 1, Lane.QUICK)
+    with any_database.write() as session:
+        assert jobs.any_due(session, Lane.TRAIN, 10)
+        assert jobs.take_due(session, Lane.TRAIN, 2, 10) == train[:2]
+        assert jobs.take_due(session, Lane.TRAIN, 2, 10) == train[2:]
+        assert jobs.take_due(session, Lane.TRAIN, 2, 10) == []
+        assert not jobs.any_due(session, Lane.TRAIN, 10)
+        assert jobs.take_due(session, Lane.QUICK, 2, 10) == quick
+
+
+def test_due__a_lost_message_is_sent_again_and_a_refused_one_at_once(any_database, project_id):
+    (job_id,) = make(any_database, project_id)
+    with any_database.write() as session:
+        jobs.take_due(session, Lane.TRAIN, 1, 10)
+        session.execute(sa.update(Job).values(sent_at=db_now() - 11))
+        assert jobs.take_due(session, Lane.TRAIN, 1, 10) == [job_id]
+        assert not jobs.any_due(session, Lane.TRAIN, 10)
+        assert jobs.put_back(session, job_id)
+        assert jobs.any_due(session, Lane.TRAIN, 10)
+
+
+def test_place_in_line__counts_the_own_lane_only(any_database, project_id):
+    first, second, third = make(any_database, project_id, 3)
+    make(any_database, project_id, 2, Lane.QUICK)
+    claim(any_database, first)
+    with any_database.read() as session:
+        places = [jobs.place_in_line(session, session.get_one(Job, job_id)) for job_id in (first, second, third)]
+    assert places == [0, 1, 2]
+
+
+def test_parent__is_queued_when_its_last_child_ends(any_database, project_id):
+    (parent,) = make(any_database, project_id)
+    with any_database.write() as session:
+        session.execute(sa.update(Job).where(Job.id == parent).values(state=JobState.WAITING))
+    children = make(any_database, project_id, 2, parent_id=parent)
+    for left, child in zip((1, 0), children, strict=True):
+        got = claim(any_database, child)
+        with any_database.write() as session:
+            jobs.finish(session, child, got.attempt)
+        assert row(any_database, parent).state == (JobState.WAITING if left else JobState.QUEUED)
+
+
+def test_parent__is_cancelled_with_its_children(any_database, project_id):
+    (parent,) = make(any_database, project_id)
+    running, queued = make(any_database, project_id, 2, parent_id=parent)
+    claim(any_database, running)
+    with any_database.write() as session:
+        jobs.cancel(session, parent)
+    states = [row(any_database, job_id).state for job_id in (parent, running, queued)]
+    assert states == [JobState.CANCELLED, JobState.CANCELLING, JobState.CANCELLED]
+
+
+def test_workers__alive_until_they_are_silent_or_sign_off(any_database, project_id):
+    with any_database.write() as session:
+        assert jobs.workers_alive(session) == []
+        jobs.heartbeat(session, "a:1", {"cpus": 2})
+        jobs.heartbeat(session, "b:2", {"cpus": 2})
+        jobs.heartbeat(session, "b:2", {"cpus": 4})
+    with any_database.read() as session:
+        assert [(worker.name, worker.info) for worker in jobs.workers_alive(session)] == [
+            ("a:1", {"cpus": 2}),
+            ("b:2", {"cpus": 4}),
+        ]
+    with any_database.write() as session:
+        jobs.sign_off(session, "a:1")
+        session.execute(sa.text("UPDATE worker SET heartbeat = heartbeat - 16"))
+    with any_database.read() as session:
+        assert jobs.workers_alive(session) == []
+
+
+class Recording(Queue):
+    """Remembers instead of sending."""
+
+    def __init__(self) -> None:
+        super().__init__("redis://127.0.0.1:1/0")
+        self.sent: list[tuple[int, str]] = []
+
+    def announce(self, job_id: int, lane: str) -> None:
+        self.sent.append((job_id, lane))
+
+
+def test_create__is_announced_after_the_commit_and_never_after_a_rollback(any_database, project_id):
+    queue = Recording()
+    with any_database.write() as session:
+        session.info[jobs.QUEUE] = queue
+        job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={})
+        assert queue.sent == []
+    assert queue.sent == [(job.id, "train")]
+    with any_database.read() as session:
+        assert not jobs.any_due(session, Lane.TRAIN, 10)  # the message is on its way
+
+
+def test_create__that_is_rolled_back_is_not_announced(any_database, project_id):
+    queue = Recording()
+
+    def fail() -> None:
+        with any_database.write() as session:
+            session.info[jobs.QUEUE] = queue
+            jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert queue.sent == []
+
+
+def test_queue__a_broker_that_is_away_costs_a_line_in_the_log(caplog):
+    Queue("redis://127.0.0.1:1/0").announce(7, "train")
+    assert "Job 7 could not be announced" in caplog.text
+    Queue("memory://").announce(7, "train")
+    assert len(caplog.records) == 1
