@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from app.db.session import Database
 from app.domain.errors import AppError
 
+LOCK = 8124  # number of our advisory lock in PostgreSQL
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -37,6 +38,8 @@ def upgrade(database: Database) -> None:
     """
     known, heads = _revisions()
     with database.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+        if connection.dialect.name == "postgresql":  # web and workers may start at the same moment
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         present = MigrationContext.configure(connection).get_current_heads()
         if not set(present) <= known:
             raise AppError("database_newer", revision=", ".join(present))

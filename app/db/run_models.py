@@ -131,7 +131,8 @@ class EpochMetric(Base):
     """The numbers of one finished epoch."""
 
     __tablename__ = "epoch_metric"
-    __table_args__ = (sa.UniqueConstraint("run_id", "fold", "epoch"),)
+    # SQLite would give the ids of deleted rows again, and an open event stream would take them for rows it has seen.
+    __table_args__ = (sa.UniqueConstraint("run_id", "fold", "epoch"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)  # the id of the page's event stream
     run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"))

@@ -189,6 +189,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_epoch_metric_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_epoch_metric")),
         sa.UniqueConstraint("run_id", "fold", "epoch", name=op.f("uq_epoch_metric_run_id_fold_epoch")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "import_entry",

@@ -1,8 +1,11 @@
 """Lanes, parents, workers and messages of jobs, on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
+from app.db.migrate import upgrade
 from app.db.run_models import Job
 from app.db.session import Database, db_now
 from app.domain.enums import JobKind, JobState, Lane
@@ -131,3 +134,20 @@ def test_queue__a_broker_that_is_away_costs_a_line_in_the_log(caplog):
     assert "Job 7 could not be announced" in caplog.text
     Queue("memory://").announce(7, "train")
     assert len(caplog.records) == 1
+
+
+@pytest.mark.postgres
+def test_migrations__processes_that_start_together_do_not_collide(postgres_url):
+    admin = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
+        connection.exec_driver_sql("CREATE DATABASE fresh")
+    admin.dispose()
+    url = sa.make_url(postgres_url).set(database="fresh").render_as_string(hide_password=False)
+    databases = [Database(url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(upgrade, databases))
+    with databases[0].read() as session:
+        assert jobs.workers_alive(session) == []
+    for database in databases:
+        database.dispose()
