@@ -36,6 +36,8 @@ class Queue:
         self.embedded = broker_url.startswith("memory:")
         self._celery: Any = Celery("miwake", broker=broker_url, backend=None, set_as_current=False)
         configure(self._celery, broker_url)
+        # One try: kombu would go on trying to connect for seconds, while a person waits for the answer of a page.
+        self._celery.conf.broker_transport_options |= {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 
     def announce(self, job_id: int, lane: str) -> None:
         """Tell the workers of ``lane`` that job ``job_id`` waits. Never raises: the row is already committed."""
