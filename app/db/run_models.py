@@ -150,7 +150,7 @@ class EpochMetric(Base):
 class Prediction(Base):
     """What one model, or the mean of the K models, says of one image of the run.
 
-    ``fold`` is the model's fold, or -1 for the mean of all. ``probabilities``: little-endian float32, one per run class.
+    ``fold`` is the model's fold, or -1 for the mean of all. ``probabilities``: little-endian float32, one per class.
     """
 
     __tablename__ = "prediction"

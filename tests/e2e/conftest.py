@@ -27,9 +27,9 @@ def _free_port() -> int:
 def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
-        return error.code == 200
+        return bool(error.code == 200)
     except OSError:
         return False
 
