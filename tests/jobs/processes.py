@@ -188,6 +188,12 @@ def send(pid: int, number: signal.Signals) -> None:
     os.kill(pid, number)
 
 
+def thaw(pid: int) -> None:
+    """Let a frozen process go on, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
 def parts(settings: Settings, database: Database, store: LocalStore) -> Parts:
     """The parts of a worker in this process; it can start no training."""
     return Parts(settings, database, store, "test:1", Slots(1, 1), multiprocessing.get_context("spawn"))

@@ -1,5 +1,6 @@
 """Lost workers, lost messages, full disks: each job is done once, and whatever went wrong is said."""
 
+import contextlib
 import dataclasses
 import errno
 import signal
@@ -96,15 +97,16 @@ def test_worker__told_to_end_gives_its_job_back_at_once(quick_settings, database
 @pytest.mark.slow
 def test_worker__that_was_frozen_writes_nothing_after_it_wakes(quick_settings, database, store, log, tmp_path):
     run = processes.add_run(database, processes.add_project(database, store), ENDLESS)
-    with processes.worker(quick_settings, log) as frozen:
+    with processes.worker(quick_settings, log) as frozen, contextlib.ExitStack() as thaw:
         processes.in_training(database, run.job_id)
         family = [frozen.process.pid, processes.child_of(frozen)]
+        for pid in family:
+            thaw.callback(processes.thaw, pid)  # whatever happens: a frozen process would stay for ever
         processes.wait_for("a moment at which it holds no lock", lambda: freeze(database, family))
         with processes.worker(quick_settings, tmp_path / "second.log"):
             processes.wait_for("the second attempt", lambda: processes.job_of(database, run.job_id).attempt == 2, 30)
             processes.in_training(database, run.job_id)
-            for pid in family:
-                processes.send(pid, signal.SIGCONT)
+            thaw.close()
             processes.wait_for("the end of the old child", lambda: processes.gone(family[1]), 10)
             processes.cancel(database, run.job_id, keep_best=True)
             job = processes.ended(database, run.job_id)
