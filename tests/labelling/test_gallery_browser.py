@@ -1,5 +1,7 @@
 """The gallery in a real browser: selecting, labelling many at once, undo, size, keyboard, plain pages."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, expect
@@ -19,7 +21,7 @@ def tile(page: Page, place: int):
 
 def opened(page: Page, live_server, rows, query=""):
     page.goto(f"{live_server}{rows.path}/images{query}")
-    expect(page.locator(".grid-tile img").first).to_be_visible()
+    expect(tile(page, 0)).to_have_attribute("data-image", re.compile(r"\d+"))  # the images have come
     saved(page)
 
 

@@ -179,6 +179,10 @@ def test_conflict__shows_both_labels(page: Page, live_server, database, rows, ch
     expect(conflict).to_have_count(0)
     saved(page)
     assert stored(database, rows)[:2] == [result, 1]
+    page.keyboard.press("KeyZ")
+    expect(page.locator("#picture-name")).to_have_text("血液_00001.png" if result else "血液_00000.png")
+    saved(page)
+    assert stored(database, rows)[:2] == ([2, None] if result else [2, 1])
 
 
 def test_finished__leads_on(page: Page, live_server, database, store):
