@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --requir
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-all unit lint bench results chaos check clean venv system
+.PHONY: help install run demo test test-all unit lint bench results chaos shots check clean venv system
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ results: $(VENV)/dev.stamp  ## train on the real pictures and write docs/results
 chaos: $(VENV)/dev.stamp  ## fault tests: kill, cancel, full disk
 	$(BIN)/python -m pytest tests/jobs -m "slow" -s
 	$(BIN)/python -m benchmarks.page
+
+shots: system $(VENV)/dev.stamp  ## take the screenshots of the documentation
+	WRITE_SHOTS=1 $(BIN)/python -m pytest tests/e2e/test_demo.py
 
 check: lint unit  ## lint and the quick tests
 

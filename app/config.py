@@ -9,7 +9,6 @@ from typing import Any
 from app.domain.errors import AppError
 
 PREFIX = "MIWAKE_"
-NOT_SETTINGS = frozenset({"MIWAKE_SHARED"})  # tells tests and benchmarks where real pictures are
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -73,7 +72,7 @@ class Settings:
         known = {PREFIX + item.name.upper(): item for item in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environ.items():
-            if not name.startswith(PREFIX) or name in NOT_SETTINGS:
+            if not name.startswith(PREFIX):
                 continue
             if name not in known:
                 raise AppError("setting_unknown", name=name, known=", ".join(sorted(known)))

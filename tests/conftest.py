@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page
@@ -25,6 +26,11 @@ from tests.checks import check_answer, check_no_trace
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Starlette announces a successor of httpx; the lock file has httpx
     from starlette.testclient import TestClient
+
+# A shared machine may pause at any moment: an example has no time limit of its own, the whole test has.
+hypothesis.settings.register_profile("usual", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 ORIGIN = "http://127.0.0.1:8124"
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,9 +159,9 @@ def any_database(request: pytest.FixtureRequest) -> Database:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real pictures beside the checkout."""
-    folder = Path(os.environ.get("MIWAKE_SHARED", ROOT.parent / "shared" / "data"))
+    folder = Path(os.environ.get("SHARED_PICTURES", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"NOT TESTED ON REAL PICTURES: there is no folder {folder}; set MIWAKE_SHARED")
+        pytest.skip(f"NOT TESTED ON REAL PICTURES: there is no folder {folder}; set SHARED_PICTURES")
     return folder
 
 

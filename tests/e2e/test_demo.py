@@ -1,6 +1,6 @@
 """``make demo``: a sample project that trains at once; its main pages are the pictures of the documentation.
 
-With ``MIWAKE_SHOTS=1`` the screenshots are written to docs/shots (``make shots``); otherwise they go to the folder of
+With ``WRITE_SHOTS=1`` the screenshots are written to docs/shots (``make shots``); otherwise they go to the folder of
 the test and are only checked to be pictures of a page.
 """
 
@@ -26,7 +26,7 @@ PAGES = {
 
 
 def folder(tmp_path: Path) -> Path:
-    found = ROOT / "docs" / "shots" if os.environ.get("MIWAKE_SHOTS") else tmp_path / "shots"
+    found = ROOT / "docs" / "shots" if os.environ.get("WRITE_SHOTS") else tmp_path / "shots"
     found.mkdir(parents=True, exist_ok=True)
     return found
 
