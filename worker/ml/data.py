@@ -51,8 +51,7 @@ def load(
     Raises:
         LoadingStopped: ``should_stop`` returned True.
     """
-    shape = (count, recipe.image_size, recipe.image_size, 3)
-    pictures = _room(shape, folder, memory_limit)
+    pictures = _room((count, recipe.image_size, recipe.image_size, 3), folder, memory_limit)
 
     def store(index: int) -> None:
         pictures[index] = square(read(index), recipe)
