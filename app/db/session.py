@@ -15,6 +15,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.domain.errors import Invalid
+
 AFTER_COMMIT = "after_commit"
 
 
@@ -39,8 +41,11 @@ def _postgresql_now(_element: Any, _compiler: Any, **_kw: Any) -> str:
 def make_engine(url: str) -> sa.Engine:
     """An engine for ``url`` with the settings the whole product relies on."""
     if sa.make_url(url).get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        event.listen(engine, "handle_error", _refuse_unusable)
+        return engine
     engine = sa.create_engine(url, connect_args={"timeout": 15}, pool_size=10, max_overflow=20)
+    event.listen(engine, "handle_error", _refuse_unusable)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
@@ -53,6 +58,17 @@ def make_engine(url: str) -> sa.Engine:
         connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
 
     return engine
+
+
+def _refuse_unusable(context: sa.engine.ExceptionContext) -> None:
+    """A number of a hundred digits, half a letter or a NUL came from outside and not from us: no crash, a refusal.
+
+    The drivers say so by errors of different kinds, two of which SQLAlchemy does not know.
+    """
+    if isinstance(context.sqlalchemy_exception, sa.exc.DataError) or isinstance(
+        context.original_exception, OverflowError | UnicodeEncodeError
+    ):
+        raise Invalid("value_unusable") from context.original_exception
 
 
 class Database:

@@ -136,7 +136,8 @@ def move(session: Session, project: Project, class_id: int, step: int) -> None:
     moved = by_id(session, project, class_id)
     order = listed(session, project)
     place = order.index(moved)
-    order.insert(max(0, place + step), order.pop(place))
+    target = min(max(0, place + step), len(order) - 1)
+    order.insert(target, order.pop(place))
     for position, item in enumerate(order):
         item.position = position
     session.flush()

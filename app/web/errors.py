@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.errors import AppError
+from app.domain.errors import AppError, OutOfSpace
 from app.web import i18n
 from app.web.messages import sentence
 from app.web.templating import render
@@ -30,6 +31,7 @@ CODES = {
     422: "request_invalid",
     503: "database_busy",
 }
+BUSY_SIGNS = ("locked", "deadlock", "connect", "queuepool")  # of SQLite, PostgreSQL and the pool
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(OperationalError, on_database_error)
+    app.add_exception_handler(PoolTimeout, on_database_error)
 
 
 def wants_json(request: Request) -> bool:
@@ -86,6 +89,11 @@ def plain(value: Any) -> Any:
 def on_app_error(request: Request, error: Exception) -> Response:
     """A refusal with a reason."""
     assert isinstance(error, AppError)
+    if isinstance(error, OutOfSpace):  # where the folder lies is for the log, not for the page
+        logger.error("disk_full path=%r folder=%r", request.url.path, error.params.get("folder"))
+        error = OutOfSpace()
+    if error.code == "value_unusable" and request.method == "GET":  # an id that nothing can have
+        return answer(request, AppError("page_missing", path=request.url.path), HTTPStatus.NOT_FOUND)
     return answer(request, error, error.status)
 
 
@@ -116,8 +124,8 @@ def on_database_error(request: Request, error: Exception) -> Response:
     text = str(getattr(error, "orig", error)).lower()
     if "disk is full" in text or "no space left" in text:
         logger.error("database_full path=%s", request.url.path)
-        return answer(request, AppError("disk_full", folder=""), HTTPStatus.INSUFFICIENT_STORAGE)
-    if "locked" in text or "could not connect" in text or "connection" in text:
+        return answer(request, OutOfSpace(), HTTPStatus.INSUFFICIENT_STORAGE)
+    if any(sign in text for sign in BUSY_SIGNS):
         logger.error("database_busy path=%s", request.url.path)
         return answer(request, AppError("database_busy"), HTTPStatus.SERVICE_UNAVAILABLE)
     return unexpected(request, error)

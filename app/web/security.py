@@ -93,7 +93,10 @@ def is_own(headers: Headers) -> bool:
 
 def same_host(origin: str, host: str) -> bool:
     """True when ``origin`` (scheme, name and port) is the page that answers under the ``Host`` header ``host``."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # "http://[": a bracket that is not closed
+        return False
     if parts.scheme not in ("http", "https"):
         return False
     default = ":443" if parts.scheme == "https" else ":80"

@@ -146,7 +146,8 @@ def render(request: Request, name: str, context: "DataclassInstance", status_cod
 def language_links(request: Request, current: str) -> list[LanguageLink]:
     """The same address in each of the other languages."""
     kept = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
-    path = quote(request.url.path, safe="/~@:")
+    # "//name/" would lead to another site: a browser reads what follows two slashes as a host.
+    path = "/" + quote(request.url.path, safe="/~@:").lstrip("/")
     return [
         LanguageLink(code, name, f"{path}?{urlencode([*kept, ('lang', code)])}")
         for code, name in i18n.LANGUAGES.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import Conflict
-from app.web.messages import SENTENCES, sentence
+from app.web.messages import AREAS, SENTENCES, sentence
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -92,6 +92,10 @@ def test_sentences__every_code_has_one():
     assert not missing
 
 
+def test_sentences__no_code_is_in_two_areas():
+    assert len(SENTENCES) == sum(len(area.SENTENCES) for area in AREAS)
+
+
 def test_sentences__have_the_parameters_they_name():
     wrong = []
     for code, given, place in raised():
@@ -102,7 +106,7 @@ def test_sentences__have_the_parameters_they_name():
 
 
 def test_sentences__none_is_left_over():
-    text = "\n".join(path.read_text() for path in trees() if path.name != "messages.py")
+    text = "\n".join(path.read_text() for path in trees() if path.parent.name != "sentences")
     built = tuple(prefixes())
     assert not [code for code in SENTENCES if f'"{code}"' not in text and not code.startswith(built)]
 

@@ -1,0 +1,21 @@
+"""Sentences of the training engine; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "fold_without_images": N_(
+        "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."
+    ),
+    "loss_not_finite": N_(
+        "In fold %(fold)s, epoch %(epoch)s, the loss was no longer a number: the training ran away. "
+        "Choose a learning rate below %(learning_rate)s, and scale the pictures (normalisation)."
+    ),
+    "model_broken": N_(
+        "The saved model cannot be used (%(reason)s). Restore the data folder from a backup, or train again."
+    ),
+    "network_needs_larger_images": N_(
+        "Pictures of %(size)s pixels are too small for the network %(architecture)s. "
+        "Choose at least %(smallest)s pixels."
+    ),
+    "picture_shape": N_("A picture has the shape %(shape)s (%(kind)s); expected are rows x columns x 3 of 8 bits."),
+}

@@ -1,0 +1,71 @@
+"""Sentences of imports and pictures; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "duplicate": N_("The same picture is in the project already, as “%(first)s”. It was not stored again."),
+    "duplicate_class": N_(
+        "The same picture is in the project already, as “%(first)s” with the class “%(label)s”, but this folder says "
+        "“%(folder)s”. Its label was not changed; look at it and decide."
+    ),
+    "duplicate_labelled": N_(
+        "The same picture was in the project without a label, as “%(first)s”. It got this folder's class “%(label)s”."
+    ),
+    "duplicate_split": N_(
+        "The same picture is in the project already, as “%(first)s” in the part “%(split)s”, but this folder says "
+        "“%(folder)s”. It stays where it was; a picture in both parts would make the test too easy."
+    ),
+    "file_missing": N_("There is no file “%(file)s”. Check the path."),
+    "file_special": N_("This is a device, pipe or socket and not a file. Leave it out."),
+    "file_too_large": N_("The file has more than %(limit_mb)s MB. Save it smaller, or raise MIWAKE_MAX_FILE_MB."),
+    "file_unreadable": N_("The file cannot be read. Check its permissions and import again."),
+    "folder_link": N_("A link that leads out of the folder, or to another folder, is not followed. Copy the files."),
+    "folder_missing": N_("There is no folder “%(folder)s”. Check the path."),
+    "folder_unreadable": N_("The folder cannot be opened. Check its permissions and import again."),
+    "image_broken": N_("The picture is damaged. Open it in the program that made it and save it again."),
+    "image_crash": N_("The picture made the decoder crash. Save it again with another program."),
+    "image_empty": N_("The file is empty (0 bytes). Copy it again from where it came."),
+    "image_format": N_("%(format)s is not supported. Convert the picture to PNG, JPEG or TIFF."),
+    "image_memory": N_("The picture needs more than 2 GB of memory to decode. Save it smaller, or as PNG."),
+    "image_no_values": N_("The picture holds no number that can be shown, only NaN or infinity."),
+    "image_slow": N_("The picture took too long to decode. Save it again with another program."),
+    "image_too_large": N_("The picture has far more than %(limit)s million pixels. Make it smaller."),
+    "image_too_long": N_("The picture has %(width)s x %(height)s pixels; a side may have at most %(limit)s."),
+    "image_too_many_pixels": N_(
+        "The picture has %(width)s x %(height)s pixels; at most %(limit)s million are allowed. Make it smaller."
+    ),
+    "image_truncated": N_("The picture is cut off: the file ends too early. Copy it again from where it came."),
+    "image_unknown": N_("This is not a picture we can read. Accepted are JPEG, PNG, TIFF, BMP, GIF and WebP."),
+    "import_finished": N_("Import %(number)s has ended, so nothing can be added to it. Begin a new import."),
+    "import_has_zip": N_("Import %(number)s has a zip file already. Begin a new import for another one."),
+    "import_missing": N_("There is no import %(number)s in this project."),
+    "import_no_files": N_("No file was chosen. Choose at least one picture or a zip file."),
+    "import_zip_coming": N_("The zip of this import is just being sent. Wait for it, or begin a new import."),
+    "junk": N_("A hidden file or one that the operating system made; it was skipped."),
+    "sample_missing": N_(
+        "The digits come with the package scikit-learn, and its data file was not found. "
+        "Install the locked packages again."
+    ),
+    "sample_unknown": N_("There is no sample set “%(name)s”. There are: %(known)s."),
+    "too_many_files": N_("More than %(limit)s files came in one request. Send fewer at a time, or send a zip."),
+    "upload_cut_off": N_("The connection was lost before the whole file had come. Nothing was kept; send it again."),
+    "zip_cut_off": N_("The zip is cut off: its end is missing. Download or copy it again."),
+    "zip_empty": N_("There is no file in the zip."),
+    "zip_encrypted": N_("The entry is protected by a password. Make a zip without one."),
+    "zip_entry_damaged": N_("The entry is damaged and cannot be unpacked. Make the zip again."),
+    "zip_link": N_("The entry is a link or a device and not a file. Put the file itself into the zip."),
+    "zip_method": N_("The entry is packed by a method we do not unpack. Make a plain zip (deflate)."),
+    "zip_nested": N_("An archive inside the zip is not opened. Unpack it first, or import it by itself."),
+    "zip_not_plain": N_(
+        "This is not a plain zip: it has other data before or behind it, or its directory contradicts itself. "
+        "Make the zip again."
+    ),
+    "zip_overlap": N_("Entries of the zip share the same bytes, as in a decompression bomb. Make the zip again."),
+    "zip_path": N_("The entry's path leads out of the zip (.., a drive or an absolute path). Make the zip again."),
+    "zip_ratio": N_("The entry would grow more than 200 times when unpacked, as a decompression bomb does."),
+    "zip_too_large": N_("The zip has more than %(limit_mb)s MB. Split it, or raise MIWAKE_MAX_ZIP_MB."),
+    "zip_too_many": N_("The zip has more than %(limit)s entries. Split it."),
+    "zip_too_much": N_("Unpacked, the zip has more than %(limit_gb)s GB. Split it."),
+    "zip_unknown": N_("This is not a zip file. Other archives (7z, rar, tar) are not opened; make a zip."),
+    "zip_volumes": N_("The zip is one part of several. Make one zip of all."),
+}

@@ -1,0 +1,46 @@
+"""Sentences of jobs and workers; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "address_refused": N_(
+        "Miwake has no accounts yet, so it listens on this machine only (127.0.0.1), not on %(host)s. "
+        "From another machine, use an SSH tunnel."
+    ),
+    "crashed": N_(
+        "The training process crashed (%(signal)s). Other jobs went on. Try again; if it happens again, choose the "
+        "precision float32 or report it."
+    ),
+    "folder_in_use": N_(
+        "Another Miwake already uses the folder %(folder)s. Stop it, or choose another folder with MIWAKE_DATA_DIR."
+    ),
+    "folder_unwritable": N_(
+        "The data folder %(folder)s cannot be written (%(reason)s). Correct its permissions, or choose another folder "
+        "with MIWAKE_DATA_DIR."
+    ),
+    "internal": N_("The job failed because of a mistake in the program (%(error)s). The trace is kept with the job."),
+    "job_missing": N_("There is no job %(job)s."),
+    "killed": N_(
+        "The training process was killed by the system, most likely because memory ran out. Choose a smaller batch "
+        "than %(batch_size)s or smaller pictures than %(image_size)s pixels, or close other programs."
+    ),
+    "layer_missing": N_("The network has no layer %(layer)s. Choose one of: %(known)s."),
+    "lease_lost": N_("The job was given to another worker, because this one was silent for too long."),
+    "nothing_to_keep": N_("The training was stopped before its first epoch was done, so there is nothing to keep."),
+    "option_unreadable": N_("“%(text)s” cannot be read. Write --set name=value, for example --set epochs=20."),
+    "out_of_memory": N_(
+        "The memory was not enough for a batch of %(batch_size)s pictures of %(image_size)s pixels. "
+        "Choose a smaller batch or smaller pictures."
+    ),
+    "port_in_use": N_(
+        "Port %(port)s is used by another program. Stop that program, or choose another port: --port %(other)s."
+    ),
+    "port_refused": N_("Port %(port)s cannot be opened (%(reason)s). Choose another one: --port %(other)s."),
+    "preset_unknown": N_("There is no preset “%(preset)s”. Known presets: %(known)s."),
+    "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
+    "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
+    "worker_lost": N_(
+        "The worker stopped in the middle of this job %(attempts)s times, so it was given up. Look at the worker's "
+        "output; most often the machine was switched off or ran out of memory."
+    ),
+}

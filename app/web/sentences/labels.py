@@ -1,0 +1,28 @@
+"""Sentences of labels and gallery; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "change_missing": N_("There is no such change in this project. Reload the page."),
+    "change_undone_already": N_("This change was taken back already. Reload the page to see how it stands."),
+    "filter_invalid": N_("The filter “%(field)s” cannot be “%(value)s”. Choose one of the values on the page."),
+    "image_given_twice": N_("The image %(image)s is named twice in one request. Name each image once."),
+    "image_missing": N_("There is no image %(image)s in this project. It may have been removed; reload the page."),
+    "label_changed_by_other": N_(
+        "Somebody else changed labels after this page showed them (%(count)s), so nothing was changed. "
+        "Look at the new labels and decide."
+    ),
+    "label_changed_since": N_(
+        "These labels were changed again since (%(count)s), so they were not taken back. "
+        "Change them by hand if you want to."
+    ),
+    "nothing_selected": N_("No image is selected. Tick at least one, then choose the class."),
+    "nothing_to_redo": N_("There is nothing to redo. A new label ends the chance to redo what was undone before."),
+    "nothing_to_undo": N_("There is nothing to undo. The history of the project shows all changes."),
+    "request_id_invalid": N_("A request needs an id of 1 to 64 characters, made once by the one who sends it."),
+    "selection_grew": N_(
+        "%(found)s images match now, but %(shown)s were shown, so nothing was changed. "
+        "Select again to include the new ones."
+    ),
+    "selection_missing": N_("The request names neither images nor a filter. Send one of them."),
+}

@@ -1,0 +1,13 @@
+"""Sentences of results and review; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
+    "explain_request_invalid": N_(
+        "Heat maps can be made for 1 to %(most)s pictures at a time, all with the same model, layer and class."
+    ),
+    "heat_map_missing": N_("There is no heat map of this picture for this layer and class yet. Order it on the page."),
+    "metrics_class_range": N_("A label or an answer is not one of the %(classes)s classes."),
+    "metrics_shape": N_("Labels %(labels)s and answers %(predicted)s must be two lists of the same length."),
+}

@@ -1,0 +1,64 @@
+"""Sentences of splits, recipes and runs; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "class_missing_in_fold": N_(
+        "With seed %(seed)s the class “%(name)s” has no training image in model %(fold)s. "
+        "Keep the classes even (stratified), label more of them, or choose another seed."
+    ),
+    "class_too_small_for_folds": N_(
+        "Each class needs at least one image for each of the %(folds)s folds. Too small: %(names)s. "
+        "Choose fewer folds, or label more images of these classes."
+    ),
+    "class_too_small_for_test": N_(
+        "The class “%(name)s” has %(count)s images, so %(size)s of them cannot be set aside and leave any to train "
+        "with. Choose a smaller number, or label more images."
+    ),
+    "class_too_small_for_validation": N_(
+        "Each class needs at least 2 images: one to learn from and one to check with. Too small: %(names)s. "
+        "Label more images of these classes."
+    ),
+    "class_without_training": N_(
+        "All images of these classes are in the test or validation set: %(names)s. "
+        "Move some of them to training, or label more."
+    ),
+    "classes_unequal": N_(
+        "“%(most)s” has %(ratio)s times as many images as “%(least)s”. A network then tends to answer with the larger "
+        "class; look at the recall of each class and not only at the accuracy."
+    ),
+    "few_images": N_(
+        "Fewer than %(needed)s images to learn from: %(names)s. Results will depend much on chance; "
+        "label more if you can."
+    ),
+    "field_bool": N_("“%(value)s” is neither yes nor no. Use 1 or 0."),
+    "field_choice": N_("“%(value)s” is not one of the choices. Allowed are: %(choices)s."),
+    "field_color": N_("“%(value)s” is not a colour. Write it like #000000."),
+    "field_float": N_("“%(value)s” cannot be used. Type a number from %(low)s to %(high)s."),
+    "field_int": N_("“%(value)s” cannot be used. Type a whole number from %(low)s to %(high)s."),
+    "field_order": N_("The lower limit %(low)s is above the upper limit %(high)s. Exchange them or set both to 1."),
+    "field_unknown": N_("There is no setting “%(name)s”. Remove it, or check how it is spelt."),
+    "folds_one": N_("One fold would leave nothing to learn from. Use 0 for a validation share, or at least 2."),
+    "no_labelled_images": N_("No image has a label yet. Label images of at least 2 classes first."),
+    "no_preview_image": N_("There is no image to show yet. Import images first."),
+    "no_test_set": N_(
+        "There is no test set. The validation images also choose the best epoch, so their result is a little too good; "
+        "a test set shows how good the network really is."
+    ),
+    "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
+    "run_missing": N_("There is no run %(number)s in this project."),
+    "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
+    "split_share": N_("“%(value)s” cannot be used. Type a share between 0 and 1; 0.2 is a fifth."),
+    "split_too_few": N_("%(count)s images are too few: at least %(needed)s are needed. Label more images."),
+    "split_unknown": N_("“%(value)s” is not a split. Allowed are train, validation, test, or nothing."),
+    "test_set_incomplete": N_(
+        "The test set has no image of: %(names)s. Nothing will be known about them; draw a new test set or add some."
+    ),
+    "too_few_classes": N_(
+        "Only the class “%(name)s” has labelled images, but there must be at least %(needed)s to tell apart. "
+        "Label images of another class."
+    ),
+    "validation_incomplete": N_(
+        "The validation folder has no image of: %(names)s. Add some, or draw a validation share instead."
+    ),
+}
