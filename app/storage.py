@@ -163,10 +163,10 @@ class LocalBatch:
     def commit(self) -> None:
         """Make everything durable under its own name."""
         with ThreadPoolExecutor(min(SYNC_THREADS, len(self._new) or 1)) as threads:
-            list(threads.map(_sync, self._new.values()))
+            list(threads.map(sync, self._new.values()))
             for path, name in self._new.items():
                 os.replace(name, path)
-            list(threads.map(_sync, self._folders))  # the names, new folders included, must be durable too
+            list(threads.map(sync, self._folders))  # the names, new folders included, must be durable too
 
     def drop(self) -> None:
         """Remove what was not renamed."""
@@ -214,7 +214,7 @@ class ObjectStore:
         """A bucket does not fill up."""
 
 
-def _sync(path: Path | str) -> None:
+def sync(path: Path | str) -> None:
     """Wait until a file or the names in a folder are on the disk. Windows cannot sync a folder and need not."""
     if os.name == "nt" and Path(path).is_dir():
         return

@@ -77,16 +77,15 @@ def run_job(
 
 
 def sweep(database: Database, data_dir: Path) -> int:
-    """Remove uploads that were cut off and those whose job has ended; for the start of the web process.
+    """Remove uploads that no job needs: cut off, come but not queued, or done; for the start of the web process.
 
     Returns:
         How many files that were.
     """
-    left = list((data_dir / FOLDER).glob("*" + PART))
     with database.read() as session:
-        ended = session.scalars(sa.select(Job.spec).where(Job.kind == JobKind.IMPORT, Job.state.in_(FINAL_STATES)))
-        paths = [zip_path(data_dir, int(spec["import_id"])) for spec in ended]
-    left += [path for path in paths if path.exists()]
+        alive = sa.select(Job.spec).where(Job.kind == JobKind.IMPORT, Job.state.not_in(FINAL_STATES))
+        needed = {zip_path(data_dir, int(spec["import_id"])) for spec in session.scalars(alive)}
+    left = [path for path in (data_dir / FOLDER).glob("import-*") if path.absolute() not in needed]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)

@@ -58,6 +58,15 @@ ReadSession = Annotated[Session, Depends(read_session, scope="function")]
 WriteSession = Annotated[Session, Depends(write_session, scope="function")]
 
 
+def release(session: Session) -> None:
+    """Give the connection back before slow work; what was read stays readable and the session may be used again.
+
+    An upload of minutes would otherwise keep one of the few connections, and its old view of the database, all along.
+    """
+    session.expunge_all()
+    session.rollback()
+
+
 def get_project(slug: str, session: ReadSession) -> Project:
     """The project of the address with its classes.
 

@@ -4,8 +4,8 @@ import errno
 import json
 import shutil
 from collections import UserList
-from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -21,7 +21,7 @@ from app.domain.errors import AppError, Invalid, OutOfSpace
 from app.domain.zipnames import Encoding
 from app.services import uploads
 from app.services.imports import Incoming, Options
-from app.storage import FLOOR_BYTES
+from app.storage import FLOOR_BYTES, sync
 
 MAX_FILES = 100
 MAX_FIELDS = 20
@@ -60,6 +60,25 @@ class SentZip:
             return target.keep()
 
 
+@contextmanager
+def one_at_a_time(settings: Settings, import_id: int) -> Iterator[None]:
+    """Until the block has ended no other request can bring a zip for this import.
+
+    Raises:
+        Invalid: another request is just bringing one.
+    """
+    mark = uploads.zip_path(settings.data_dir, import_id).with_suffix(".mark" + uploads.PART)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        raise Invalid("import_zip_coming") from None
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
 class Target:
     """The file in the data folder that a zip is written to; removed unless it was kept.
 
@@ -75,10 +94,7 @@ class Target:
         self._final.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self._final.parent).free < FLOOR_BYTES + (size or 0):
             raise OutOfSpace(folder=str(self._final.parent))
-        try:
-            self._file = self._part.open("xb")
-        except FileExistsError:
-            raise Invalid("import_zip_coming") from None
+        self._file = self._part.open("wb")
         self._written = 0
 
     def __enter__(self) -> "Target":
@@ -94,18 +110,27 @@ class Target:
         self._written += len(chunk)
         if self._written > self._limit_mb * 2**20:
             raise ZipTooLarge("zip_too_large", limit_mb=self._limit_mb)
-        try:
+        with self._full_disk():
             self._file.write(chunk)
+
+    def keep(self) -> Path:
+        """Give the file its final name, durably: the job that is queued next promises that it is there."""
+        with self._full_disk():
+            self._file.flush()
+            self._file.close()
+            sync(self._part)
+            self._part.replace(self._final)
+            sync(self._final.parent)
+        return self._final
+
+    @contextmanager
+    def _full_disk(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise OutOfSpace(folder=str(self._part.parent)) from error
             raise
-
-    def keep(self) -> Path:
-        """Give the file its final name."""
-        self._file.close()
-        self._part.replace(self._final)
-        return self._final
 
 
 async def receive_zip(request: Request, settings: Settings, import_id: int) -> Path:

@@ -18,10 +18,10 @@ from app.services import import_report, imports, sample_sets, uploads
 from app.services.import_records import Outcome
 from app.services.imports import Options, Tools
 from app.web import i18n
-from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
 from app.web.messages import say, sentence
 from app.web.templating import address, redirect, render
-from app.web.uploading import FilesDep, ZipDep, receive_zip
+from app.web.uploading import FilesDep, ZipDep, one_at_a_time, receive_zip
 
 router = APIRouter()
 SHOWN_PROBLEMS = 200
@@ -96,11 +96,11 @@ def page_again(request: Request, project: ProjectDep) -> RedirectResponse:
 
 @router.post("/p/{slug}/imports/{number}/files", name="import_files")
 def files(
-    request: Request, number: int, project: ProjectDep, session: ReadSession, state: StateDep, sent: FilesDep
+    request: Request, number: int, sent: FilesDep, project: ProjectDep, session: ReadSession, state: StateDep
 ) -> dict[str, Any]:
-    """Take up to 100 files; one result for each, in order."""
+    """Take up to 100 files; one result for each, in order. They are read before the first look at the database."""
     import_id = imports.by_number(session, project, number).id
-    session.rollback()  # decoding takes its time; nobody waits for this read meanwhile
+    release(session)
     outcomes = imports.add_files(tools(state), import_id, sent, max_file_bytes=state.settings.max_file_mb * 2**20)
     translate = reader(request)
     return {"results": [result(outcome, translate) for outcome in outcomes]}
@@ -111,17 +111,21 @@ async def zip_file(
     request: Request,
     number: int,
     project: ProjectDep,
+    session: ReadSession,
     state: StateDep,
     encoding: Annotated[Encoding | None, Query()] = None,
 ) -> dict[str, str]:
     """Take a zip as the plain body of the request and have a worker import it."""
+    await run_in_threadpool(release, session)
     import_id = await run_in_threadpool(free_import, state, project, number)
-    try:
-        path = await receive_zip(request, state.settings, import_id)
-        await run_in_threadpool(accept_zip, state, import_id, path, encoding)
-    except AppError:
-        await run_in_threadpool(discard, state, import_id)
-        raise
+    with one_at_a_time(state.settings, import_id):
+        await run_in_threadpool(free_import, state, project, number)  # another request may just have brought one
+        try:
+            path = await receive_zip(request, state.settings, import_id)
+            await run_in_threadpool(accept_zip, state, import_id, path, encoding)
+        except AppError:
+            await run_in_threadpool(discard, state, import_id)
+            raise
     return {"report": address(request.app, "import_report", slug=project.slug, number=number)}
 
 
@@ -133,8 +137,11 @@ def finish(request: Request, number: int, project: ProjectDep, session: WriteSes
 
 
 @router.post("/p/{slug}/import/files", name="import_form_files")
-def form_files(request: Request, project: ProjectDep, state: StateDep, actor: ActorDep, sent: FilesDep) -> Response:
+def form_files(
+    request: Request, sent: FilesDep, project: ProjectDep, session: ReadSession, state: StateDep, actor: ActorDep
+) -> Response:
     """The same as a plain form: begin, take the files, end."""
+    release(session)
     if not sent:
         return refused(request, project, state, Invalid("import_no_files"))
     batch = begin(state, project, "browser", sent[0].path, actor, sent.options)
@@ -143,14 +150,17 @@ def form_files(request: Request, project: ProjectDep, state: StateDep, actor: Ac
     except AppError as error:
         discard(state, batch.id)
         return refused(request, project, state, error)
-    with state.database.write() as session:
-        imports.finish(session, batch.id)
+    with state.database.write() as writing:
+        imports.finish(writing, batch.id)
     return redirect(request, "import_report", slug=project.slug, number=batch.number)
 
 
 @router.post("/p/{slug}/import/zip", name="import_form_zip")
-def form_zip(request: Request, project: ProjectDep, state: StateDep, actor: ActorDep, sent: ZipDep) -> Response:
+def form_zip(
+    request: Request, sent: ZipDep, project: ProjectDep, session: ReadSession, state: StateDep, actor: ActorDep
+) -> Response:
     """A zip from a plain form."""
+    release(session)
     if sent is None:
         return refused(request, project, state, Invalid("import_no_files"))
     batch = begin(state, project, "zip", sent.name, actor, sent.options)

@@ -1,0 +1,118 @@
+"""Uploads that take their time: what other requests and a restart see of them meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from app.db.session import Database
+from app.services import uploads
+from tests import servers
+from tests.imports.pictures import picture, zip_of
+
+HEADERS = {"Sec-Fetch-Site": "none", "Accept": "application/json"}
+BOUNDARY = b"--x\r\nContent-Disposition: form-data; name=files; filename=1.png\r\n\r\n"
+
+
+@pytest.fixture
+def databases(monkeypatch):
+    """The databases that the application under test has opened."""
+    made = []
+    opened = Database.__init__
+
+    def note(self, url):
+        opened(self, url)
+        made.append(self)
+
+    monkeypatch.setattr(Database, "__init__", note)
+    return made
+
+
+@pytest.fixture
+def web(settings, database, databases):
+    databases.clear()
+    with servers.web(settings) as url, httpx.Client(base_url=url, headers=HEADERS, timeout=20) as client:
+        client.post("/projects", data={"name": "p"})
+        yield client
+
+
+class Slow:
+    """A request whose body stops in the middle until ``go_on``."""
+
+    def __init__(self, client: httpx.Client, path: str, body: bytes, **headers: str) -> None:
+        self._sent, self._go = threading.Event(), threading.Event()
+        self.answer: httpx.Response | None = None
+
+        def parts() -> Iterator[bytes]:
+            yield body[: len(body) // 2]
+            self._sent.set()
+            self._go.wait(20)
+            yield body[len(body) // 2 :]
+
+        def ask() -> None:
+            with httpx.Client(base_url=client.base_url, headers=HEADERS | headers, timeout=20) as own:
+                self.answer = own.post(path, content=parts())
+
+        self._thread = threading.Thread(target=ask)
+        self._thread.start()
+        assert self._sent.wait(20)
+
+    def go_on(self) -> httpx.Response:
+        self._go.set()
+        self._thread.join(20)
+        assert self.answer is not None
+        return self.answer
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for ``condition``; there is no other sign of how far a request has come inside the server."""
+    pause = threading.Event()
+    for _ in range(200):
+        if condition():
+            return
+        pause.wait(0.05)
+    raise AssertionError("the server did not come so far")
+
+
+def coming(settings):
+    return list((settings.data_dir / uploads.FOLDER).glob("*" + uploads.PART))
+
+
+def test_zip__a_second_one_at_the_same_time_spoils_nothing(web, settings):
+    urls = web.post("/p/p/imports", json={"total": 1, "source": "zip"}).json()
+    data = zip_of({"cat/1.png": picture(1)})
+    first = Slow(web, urls["zip"], data)
+    until(lambda: coming(settings))
+    second = web.post(urls["zip"], content=data)
+    assert (second.status_code, second.json()["error"]["code"]) == (422, "import_zip_coming")
+    assert first.go_on().status_code == 202
+    third = web.post(urls["zip"], content=data)
+    assert (third.status_code, third.json()["error"]["code"]) == (409, "import_has_zip")
+    assert [path.name for path in (settings.data_dir / uploads.FOLDER).iterdir()] == ["import-1.zip"]
+    assert web.get(urls["report"]).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["zip", "files"])
+def test_upload__keeps_no_connection_while_it_comes(web, databases, settings, kind):
+    urls = web.post("/p/p/imports", json={"total": 1, "source": "zip" if kind == "zip" else "browser"}).json()
+    body = zip_of({"1.png": picture(1)}) if kind == "zip" else BOUNDARY + picture(1) + b"\r\n--x--\r\n"
+    headers = {} if kind == "zip" else {"Content-Type": "multipart/form-data; boundary=x"}
+    slow = Slow(web, urls[kind], body, **headers)
+    if kind == "zip":
+        until(lambda: coming(settings))
+    else:
+        web.get("/healthz")  # the server has taken the upload's first part by now
+    pool = databases[-1].engine.pool
+    assert pool.checkedout() == 0
+    assert slow.go_on().status_code in (200, 202)
+
+
+def test_start__removes_what_no_job_needs(client, settings, project):
+    urls = client.post(f"/p/{project.slug}/imports", json={"total": 1, "source": "zip"}).json()
+    assert client.post(urls["zip"], content=zip_of({"1.png": picture(1)})).status_code == 202
+    folder = settings.data_dir / uploads.FOLDER
+    for name in ("import-7.zip", "import-8.zip.part", "import-9.mark.part"):
+        (folder / name).touch()
+    assert uploads.sweep(client.app.state.miwake.database, settings.data_dir) == 3
+    assert [path.name for path in folder.iterdir()] == ["import-1.zip"]
