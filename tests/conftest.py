@@ -12,7 +12,7 @@ import httpx
 import hypothesis
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from app.config import Settings
 from app.db.migrate import upgrade
@@ -204,6 +204,22 @@ def page(page: Page) -> Iterator[Page]:
     # Chromium reports every answer of 4xx; a refused form or a conflict is what a test may be about.
     refused = re.compile(r"error: Failed to load resource: .* status of 4(09|22) ")
     assert [text for text in seen if not refused.match(text)] == []
+
+
+@pytest.fixture
+def rough_page(context: BrowserContext) -> Iterator[Page]:
+    """A page on which requests may fail; anything else that the browser reports is an error of ours."""
+    page = context.new_page()
+    seen: list[str] = []
+    page.add_init_script(
+        "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
+    )
+    page.on("console", lambda message: seen.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: seen.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: dialog.accept())  # "leave the page?" while something is not saved
+    yield page
+    assert [text for text in seen if not re.match("error: Failed to load resource", text)] == []
+    page.close()
 
 
 @pytest.fixture

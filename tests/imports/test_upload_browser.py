@@ -1,70 +1,15 @@
 """The upload page in a real browser: files, folders, a drop, a lost connection."""
 
-import os
-import shutil
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-import uvicorn
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Route, expect
 
 from app.db.models import Image, LabelClass
-from app.main import create_app
 from tests.imports.pictures import picture, zip_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Chromium as the system installed it; nothing is downloaded."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not program:
-        pytest.skip("NOT TESTED IN A BROWSER: there is no Chromium; set CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A page of a fresh English browser."""
-    context = chromium.new_context(locale="en-US", reduced_motion="reduce")
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def address(settings, database) -> Iterator[str]:
-    """The application on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(create_app(settings), host="127.0.0.1", port=port, log_level="error", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the console and the content security policy complain about; nothing may be left at the end."""
-    found: list[str] = []
-    page.on("console", lambda message: found.append(message.text))
-    page.on("pageerror", lambda error: found.append(str(error)))
-    yield found
-    assert found == []
 
 
 def names(database):
@@ -88,8 +33,8 @@ def folder_of(place: Path) -> Path:
     return place / "血球"
 
 
-def test_folder__with_japanese_names_ends_in_the_report(page, address, project, database, tmp_path, complaints):
-    page.goto(f"{address}/p/{project.slug}/import")
+def test_folder__with_japanese_names_ends_in_the_report(page, live_server, project, database, tmp_path):
+    page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-folder", folder_of(tmp_path))
     page.wait_for_url("**/imports/1")
     expect(page.locator("[data-count=new]")).to_have_text("5")
@@ -105,7 +50,7 @@ def test_folder__with_japanese_names_ends_in_the_report(page, address, project, 
     }
 
 
-def test_many__files_go_in_batches(page, address, project, database, tmp_path, complaints):
+def test_many__files_go_in_batches(page, live_server, project, database, tmp_path):
     files = []
     for number in range(120):
         path = tmp_path / f"{number}.png"
@@ -113,14 +58,14 @@ def test_many__files_go_in_batches(page, address, project, database, tmp_path, c
         files.append(path)
     sent = []
     page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/files") else None)
-    page.goto(f"{address}/p/{project.slug}/import")
+    page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-files", files)
     page.wait_for_url("**/imports/1")
     expect(page.locator("[data-count=new]")).to_have_text("120")
     assert len(sent) == 3
 
 
-def test_connection__that_is_lost_costs_nothing(page, address, project, database, tmp_path):
+def test_connection__that_is_lost_costs_nothing(rough_page, live_server, project, database, tmp_path):
     failures: list[int] = []
 
     def sometimes(route: Route) -> None:
@@ -130,18 +75,18 @@ def test_connection__that_is_lost_costs_nothing(page, address, project, database
         else:
             route.continue_()
 
-    page.route("**/files", sometimes)
+    rough_page.route("**/files", sometimes)
     (tmp_path / "1.png").write_bytes(picture(1))
-    page.goto(f"{address}/p/{project.slug}/import")
-    page.set_input_files("#pick-files", tmp_path / "1.png")
-    expect(page.locator("#running-text")).to_contain_text("connection is lost")
-    page.wait_for_url("**/imports/1")
-    expect(page.locator("[data-count=new]")).to_have_text("1")
+    rough_page.goto(f"{live_server}/p/{project.slug}/import")
+    rough_page.set_input_files("#pick-files", tmp_path / "1.png")
+    expect(rough_page.locator("#running-text")).to_contain_text("connection is lost")
+    rough_page.wait_for_url("**/imports/1")
+    expect(rough_page.locator("[data-count=new]")).to_have_text("1")
     assert len(failures) == 2
 
 
-def test_drop__of_a_zip_is_queued(page, address, project, settings, complaints):
-    page.goto(f"{address}/p/{project.slug}/import")
+def test_drop__of_a_zip_is_queued(page, live_server, project, settings):
+    page.goto(f"{live_server}/p/{project.slug}/import")
     handle = page.evaluate_handle(
         """(bytes) => {
             const transfer = new DataTransfer();
@@ -156,8 +101,8 @@ def test_drop__of_a_zip_is_queued(page, address, project, settings, complaints):
     expect(page.locator(".page-head")).to_contain_text("画像.zip")
 
 
-def test_zip__that_is_refused_says_why_on_the_page(page, address, project, tmp_path):
+def test_zip__that_is_refused_says_why_on_the_page(page, live_server, project, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"not a zip")
-    page.goto(f"{address}/p/{project.slug}/import")
+    page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-files", tmp_path / "bad.zip")
     expect(page.locator("#running-problems")).to_contain_text("not a zip file")

@@ -1,13 +1,10 @@
-"""A project with classes and images that share one real picture, and a browser for pages on a bad line."""
+"""A project with classes and images that share one real picture."""
 
 import io
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from PIL import Image as Picture
-from playwright.sync_api import BrowserContext, Page
 
 from app.db.session import Database
 from app.storage import LocalStore
@@ -46,22 +43,6 @@ def add_rows(database: Database, store: LocalStore, count: int, classes=("好中
 def rows(database: Database, store: LocalStore) -> Rows:
     """Thirty-two unlabelled images in three classes with Japanese names."""
     return add_rows(database, store, 32)
-
-
-@pytest.fixture
-def rough_page(context: BrowserContext) -> Iterator[Page]:
-    """A page on which requests may fail; anything else that the browser reports is an error of ours."""
-    page = context.new_page()
-    seen: list[str] = []
-    page.add_init_script(
-        "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective))"
-    )
-    page.on("console", lambda message: seen.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: seen.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: dialog.accept())  # "leave the page?" while labels are not saved
-    yield page
-    assert [text for text in seen if not re.match("error: Failed to load resource", text)] == []
-    page.close()
 
 
 @pytest.fixture
