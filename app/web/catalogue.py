@@ -48,7 +48,11 @@ def extract(root: Path = ROOT) -> Catalog:
     )
     for folder, pattern, method, options in SOURCES:
         found = extract_from_dir(
-            root / folder, method_map=[(pattern, method)], options_map={pattern: options}, keywords=KEYWORDS
+            root / folder,
+            method_map=[(pattern, method)],
+            options_map={pattern: options},
+            keywords=KEYWORDS,
+            directory_filter=lambda _path: True,  # the usual one leaves out folders such as _macros
         )
         for filename, _line, message, _comments, context in found:
             catalog.add(message, None, [(f"{folder}/{filename}", 0)], context=context)

@@ -40,7 +40,7 @@ def status(now: Snapshot, t: Catalogue) -> str:
         return _("Stopping. Nothing of this training is kept.")
     if now.state is JobState.RUNNING:
         return _phase(now, t)
-    return state_name(now.state, t).capitalize() + "."
+    return state_name(now.state, t).capitalize()
 
 
 def _phase(now: Snapshot, t: Catalogue) -> str:
