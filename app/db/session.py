@@ -15,7 +15,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.domain.errors import Invalid
+from app.domain.errors import Unusable
 
 AFTER_COMMIT = "after_commit"
 
@@ -68,7 +68,7 @@ def _refuse_unusable(context: sa.engine.ExceptionContext) -> None:
     if isinstance(context.sqlalchemy_exception, sa.exc.DataError) or isinstance(
         context.original_exception, OverflowError | UnicodeEncodeError
     ):
-        raise Invalid("value_unusable") from context.original_exception
+        raise Unusable("value_unusable") from context.original_exception
 
 
 class Database:

@@ -58,6 +58,12 @@ class Invalid(AppError):
         return "; ".join(f"{name}: {error}" for name, error in self.fields.items())
 
 
+class Unusable(AppError):
+    """A value that no database can hold. The transaction that met it can only be rolled back."""
+
+    status = 422
+
+
 class BadImage(AppError):
     """A file that is not a picture we accept; the code is the reason shown in the import report."""
 

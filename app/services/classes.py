@@ -12,7 +12,7 @@ from app.db.models import Image, LabelClass, LabelEvent, Project
 from app.db.run_models import RunClass
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services.projects import clean_name
+from app.services.projects import clean_name, lock
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart with every common form of colour blindness. Black is left
 # out, because it cannot be seen on a dark page.
@@ -63,6 +63,7 @@ def add(
     Raises:
         Invalid: the name is empty, too long or taken; the colour or the key cannot be used.
     """
+    lock(session, project.id)
     present = listed(session, project)
     clean = _checked_name(present, name)
     _check_color(color)
@@ -86,6 +87,7 @@ def ensure(session: Session, project: Project, names: Sequence[str]) -> dict[str
     Raises:
         Invalid: a name is empty or too long.
     """
+    lock(session, project.id)
     present = {item.name_key: item for item in listed(session, project)}
     found: dict[str, LabelClass] = {}
     for name in names:

@@ -13,7 +13,7 @@ from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
 from app.domain.enums import EntryVerdict, LabelSource
 from app.domain.errors import Conflict
 from app.domain.filenames import Place
-from app.services import classes, labels
+from app.services import classes, labels, projects
 from app.services.images import Added, Newcomer, Prepared, add_many
 
 
@@ -67,6 +67,7 @@ def record(
     batch = session.get_one(ImportBatch, import_id, with_for_update=True)
     if batch.finished:
         raise Conflict("import_finished", number=batch.number)
+    projects.lock(session, batch.project_id)  # two imports with the same pictures could block each other
     before = _recorded(session, import_id, judged) if repeats else {}
     fresh = [file for file in judged if _key(file) not in before]
     made = iter(_add(session, batch, fresh, request_id))

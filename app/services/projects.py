@@ -139,6 +139,14 @@ def by_slug(session: Session, slug: str) -> Project:
     return project
 
 
+def lock(session: Session, project_id: int) -> None:
+    """Let transactions that make classes or images of one project wait for each other until this one has ended.
+
+    What is read afterwards is what was committed before. On SQLite the write transaction does the same.
+    """
+    session.execute(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
+
+
 def summaries(session: Session) -> list[ProjectSummary]:
     """All projects, the newest first, with what their cards show; the number of queries does not grow with them."""
     found = session.scalars(sa.select(Project).order_by(Project.id.desc())).all()

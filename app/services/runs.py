@@ -13,7 +13,7 @@ from app.domain import architectures
 from app.domain.enums import ImageState, JobKind, Lane, RunKind
 from app.domain.errors import NotFound
 from app.domain.recipe import Recipe
-from app.services import jobs, plans, splits
+from app.services import jobs, plans, projects, splits
 
 _CHUNK = 20_000  # rows in one bulk insert: keeps the memory of a run of 100,000 images small
 
@@ -39,7 +39,7 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
             ``network_needs_larger_images``. Nothing is written then.
     """
     # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.
-    session.execute(sa.select(Project.id).where(Project.id == project.id).with_for_update(key_share=True))
+    projects.lock(session, project.id)
     forecast = plans.forecast(splits.table(session, project.id), recipe)
     if forecast.problems:
         raise forecast.problems[0]

@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.errors import AppError, OutOfSpace
+from app.domain.errors import AppError, OutOfSpace, Unusable
 from app.web import i18n
 from app.web.messages import sentence
 from app.web.templating import render
@@ -31,6 +31,7 @@ CODES = {
     422: "request_invalid",
     503: "database_busy",
 }
+DOUBLE = "23505"  # unique_violation in PostgreSQL; SQLite has one writer at a time
 BUSY_SIGNS = ("locked", "deadlock", "connect", "queuepool")  # of SQLite, PostgreSQL and the pool
 
 
@@ -51,6 +52,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(OperationalError, on_database_error)
     app.add_exception_handler(PoolTimeout, on_database_error)
+    app.add_exception_handler(IntegrityError, on_database_error)
 
 
 def wants_json(request: Request) -> bool:
@@ -92,7 +94,7 @@ def on_app_error(request: Request, error: Exception) -> Response:
     if isinstance(error, OutOfSpace):  # where the folder lies is for the log, not for the page
         logger.error("disk_full path=%r folder=%r", request.url.path, error.params.get("folder"))
         error = OutOfSpace()
-    if error.code == "value_unusable" and request.method == "GET":  # an id that nothing can have
+    if isinstance(error, Unusable) and request.method == "GET":  # an id that nothing can have
         return answer(request, AppError("page_missing", path=request.url.path), HTTPStatus.NOT_FOUND)
     return answer(request, error, error.status)
 
@@ -125,7 +127,9 @@ def on_database_error(request: Request, error: Exception) -> Response:
     if "disk is full" in text or "no space left" in text:
         logger.error("database_full path=%s", request.url.path)
         return answer(request, OutOfSpace(), HTTPStatus.INSUFFICIENT_STORAGE)
-    if any(sign in text for sign in BUSY_SIGNS):
+    # Every name is looked for before it is written, so that a double one was written by another at the same moment.
+    double = getattr(getattr(error, "orig", None), "sqlstate", "") == DOUBLE
+    if double or any(sign in text for sign in BUSY_SIGNS):
         logger.error("database_busy path=%s", request.url.path)
         return answer(request, AppError("database_busy"), HTTPStatus.SERVICE_UNAVAILABLE)
     return unexpected(request, error)
