@@ -7,11 +7,12 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.run_models import Explanation, Job, Run, RunItem
+from app.db.run_models import Explanation, Job, Run, RunClass, RunFold, RunItem
 from app.domain import heat
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
 from app.services import jobs
+from app.services.review import MEAN
 
 LAYERS = "conv_layers"  # key of ``Run.environment``: names of the network's convolutions, input first
 SCALE_PERCENTILE = 95  # the strongest twentieth of the maps may run into the last colour
@@ -115,11 +116,11 @@ def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
     """Queue a job that makes maps of one model, layer and class; asking again while it waits gives the same job.
 
     Raises:
-        Invalid: nothing or too much asked for, or the maps differ in model, layer or class.
+        Invalid: nothing or too much asked for, the maps differ in model, layer or class, or the run has no such one.
         NotFound: an item of another run.
     """
     kinds = {(one.fold, one.layer, one.class_position) for one in wanted}
-    if len(kinds) != 1 or len(wanted) > MOST_ITEMS:
+    if len(kinds) != 1 or len(wanted) > MOST_ITEMS or not _there(session, run, wanted[0]):
         raise Invalid("explain_request_invalid", most=MOST_ITEMS)
     item_ids = sorted({one.item_id for one in wanted})
     ours = session.scalar(sa.select(sa.func.count()).where(RunItem.run_id == run.id, RunItem.id.in_(item_ids)))
@@ -136,6 +137,19 @@ def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
         if job.spec == spec:
             return job
     return jobs.create(session, project_id=run.project_id, kind=JobKind.EXPLAIN, lane=Lane.QUICK, spec=spec)
+
+
+def _there(session: Session, run: Run, wanted: Wanted) -> bool:
+    """True when the run has this model, layer and class. Layers are known once the network has been built."""
+    models = sa.select(sa.func.count()).where(RunFold.run_id == run.id)
+    classes = sa.select(sa.func.count()).where(RunClass.run_id == run.id)
+    folds = session.scalar(models) or 0
+    known = layers(session, run)
+    return (
+        (0 <= wanted.fold < folds or (wanted.fold == MEAN and folds > 1))
+        and 0 <= wanted.class_position < (session.scalar(classes) or 0)
+        and (not known or wanted.layer in known)
+    )
 
 
 def ordered(session: Session, run: Run, job_id: int) -> Ordered:
