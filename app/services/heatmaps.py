@@ -120,12 +120,14 @@ def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
         NotFound: an item of another run.
     """
     kinds = {(one.fold, one.layer, one.class_position) for one in wanted}
-    if len(kinds) != 1 or len(wanted) > MOST_ITEMS or not _there(session, run, wanted[0]):
+    if len(kinds) != 1 or len(wanted) > MOST_ITEMS:
         raise Invalid("explain_request_invalid", most=MOST_ITEMS)
     item_ids = sorted({one.item_id for one in wanted})
     ours = session.scalar(sa.select(sa.func.count()).where(RunItem.run_id == run.id, RunItem.id.in_(item_ids)))
     if ours != len(item_ids):
         raise NotFound("explain_item_missing")
+    if not _there(session, run, wanted[0]):
+        raise Invalid("explain_request_invalid", most=MOST_ITEMS)
     (fold, layer, class_position), *_ = kinds
     spec = {"run_id": run.id, "fold": fold, "layer": layer, "class_position": class_position, "item_ids": item_ids}
     waiting = session.scalars(
