@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -178,4 +179,5 @@ def test_hub__one_poller_for_all_and_none_when_nobody_watches(database, running,
             await stream.aclose()
         assert hub._wakes == {}
 
-    asyncio.run(watch())
+    with ThreadPoolExecutor(1) as other:  # the browser tests keep a loop running in this thread
+        other.submit(asyncio.run, watch()).result()

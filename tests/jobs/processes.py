@@ -188,6 +188,12 @@ def send(pid: int, number: signal.Signals) -> None:
     os.kill(pid, number)
 
 
+def stopped(pid: int) -> bool:
+    """True when every thread of the process stands still."""
+    states = [task.read_text().rsplit(")", 1)[1].split()[0] for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return bool(states) and set(states) <= {"T", "t"}
+
+
 def thaw(pid: int) -> None:
     """Let a frozen process go on, if it is still there."""
     with contextlib.suppress(ProcessLookupError):

@@ -43,6 +43,8 @@ def freeze(database: Database, family: list[int]) -> bool:
     """Freeze the processes, unless that would be in the middle of a write: SQLite's lock would be frozen with them."""
     for pid in family:
         processes.send(pid, signal.SIGSTOP)
+    while not all(processes.stopped(pid) for pid in family):
+        pass  # a signal is not an act: until every thread stands still, one may still take the lock
     connection = sqlite3.connect(str(database.engine.url.database), timeout=0.1, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
