@@ -149,12 +149,11 @@ class LocalBatch:
         digest = sha256(data)
         path = self._store.path(digest)
         with self._lock:
-            self._folders.add(path.parent)
+            self._folders |= {path.parent, self._store.root}  # another batch may have made the folder just now
             if path in self._new or path.exists():
                 return digest
             if not path.parent.exists():
                 path.parent.mkdir(exist_ok=True)
-                self._folders.add(self._store.root)
             handle, self._new[path] = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -81,7 +81,7 @@ def create(
         name=clean(name)[:MAX_NAME],
         total=total,
         options={"labels": chosen.labels, "splits": chosen.splits},
-        actor=actor,
+        actor=actor[:100],
     )
     session.add(batch)
     session.flush()

@@ -1,4 +1,8 @@
-"""What was sent to an address that takes both a form and JSON."""
+"""What was sent to an address that takes both a form and JSON.
+
+A route names ``SubmittedDep`` before the project and the session: the body, however slowly it comes, is then read
+before a connection is taken.
+"""
 
 import json
 from collections.abc import Mapping

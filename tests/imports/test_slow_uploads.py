@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from app.db.session import Database
 from app.services import uploads
@@ -27,6 +28,20 @@ def databases(monkeypatch):
 
     monkeypatch.setattr(Database, "__init__", note)
     return made
+
+
+@pytest.fixture
+def reading(monkeypatch):
+    """Is set once the application begins to read a body."""
+    begun = threading.Event()
+    stream = Request.stream
+
+    def note(self):
+        begun.set()
+        return stream(self)
+
+    monkeypatch.setattr(Request, "stream", note)
+    return begun
 
 
 @pytest.fixture
@@ -94,18 +109,24 @@ def test_zip__a_second_one_at_the_same_time_spoils_nothing(web, settings):
 
 
 @pytest.mark.parametrize("kind", ["zip", "files"])
-def test_upload__keeps_no_connection_while_it_comes(web, databases, settings, kind):
+def test_upload__keeps_no_connection_while_it_comes(web, databases, reading, kind):
     urls = web.post("/p/p/imports", json={"total": 1, "source": "zip" if kind == "zip" else "browser"}).json()
     body = zip_of({"1.png": picture(1)}) if kind == "zip" else BOUNDARY + picture(1) + b"\r\n--x--\r\n"
     headers = {} if kind == "zip" else {"Content-Type": "multipart/form-data; boundary=x"}
+    reading.clear()
     slow = Slow(web, urls[kind], body, **headers)
-    if kind == "zip":
-        until(lambda: coming(settings))
-    else:
-        web.get("/healthz")  # the server has taken the upload's first part by now
-    pool = databases[-1].engine.pool
-    assert pool.checkedout() == 0
+    assert reading.wait(20)
+    assert databases[-1].engine.pool.checkedout() == 0
     assert slow.go_on().status_code in (200, 202)
+
+
+@pytest.mark.parametrize("path", ["/p/p/train", "/p/p/splits"])
+def test_form__keeps_no_connection_while_it_comes(web, databases, reading, path):
+    reading.clear()
+    slow = Slow(web, path, b"epochs=20&folds=5", **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert reading.wait(20)
+    assert databases[-1].engine.pool.checkedout() == 0
+    assert slow.go_on().status_code == 422
 
 
 def test_start__removes_what_no_job_needs(client, settings, project):

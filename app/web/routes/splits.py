@@ -59,7 +59,7 @@ def index(request: Request, project: ProjectDep, session: ReadSession, moved: in
 
 
 @router.post("", name="splits_change")
-def change(request: Request, project: ProjectDep, session: WriteSession, sent: SubmittedDep) -> Response:
+def change(request: Request, sent: SubmittedDep, project: ProjectDep, session: WriteSession) -> Response:
     """Draw or clear the test set; or, as JSON, move images: ``{"image_ids": […], "split": "test" or null}``."""
     if sent.by_program:
         split, ids = sent.values.get("split"), sent.values.get("image_ids")

@@ -49,7 +49,7 @@ def show(
 
 @router.post("/train", name="train_start")
 def start(
-    request: Request, project: ProjectDep, session: WriteSession, sent: SubmittedDep, actor: ActorDep
+    request: Request, sent: SubmittedDep, project: ProjectDep, session: WriteSession, actor: ActorDep
 ) -> Response:
     """Make a run. A form is answered with the page of the run, JSON with its number and address."""
     values = sent.values
