@@ -117,7 +117,10 @@ def _import(parts: Parts, claim: Claim, lease: Lease) -> End:
         decoder.close()
     if lease.word is Word.LOST:
         return End(Outcome.LOST)
-    return End(Outcome.RELEASED if lease.word is Word.GO_ON else Outcome.CANCELLED)
+    if lease.word is Word.GO_ON:
+        return End(Outcome.RELEASED)
+    uploads.give_up(parts.database, claim.spec["import_id"], path)
+    return End(Outcome.CANCELLED)
 
 
 def _import_progress(parts: Parts, claim: Claim) -> Callable[[int, int], None]:

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
-from app.db.models import ChangeSet, Image, LabelEvent, Project
+from app.db.models import ChangeSet, Image, LabelEvent
 from app.domain.enums import LabelSource
-from app.domain.errors import Conflict, Invalid, NotFound
-from app.services import gallery
+from app.domain.errors import Conflict, Invalid
+from app.services import gallery, projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,6 @@ class Act:
 def start(session: Session, project_id: int, request_id: str) -> ChangeSet | None:
     """Make label changes of one project wait for each other; return the result of a repeated request.
 
-    On SQLite the write transaction does the same and FOR UPDATE is left out. With the lock held, PostgreSQL's later
-    statements see everything that was committed before, so versions read now are still right when we write.
-
     Raises:
         Invalid: the request id is empty or longer than 64 characters.
         NotFound: there is no such project.
@@ -68,9 +65,7 @@ def start(session: Session, project_id: int, request_id: str) -> ChangeSet | Non
     if not 0 < len(request_id) <= 64:
         raise Invalid("request_id_invalid")
     session.flush()
-    lock = sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)
-    if session.scalar(lock) is None:
-        raise NotFound("project_missing", slug=project_id)
+    projects.lock(session, project_id)
     return by_request(session, project_id, request_id)
 
 

@@ -140,11 +140,16 @@ def by_slug(session: Session, slug: str) -> Project:
 
 
 def lock(session: Session, project_id: int) -> None:
-    """Let transactions that make classes or images of one project wait for each other until this one has ended.
+    """Let transactions that make classes, images or labels of one project wait for each other until this one has ended.
 
-    What is read afterwards is what was committed before. On SQLite the write transaction does the same.
+    On SQLite the write transaction does the same and FOR UPDATE is left out. With the lock held, PostgreSQL's later
+    statements see everything that was committed before, so what is read now is still right when we write.
+
+    Raises:
+        NotFound: there is no such project.
     """
-    session.execute(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True))
+    if session.scalar(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)) is None:
+        raise NotFound("project_missing", slug=project_id)
 
 
 def summaries(session: Session) -> list[ProjectSummary]:

@@ -76,6 +76,13 @@ def run_job(
     return ended
 
 
+def give_up(database: Database, import_id: int, path: Path) -> None:
+    """End an import whose job was cancelled: what came in stays, the rest of the zip is dropped."""
+    with database.write() as session:
+        imports.finish(session, import_id)
+    path.unlink(missing_ok=True)
+
+
 def sweep(database: Database, data_dir: Path) -> int:
     """Remove uploads that no job needs: cut off, come but not queued, or done; for the start of the web process.
 

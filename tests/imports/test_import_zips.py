@@ -122,3 +122,16 @@ def test_sweep__removes_uploads_that_were_cut_off_or_have_ended(client, place, s
         session.execute(sa.update(Job).values(state="cancelled"))
     assert uploads.sweep(database, settings.data_dir) == 1
     assert uploaded(settings) == []
+
+
+def test_give_up__ends_a_cancelled_import_and_drops_its_zip(client, place, settings, database):
+    urls = begin(client, place, name="動物.zip", source="zip", total=0)
+    client.post(urls["zip"], content=zip_of({"猫/1.png": picture(1)}), headers={"Content-Type": "application/zip"})
+    (path,) = uploaded(settings)
+    with database.read() as session:
+        import_id = session.scalars(sa.select(ImportBatch.id)).one()
+    uploads.give_up(database, import_id, path)
+    assert uploaded(settings) == []
+    with database.read() as session:
+        batch = session.get_one(ImportBatch, import_id)
+        assert (batch.finished, batch.total) == (True, 0)

@@ -20,7 +20,23 @@ NAMES = (
 )  # fmt: skip
 BODY = ("do", "request_id", "image", "item", "changes", "filter", "name", "total", "epochs", "augmentation", "step",
         "class_id", "image_ids", "share", "by", "per_class", "back", "description", "color", "key")  # fmt: skip
-JSON = (None, True, -1, 2**63, 10**30, 1.5, "", "x", "\x00", [], [None], [[]], {}, {"a": None}, [{"image_id": 2**64}])
+JSON: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    2**63,
+    10**30,
+    1.5,
+    "",
+    "x",
+    "\x00",
+    [],
+    [None],
+    [[]],
+    {},
+    {"a": None},
+    [{"image_id": 2**64}],
+)
 SKIPPED = {"run_events", "sample_create"}  # a stream without an end for a running run; slow
 
 

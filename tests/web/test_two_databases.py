@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from app.domain.errors import Unusable
+from app.db.models import Project
+from app.domain.errors import NotFound, Unusable
 from app.services import classes, projects, runs
 
 HUGE = 10**30
@@ -18,17 +19,17 @@ def made(any_database):
 
 @pytest.mark.parametrize("number", [2**63, HUGE])
 def test_huge_number__is_refused_or_not_found(any_database, made, number):
-    with pytest.raises((Unusable, projects.NotFound)), any_database.read() as session:
+    with pytest.raises((Unusable, NotFound)), any_database.read() as session:
         runs.by_number(session, made.id, number)
 
 
 def test_half_letter__is_refused(any_database):
-    with pytest.raises((Unusable, projects.NotFound)), any_database.read() as session:
+    with pytest.raises((Unusable, NotFound)), any_database.read() as session:
         projects.by_slug(session, "half \ud800")
 
 
 def test_nul__is_refused(any_database):
-    with pytest.raises((Unusable, projects.NotFound)), any_database.read() as session:
+    with pytest.raises((Unusable, NotFound)), any_database.read() as session:
         projects.by_slug(session, "a\x00b")
 
 
@@ -54,7 +55,7 @@ def together(*calls):
 def test_ensure__the_same_new_class_from_two_imports(any_database, made):
     def one():
         with any_database.write() as session:
-            classes.ensure(session, session.get_one(projects.Project, made.id), [f"class {n}" for n in range(20)])
+            classes.ensure(session, session.get_one(Project, made.id), [f"class {n}" for n in range(20)])
 
     assert together(one, one, one) == []
     with any_database.read() as session:
