@@ -36,11 +36,14 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
-def write(name: str, records: Iterable[Record], where: str) -> Path:
-    """Write ``benchmarks/results/<name>.json``; an older file of the same program is replaced."""
+def write(name: str, records: Iterable[Record], where: str, *, keep: bool = False) -> Path:
+    """Write ``benchmarks/results/<name>.json``; ``keep`` leaves what stands there under other names."""
     path = FOLDER / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = [asdict(record) | {"machine": where} for record in records]
+    if keep:
+        new = {row["name"] for row in rows}
+        rows = [row for row in read().get(name, []) if row["name"] not in new] + rows
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
