@@ -12,7 +12,7 @@ import httpx
 import hypothesis
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from app.config import Settings
 from app.db.migrate import upgrade
@@ -31,6 +31,8 @@ with warnings.catch_warnings():
 hypothesis.settings.register_profile("usual", deadline=None)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
+
+expect.set_options(timeout=20_000)  # milliseconds; the usual five seconds are short where training tests run beside
 
 ORIGIN = "http://127.0.0.1:8124"
 ROOT = Path(__file__).resolve().parents[1]
