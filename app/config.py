@@ -27,8 +27,11 @@ class Settings:
     database_url: str = _setting("", "SQLAlchemy address of the database; empty: SQLite in the data folder.")
     broker_url: str = _setting("memory://", "Celery broker; memory:// needs no server, redis:// serves many workers.")
     storage_url: str = _setting("", "Where pictures and models lie; empty: the data folder, or s3://bucket/prefix.")
-    worker_train_slots: int = _setting(1, "Trainings at the same time in one worker.")
-    worker_quick_slots: int = _setting(1, "Imports and explanations at the same time in one worker.")
+    worker_gpu_slots: int = _setting(1, "Trainings at the same time in one worker; 0: none.")
+    worker_cpu_slots: int = _setting(1, "Imports and sets of heat maps at the same time in one worker; 0: none.")
+    worker_interactive_slots: int = _setting(
+        1, "Answers that somebody waits for at the same time in one worker; 0: none."
+    )
     start_method: str = _setting(
         "", "How training processes start: forkserver or spawn; empty: the best for this system."
     )

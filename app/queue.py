@@ -22,7 +22,7 @@ def configure(celery: Celery, broker_url: str) -> None:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_default_queue="train",
+        task_default_queue="gpu",
         task_publish_retry=False,
         broker_connection_timeout=2,
         broker_transport_options={"polling_interval": 0.05} if embedded else redis,

@@ -54,7 +54,7 @@ def assemble(settings: Settings) -> Parts:
         database=Database(settings.database),
         store=open_store(settings.storage),
         name=f"{socket.gethostname()}:{os.getpid()}",
-        slots=Slots(settings.worker_train_slots, settings.worker_quick_slots),
+        slots=Slots(settings.worker_gpu_slots, settings.worker_cpu_slots, settings.worker_interactive_slots),
         context=process_context(settings.start_method),
     )
 

@@ -8,8 +8,8 @@ from app.domain.enums import Lane
 class Slots:
     """Counts free places by lane; safe for threads."""
 
-    def __init__(self, train: int, quick: int) -> None:
-        self.sizes = {Lane.TRAIN: train, Lane.QUICK: quick}
+    def __init__(self, gpu: int, cpu: int, interactive: int) -> None:
+        self.sizes = {Lane.GPU: gpu, Lane.CPU: cpu, Lane.INTERACTIVE: interactive}
         self._free = dict(self.sizes)
         self._lock = threading.Lock()
 

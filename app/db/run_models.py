@@ -22,9 +22,11 @@ class Job(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"), index=True)
     parent_id: Mapped[int | None] = mapped_column(sa.ForeignKey("job.id"), index=True)
-    kind: Mapped[str] = mapped_column(sa.String(10))
-    lane: Mapped[str] = mapped_column(sa.String(10))
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    lane: Mapped[str] = mapped_column(sa.String(12))
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)  # ids and small values only
+    priority: Mapped[int] = mapped_column(default=0)  # the greater goes first
+    needs: Mapped[str] = mapped_column(sa.String(120), default="")  # "", "gpu" or "worker:<host>"
     state: Mapped[str] = mapped_column(sa.String(12), default="queued")
     attempt: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int] = mapped_column(default=3)
@@ -37,6 +39,9 @@ class Job(Base):
     progress: Mapped[dict[str, Any]] = mapped_column(
         default=dict
     )  # {"done", "total", "fold", "epoch", "step", "eta", ...}
+    result: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # a small answer, such as the probabilities of a picture
     error_code: Mapped[str | None] = mapped_column(sa.String(40))
     error_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     error_trace: Mapped[str | None] = mapped_column(sa.Text)
@@ -125,6 +130,23 @@ class RunFold(Base):
     )  # of the best epoch: loss, accuracy, val_loss, val_accuracy
     weights_sha256: Mapped[str | None] = mapped_column(sa.String(64))  # blob: worker.ml.saving
     seconds: Mapped[float | None]
+
+
+class Checkpoint(Base):
+    """Where the training of one model can go on: its newest saved state. Gone when the model is finished.
+
+    ``blobs``: hashes in the store, {"state": weights, optimiser and random states, ...}; see ``worker.ml.checkpoint``.
+    """
+
+    __tablename__ = "checkpoint"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), primary_key=True)
+    fold: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int]  # the last one that is finished, counted from 1
+    attempt: Mapped[int]
+    blobs: Mapped[dict[str, Any]]
+    size: Mapped[int] = mapped_column(sa.BigInteger)  # bytes of all blobs
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class EpochMetric(Base):

@@ -54,10 +54,11 @@ class JobKind(StrEnum):
 
 
 class Lane(StrEnum):
-    """Long work and quick work have slots of their own, so that a picture never waits for a training."""
+    """Each kind of work has places of its own in every worker, so that a picture never waits for a training."""
 
-    TRAIN = "train"
-    QUICK = "quick"
+    GPU = "gpu"  # trainings, with or without a graphics card
+    CPU = "cpu"  # imports, many heat maps
+    INTERACTIVE = "interactive"  # somebody looks at the page and waits: one explanation, one prediction
 
 
 class RunKind(StrEnum):

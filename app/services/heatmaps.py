@@ -138,7 +138,7 @@ def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
     for job in waiting:
         if job.spec == spec:
             return job
-    return jobs.create(session, project_id=run.project_id, kind=JobKind.EXPLAIN, lane=Lane.QUICK, spec=spec)
+    return jobs.create(session, project_id=run.project_id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec=spec)
 
 
 def _there(session: Session, run: Run, wanted: Wanted) -> bool:

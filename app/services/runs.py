@@ -77,7 +77,7 @@ def _add_run(session: Session, project_id: int, recipe: Recipe, name: str, actor
         .returning(Project.next_run_number - 1)
         .execution_options(synchronize_session=False)
     )
-    job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={})
+    job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={})
     run = Run(
         project_id=project_id,
         number=number,

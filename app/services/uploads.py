@@ -32,7 +32,7 @@ def enqueue(session: Session, import_id: int, path: Path, encoding: str | None) 
     batch = imports.open_batch(session, import_id)
     refuse_second(batch)
     spec = {"import_id": batch.id, "path": str(path)}
-    job = jobs.create(session, project_id=batch.project_id, kind=JobKind.IMPORT, lane=Lane.QUICK, spec=spec)
+    job = jobs.create(session, project_id=batch.project_id, kind=JobKind.IMPORT, lane=Lane.CPU, spec=spec)
     imports.remember(session, import_id, job=job.id, encoding=encoding)
 
 

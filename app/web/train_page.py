@@ -136,7 +136,7 @@ def recommend(session: Session, project: Project, table: splits.Table) -> Preset
 def waiting(session: Session) -> int:
     """Trainings of all projects that wait or run now."""
     states = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
-    query = sa.select(sa.func.count()).select_from(Job).where(Job.lane == Lane.TRAIN, Job.state.in_(states))
+    query = sa.select(sa.func.count()).select_from(Job).where(Job.lane == Lane.GPU, Job.state.in_(states))
     return session.scalar(query) or 0
 
 

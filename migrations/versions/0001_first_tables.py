@@ -79,9 +79,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("parent_id", sa.Integer(), nullable=True),
-        sa.Column("kind", sa.String(length=10), nullable=False),
-        sa.Column("lane", sa.String(length=10), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("lane", sa.String(length=12), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("needs", sa.String(length=120), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("max_attempts", sa.Integer(), nullable=False),
@@ -90,6 +92,7 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.Double(), nullable=True),
         sa.Column("keep_best", sa.Boolean(), nullable=False),
         sa.Column("progress", sa.JSON(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
         sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("error_params", sa.JSON(), nullable=False),
         sa.Column("error_trace", sa.Text(), nullable=True),
@@ -172,6 +175,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
         sa.UniqueConstraint("job_id", name=op.f("uq_run_job_id")),
         sa.UniqueConstraint("project_id", "number", name=op.f("uq_run_project_id_number")),
+    )
+    op.create_table(
+        "checkpoint",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("fold", sa.Integer(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("blobs", sa.JSON(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_checkpoint_run_id")),
+        sa.PrimaryKeyConstraint("run_id", "fold", name=op.f("pk_checkpoint")),
     )
     op.create_table(
         "epoch_metric",
@@ -340,6 +355,7 @@ def downgrade() -> None:
 
     op.drop_table("import_entry")
     op.drop_table("epoch_metric")
+    op.drop_table("checkpoint")
     op.drop_table("run")
     with op.batch_alter_table("image", schema=None) as batch_op:
         batch_op.drop_index("ix_image_project_id_state")

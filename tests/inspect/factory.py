@@ -107,7 +107,7 @@ def run(
 ) -> Run:
     """A run with frozen rows; with the state DONE also with predictions and heat maps of its mistakes."""
     recipe = replace(recipe or PRESETS["wbc"].recipe, folds=folds)
-    job = Job(project_id=made.project.id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={}, state=state, attempt=1)
+    job = Job(project_id=made.project.id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={}, state=state, attempt=1)
     session.add(job)
     session.flush()
     owner = session.get_one(Project, made.project.id)

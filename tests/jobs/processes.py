@@ -202,4 +202,4 @@ def thaw(pid: int) -> None:
 
 def parts(settings: Settings, database: Database, store: LocalStore) -> Parts:
     """The parts of a worker in this process; it can start no training."""
-    return Parts(settings, database, store, "test:1", Slots(1, 1), multiprocessing.get_context("spawn"))
+    return Parts(settings, database, store, "test:1", Slots(1, 1, 1), multiprocessing.get_context("spawn"))

@@ -128,7 +128,7 @@ def test_redis__messages_wake_the_worker_and_lost_ones_are_repaired(quick_settin
         told = _run_job(database, project_id, queue)
         lost = _run_job(database, project_id, None)
         assert [processes.ended(database, job_id).state for job_id in (told, lost)] == [JobState.DONE, JobState.DONE]
-        queue.announce(told, Lane.TRAIN)  # a copy that comes late changes nothing
+        queue.announce(told, Lane.GPU)  # a copy that comes late changes nothing
         again = _run_job(database, project_id, queue)
         assert processes.ended(database, again).state == JobState.DONE
         assert processes.job_of(database, told).attempt == 1
@@ -216,7 +216,7 @@ class FullStore(LocalStore):
 
 def test_runner__refuses_to_begin_on_a_full_disk(settings, database, project, tmp_path):
     with database.write() as session:
-        job = jobs.create(session, project_id=project.id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={"run_id": 1})
+        job = jobs.create(session, project_id=project.id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={"run_id": 1})
         claim = jobs.claim(session, job.id, "w", 30)
     assert isinstance(claim, Claim)
     parts = processes.parts(settings, database, FullStore(tmp_path / "full"))
@@ -227,7 +227,7 @@ def test_runner__refuses_to_begin_on_a_full_disk(settings, database, project, tm
 
 def test_runner__a_run_that_is_gone_is_a_reason_and_no_crash(settings, database, project, store):
     with database.write() as session:
-        job = jobs.create(session, project_id=project.id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={"run_id": 77})
+        job = jobs.create(session, project_id=project.id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={"run_id": 77})
         claim = jobs.claim(session, job.id, "w", 30)
     assert isinstance(claim, Claim)
     runner.run(processes.parts(settings, database, store), claim)

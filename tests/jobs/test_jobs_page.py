@@ -9,7 +9,7 @@ from app.services import jobs
 
 @pytest.fixture
 def add(database, project):
-    def make(kind: JobKind = JobKind.TRAIN, lane: Lane = Lane.TRAIN) -> int:
+    def make(kind: JobKind = JobKind.TRAIN, lane: Lane = Lane.GPU) -> int:
         with database.write() as session:
             return jobs.create(session, project_id=project.id, kind=kind, lane=lane, spec={}).id
 
@@ -39,7 +39,7 @@ def test_page__with_a_worker_has_no_warning(client, database):
 
 
 def test_page__shows_the_line_of_each_lane(client, database, add):
-    for kind, lane in ((JobKind.TRAIN, Lane.TRAIN), (JobKind.IMPORT, Lane.QUICK), (JobKind.TRAIN, Lane.TRAIN)):
+    for kind, lane in ((JobKind.TRAIN, Lane.GPU), (JobKind.IMPORT, Lane.CPU), (JobKind.TRAIN, Lane.GPU)):
         add(kind, lane)
     page = client.get("/jobs").text
     assert page.count("next in line") == 2

@@ -24,30 +24,30 @@ def project_id(any_database: Database) -> int:
 
 def test_due__oldest_first_in_its_lane_and_not_twice(any_database, project_id):
     train = make(any_database, project_id, 3)
-    quick = make(any_database, project_id, 1, Lane.QUICK)
+    quick = make(any_database, project_id, 1, Lane.CPU)
     with any_database.write() as session:
-        assert jobs.any_due(session, Lane.TRAIN, 10)
-        assert jobs.take_due(session, Lane.TRAIN, 2, 10) == train[:2]
-        assert jobs.take_due(session, Lane.TRAIN, 2, 10) == train[2:]
-        assert jobs.take_due(session, Lane.TRAIN, 2, 10) == []
-        assert not jobs.any_due(session, Lane.TRAIN, 10)
-        assert jobs.take_due(session, Lane.QUICK, 2, 10) == quick
+        assert jobs.any_due(session, Lane.GPU, 10)
+        assert jobs.take_due(session, Lane.GPU, 2, 10) == train[:2]
+        assert jobs.take_due(session, Lane.GPU, 2, 10) == train[2:]
+        assert jobs.take_due(session, Lane.GPU, 2, 10) == []
+        assert not jobs.any_due(session, Lane.GPU, 10)
+        assert jobs.take_due(session, Lane.CPU, 2, 10) == quick
 
 
 def test_due__a_lost_message_is_sent_again_and_a_refused_one_at_once(any_database, project_id):
     (job_id,) = make(any_database, project_id)
     with any_database.write() as session:
-        jobs.take_due(session, Lane.TRAIN, 1, 10)
+        jobs.take_due(session, Lane.GPU, 1, 10)
         session.execute(sa.update(Job).values(sent_at=db_now() - 11))
-        assert jobs.take_due(session, Lane.TRAIN, 1, 10) == [job_id]
-        assert not jobs.any_due(session, Lane.TRAIN, 10)
+        assert jobs.take_due(session, Lane.GPU, 1, 10) == [job_id]
+        assert not jobs.any_due(session, Lane.GPU, 10)
         assert jobs.put_back(session, job_id)
-        assert jobs.any_due(session, Lane.TRAIN, 10)
+        assert jobs.any_due(session, Lane.GPU, 10)
 
 
 def test_place_in_line__counts_the_own_lane_only(any_database, project_id):
     first, second, third = make(any_database, project_id, 3)
-    make(any_database, project_id, 2, Lane.QUICK)
+    make(any_database, project_id, 2, Lane.CPU)
     claim(any_database, first)
     with any_database.read() as session:
         places = [jobs.place_in_line(session, session.get_one(Job, job_id)) for job_id in (first, second, third)]
@@ -109,11 +109,11 @@ def test_create__is_announced_after_the_commit_and_never_after_a_rollback(any_da
     queue = Recording()
     with any_database.write() as session:
         session.info[jobs.QUEUE] = queue
-        job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={})
+        job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={})
         assert queue.sent == []
-    assert queue.sent == [(job.id, "train")]
+    assert queue.sent == [(job.id, "gpu")]
     with any_database.read() as session:
-        assert not jobs.any_due(session, Lane.TRAIN, 10)  # the message is on its way
+        assert not jobs.any_due(session, Lane.GPU, 10)  # the message is on its way
 
 
 def test_create__that_is_rolled_back_is_not_announced(any_database, project_id):
@@ -122,7 +122,7 @@ def test_create__that_is_rolled_back_is_not_announced(any_database, project_id):
     def fail() -> None:
         with any_database.write() as session:
             session.info[jobs.QUEUE] = queue
-            jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.TRAIN, spec={})
+            jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={})
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -132,10 +132,10 @@ def test_create__that_is_rolled_back_is_not_announced(any_database, project_id):
 
 def test_queue__a_broker_that_is_away_costs_a_line_in_the_log(caplog):
     queue, begin = Queue("redis://127.0.0.1:1/0"), time.perf_counter()
-    queue.announce(7, "train")
+    queue.announce(7, "gpu")
     assert time.perf_counter() - begin < 1  # a person waits for the answer of the page
     assert "Job 7 could not be announced" in caplog.text
-    Queue("memory://").announce(7, "train")
+    Queue("memory://").announce(7, "gpu")
     assert len(caplog.records) == 1
 
 

@@ -30,7 +30,7 @@ def test_claim__two_workers_get_one_job_once(any_database, project_id):
     (job_id,) = make(any_database, project_id)
     first, second = claim(any_database, job_id, "w1"), claim(any_database, job_id, "w2")
     assert first is not None
-    assert (first.attempt, first.kind, first.lane) == (1, JobKind.TRAIN, Lane.TRAIN)
+    assert (first.attempt, first.kind, first.lane) == (1, JobKind.TRAIN, Lane.GPU)
     assert second is None
     assert row(any_database, job_id).owner == "w1"
 

@@ -127,7 +127,7 @@ def test_explanation__on_demand_with_the_saved_weights(bench, finished):
     for fold in (-1, 1):
         spec = {"run_id": run.id, "fold": fold, "layer": layer, "class_position": 1, "item_ids": items}
         with bench.database.write() as session:
-            job = jobs.create(session, project_id=bench.project_id, kind=JobKind.EXPLAIN, lane=Lane.QUICK, spec=spec)
+            job = jobs.create(session, project_id=bench.project_id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec=spec)
         ended = processes.ended(bench.database, job.id)
         assert ended.state == JobState.DONE, f"{ended.error_code} {ended.error_params}"
         made = all_of(bench, sa.select(Explanation).where(Explanation.layer == layer, Explanation.fold == fold))
@@ -140,7 +140,7 @@ def test_explanation__of_a_layer_that_is_not_there_fails_with_the_known_ones(ben
     items = all_of(bench, sa.select(RunItem.id).where(RunItem.run_id == finished.id).limit(1))
     spec = {"run_id": finished.id, "fold": 0, "layer": "nonsense", "class_position": 0, "item_ids": items}
     with bench.database.write() as session:
-        job = jobs.create(session, project_id=bench.project_id, kind=JobKind.EXPLAIN, lane=Lane.QUICK, spec=spec)
+        job = jobs.create(session, project_id=bench.project_id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec=spec)
     ended = processes.ended(bench.database, job.id)
     assert (ended.state, ended.error_code) == (JobState.FAILED, "layer_missing")
     assert "conv" in ended.error_params["known"]
