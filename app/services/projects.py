@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from app.db.models import Image, LabelClass, Project
@@ -86,10 +87,19 @@ def create(session: Session, *, name: str, description: str = "") -> Project:
     clean = clean_name(name)
     if not clean:
         raise Invalid("project_name_empty")
-    project = Project(name=clean, slug=_free_slug(session, slug_of(clean)), description=description.strip())
-    session.add(project)
-    session.flush()
-    return project
+    tried = ""
+    while True:
+        slug = _free_slug(session, slug_of(clean))
+        project = Project(name=clean, slug=slug, description=description.strip())
+        try:
+            with session.begin_nested():
+                session.add(project)
+        except IntegrityError:
+            if slug == tried:
+                raise
+            tried = slug  # somebody took the address a moment ago: it is seen now, and the next free one is tried
+        else:
+            return project
 
 
 def clean_name(name: str) -> str:

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from app.db.models import Project
 from app.domain.errors import NotFound, Unusable
@@ -62,3 +63,14 @@ def test_ensure__the_same_new_class_from_two_imports(any_database, made):
         listed = classes.listed(session, made)
     assert len(listed) == 20
     assert len({item.position for item in listed}) == 20
+
+
+def test_create__the_same_name_by_four_people_at_once_gives_four_addresses(any_database):
+    def one():
+        with any_database.write() as session:
+            projects.create(session, name="血球")
+
+    assert together(one, one, one, one) == []
+    with any_database.read() as session:
+        slugs = sorted(session.scalars(sa.select(Project.slug)))
+    assert slugs == ["血球", "血球-2", "血球-3", "血球-4"]
