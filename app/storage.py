@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,7 @@ from app.domain.errors import NotFound, OutOfSpace
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 SYNC_THREADS = 8
+FRESH_SECONDS = 3600.0  # a blob of a bucket that was put since then is not sent again
 FLOOR_BYTES = 64 * 2**20  # below this much free space nothing more is accepted
 
 
@@ -44,6 +46,15 @@ def key(digest: str) -> str:
     if not _HASH.fullmatch(digest):
         raise NotFound("blob_missing", hash=digest[:64])
     return f"{digest[:2]}/{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One blob of a store. ``modified`` is in seconds since 1970: when it was put for the last time."""
+
+    digest: str
+    size: int
+    modified: float
 
 
 class Batch(Protocol):
@@ -70,6 +81,15 @@ class Store(Protocol):
 
     def delete(self, digest: str) -> None:
         """Remove a blob; a missing one is no error."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All blobs, in no order."""
+
+    def drop_old(self, digest: str, before: float) -> bool:
+        """Remove a blob that was not put since ``before`` (seconds since 1970); False when it is younger or gone.
+
+        Whoever puts the same bytes at this very moment finds them there afterwards.
+        """
 
     def check_space(self) -> None:
         """Raises OutOfSpace when nothing more should be accepted."""
@@ -117,6 +137,30 @@ class LocalStore:
     def delete(self, digest: str) -> None:
         self.path(digest).unlink(missing_ok=True)
 
+    def entries(self) -> Iterator[Entry]:
+        for folder in os.scandir(self.root):
+            if len(folder.name) != 2 or not folder.is_dir():
+                continue
+            for file in os.scandir(folder):
+                if _HASH.fullmatch(file.name):
+                    with contextlib.suppress(FileNotFoundError):  # it was dropped since the folder was read
+                        found = file.stat()
+                        yield Entry(file.name, found.st_size, found.st_mtime)
+
+    def drop_old(self, digest: str, before: float) -> bool:
+        path = self.path(digest)
+        aside = path.with_name(f".dropped-{digest}")
+        # Under its own name nobody can put it again between the look at its age and its end.
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if aside.stat().st_mtime >= before:
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
+
     def check_space(self) -> None:
         if shutil.disk_usage(self.root).free < FLOOR_BYTES:
             raise OutOfSpace(folder=str(self.root))
@@ -150,7 +194,7 @@ class LocalBatch:
         path = self._store.path(digest)
         with self._lock:
             self._folders |= {path.parent, self._store.root}  # another batch may have made the folder just now
-            if path in self._new or path.exists():
+            if path in self._new or _touched(path):
                 return digest
             if not path.parent.exists():
                 path.parent.mkdir(exist_ok=True)
@@ -183,9 +227,29 @@ class ObjectStore:
 
     def put(self, data: bytes) -> str:
         digest = sha256(data)
-        if not self.exists(digest):
+        if self._modified(digest) < time.time() - FRESH_SECONDS:  # an old one is put again: it must not look unused
             obstore.put(self._store, key(digest), data)
         return digest
+
+    def entries(self) -> Iterator[Entry]:
+        for page in obstore.list(self._store):
+            for found in page:
+                digest = found["path"].rpartition("/")[2]
+                if _HASH.fullmatch(digest):
+                    yield Entry(digest, found["size"], found["last_modified"].timestamp())
+
+    def drop_old(self, digest: str, before: float) -> bool:
+        old = 0 < self._modified(digest) < before
+        if old:
+            self.delete(digest)
+        return old
+
+    def _modified(self, digest: str) -> float:
+        """When the blob was put, in seconds since 1970; 0 when it is not there."""
+        try:
+            return float(obstore.head(self._store, key(digest))["last_modified"].timestamp())
+        except FileNotFoundError:
+            return 0.0
 
     @contextlib.contextmanager
     def batch(self) -> Iterator["ObjectStore"]:
@@ -199,11 +263,7 @@ class ObjectStore:
             raise NotFound("blob_missing", hash=digest) from None
 
     def exists(self, digest: str) -> bool:
-        try:
-            obstore.head(self._store, key(digest))
-        except FileNotFoundError:
-            return False
-        return True
+        return self._modified(digest) > 0
 
     def delete(self, digest: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -211,6 +271,15 @@ class ObjectStore:
 
     def check_space(self) -> None:
         """A bucket does not fill up."""
+
+
+def _touched(path: Path) -> bool:
+    """True when the file is there; it counts as put at this moment, so that no cleaning takes it for unused."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def sync(path: Path | str) -> None:
