@@ -49,8 +49,12 @@ class JobKind(StrEnum):
     """What a job does; each kind has one function in worker.runner."""
 
     TRAIN = "train"
+    FOLD = "fold"  # one model of a run as a job of its own; its parent is the TRAIN job
+    GROUP = "group"  # a parent without work of its own: its children are TRAIN jobs
     IMPORT = "import"
+    IMPORT_PART = "import_part"  # some files of a zip; its parent is the IMPORT job
     EXPLAIN = "explain"
+    PREDICT = "predict"  # what a run says of one picture that somebody tries
 
 
 class Lane(StrEnum):

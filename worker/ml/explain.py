@@ -5,7 +5,7 @@ would look important only because another one is not. All classes are done at on
 layer, then one backward pass over a batch that holds the layer's output once for each class.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -36,15 +36,15 @@ class Explainer:
 
     Args:
         model: a saved model. It is computed in float32 whatever it was trained in, because bfloat16 is coarse enough
-            to be seen in a map.
+            to be seen in a map. Or a network in float32, which may be set to other weights later.
         layer: a name from ``conv_layers``; the last by default. The map is made behind the layer's rectifier.
 
     Raises:
         KeyError: the model has no such layer.
     """
 
-    def __init__(self, model: SavedModel, layer: str | None = None) -> None:
-        self._net = network(model, FLOAT32)
+    def __init__(self, model: SavedModel | Network, layer: str | None = None) -> None:
+        self._net = model if isinstance(model, Network) else network(model, FLOAT32)
         names = conv_layers(self._net)
         self.layer = layer or names[-1]
         if self.layer not in names:
@@ -54,33 +54,45 @@ class Explainer:
         self._head = keras.Model(self._net.model.inputs, middle)
         self._tail = keras.Model(middle, self._net.logits.output)
         self._classes = int(self._net.logits.output.shape[-1])
-        size = model.recipe.image_size
-        self._compiled = tf.function(self._maps, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)])
+        size = self._net.recipe.image_size
+        signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None,), tf.int32)]
+        self._compiled = tf.function(self.compute, input_signature=signature)
 
-    def maps(self, pictures: Pictures, should_stop: Callable[[], bool] | None = None) -> Maps:
-        """Maps of all classes.
+    def maps(
+        self,
+        pictures: Pictures,
+        should_stop: Callable[[], bool] | None = None,
+        *,
+        classes: Sequence[int] | None = None,
+    ) -> Maps:
+        """Maps of all classes, or of those at the positions ``classes``, in that order.
 
         Args:
             pictures: (n, size, size, 3) uint8.
             should_stop: asked before each batch; when True, only what is done so far is returned.
+            classes: positions; time and memory grow with their number.
         """
+        asked = tf.constant(range(self._classes) if classes is None else classes, tf.int32)
         height, width = self._head.output.shape[1:3]
-        parts = [np.zeros((0, self._classes, height, width), np.float32)]
+        parts = [np.zeros((0, len(asked), height, width), np.float32)]
         for start in range(0, len(pictures), BATCH):
             if should_stop is not None and should_stop():
                 break
-            parts.append(self._compiled(tf.convert_to_tensor(np.asarray(pictures[start : start + BATCH]))).numpy())
+            part = tf.convert_to_tensor(np.asarray(pictures[start : start + BATCH]))
+            parts.append(self._compiled(part, asked).numpy())
         return np.concatenate(parts)
 
-    def _maps(self, pictures: Any) -> Any:
+    def compute(self, pictures: Any, classes: Any) -> Any:
+        """The maps as tensors, to be traced: pictures (n, size, size, 3) uint8, classes (k,) int32."""
+        count = tf.shape(classes)[0]
         activation = self._head(self._net.normalise(tf.cast(pictures, tf.float32)), training=False)
-        repeated = tf.repeat(activation, self._classes, axis=0)
-        wanted = tf.tile(tf.eye(self._classes), (tf.shape(pictures)[0], 1))
+        repeated = tf.repeat(activation, count, axis=0)
+        wanted = tf.tile(tf.one_hot(classes, self._classes), (tf.shape(pictures)[0], 1))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(repeated)
             score = tf.reduce_sum(self._tail(repeated, training=False) * wanted)
         weights = tf.reduce_mean(tape.gradient(score, repeated), axis=(1, 2))
-        weights = tf.reshape(weights, (-1, self._classes, activation.shape[-1]))
+        weights = tf.reshape(weights, (-1, count, activation.shape[-1]))
         return tf.nn.relu(tf.einsum("nhwc,nkc->nkhw", activation, weights))
 
 

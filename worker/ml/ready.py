@@ -1,0 +1,101 @@
+"""Networks that are kept ready: built and traced once, asked with the weights of one model after another.
+
+To build and trace a network takes a second. The K models of a run, and all runs of one recipe, share it: the weights
+are arguments of the traced functions, so that going from one model to another copies nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from worker.ml import predict
+from worker.ml.data import Pictures
+from worker.ml.device import FLOAT32
+from worker.ml.explain import Explainer, Maps
+from worker.ml.network import Network
+from worker.ml.saving import SavedModel
+
+Shape = tuple[str | int | float, ...]
+
+
+def shape_of(model: SavedModel) -> Shape:
+    """What must be equal for two models to share a network."""
+    recipe = model.recipe
+    network = (recipe.architecture, recipe.image_size, recipe.logit_dropout, recipe.normalisation)
+    return (*network, len(model.class_names), model.precision)
+
+
+class ReadyModel:
+    """The weights of one model as tensors. ``size`` is their number of bytes."""
+
+    def __init__(self, saved: SavedModel) -> None:
+        self.saved = saved
+        self.weights = [tf.constant(weight) for weight in saved.weights]
+        self.size = sum(weight.nbytes for weight in saved.weights)
+
+
+class ReadyNetwork:
+    """One network for prediction and explanation of all models of a shape.
+
+    Probabilities are computed in the number format of the training, as those of the run were; maps in float32.
+
+    Args:
+        model: any model of the shape.
+    """
+
+    def __init__(self, model: ReadyModel) -> None:
+        saved = model.saved
+        self._exact = predict.network(saved, FLOAT32)
+        self._own = self._exact if saved.precision == FLOAT32 else predict.network(saved)
+        self._specs = [tf.TensorSpec(weight.shape, tf.float32) for weight in model.weights]
+        size = saved.recipe.image_size
+        self._pictures = tf.TensorSpec((None, size, size, 3), tf.uint8)
+        self._probabilities = tf.function(self._predict, input_signature=[self._specs, self._pictures])
+        self._explainers: dict[str | None, tuple[Explainer, Any]] = {}
+
+    def probabilities(self, model: ReadyModel, pictures: Pictures) -> NDArray[np.float32]:
+        """(n, classes) float32 for a few pictures (n, size, size, 3) uint8."""
+        self._own.set_statistics(model.saved.statistics)
+        answer: NDArray[np.float32] = self._probabilities(model.weights, tf.constant(pictures)).numpy()
+        return answer
+
+    def layer(self, name: str | None) -> str:
+        """The layer ``name``, or the usual one for None, made ready.
+
+        Raises:
+            KeyError: there is no such layer.
+        """
+        return self._explainer(name)[0].layer
+
+    def maps(self, model: ReadyModel, pictures: Pictures, layer: str | None, classes: Sequence[int]) -> Maps:
+        """Heat maps (n, classes, height, width) of the classes at some positions, for a few pictures."""
+        self._exact.set_statistics(model.saved.statistics)
+        _, compute = self._explainer(layer)
+        maps: Maps = compute(model.weights, tf.constant(pictures), tf.constant(classes, tf.int32)).numpy()
+        return maps
+
+    def _predict(self, weights: Any, pictures: Any) -> Any:
+        with _set(self._own, weights):
+            return self._own.model(self._own.normalise(tf.cast(pictures, tf.float32)), training=False)
+
+    def _explainer(self, layer: str | None) -> tuple[Explainer, Any]:
+        if layer not in self._explainers:
+            explainer = Explainer(self._exact, layer)
+
+            def compute(weights: Any, pictures: Any, classes: Any) -> Any:
+                with _set(self._exact, weights):
+                    return explainer.compute(pictures, classes)
+
+            signature = [self._specs, self._pictures, tf.TensorSpec((None,), tf.int32)]
+            made = (explainer, tf.function(compute, input_signature=signature))
+            self._explainers[layer] = self._explainers[explainer.layer] = made
+        return self._explainers[layer]
+
+
+def _set(net: Network, weights: Any) -> Any:
+    """While this holds, the layers of ``net`` compute with ``weights`` instead of their own variables."""
+    return keras.StatelessScope(state_mapping=list(zip(net.model.weights, weights, strict=True)))
