@@ -32,10 +32,44 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Checkpointed:
+    """The state of a model after a finished epoch (from 1), already in the store: the training can go on from here.
+
+    ``blobs``: hashes by the names of the parts (``worker.ml.checkpoint``); ``size``: bytes of all of them.
+    """
+
+    fold: int
+    epoch: int
+    blobs: dict[str, str]
+    size: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A model that an earlier attempt, or another job of the same run, has trained to its end.
+
+    ``validation`` and ``test`` are the probabilities that were stored, (places of the plan or test set, classes).
+    """
+
+    fold: int
+    weights_sha256: str
+    seconds: float
+    validation: NDArray[np.float32]
+    test: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class TrainOrder:
     """Train all models of a run, evaluate and explain them. ``test`` holds the places of the pinned test set.
 
-    ``scratch`` is a folder for a picture set that does not fit into memory.
+    Attributes:
+        scratch: a folder for a picture set that does not fit into memory.
+        plans: all models of the run, whether they are trained here or not.
+        only: the folds to train here; the rest, and everything that needs all models, is left to other jobs. None:
+            train what is not finished, then sum up: mean of the models on the test set, and heat maps.
+        resume: for each fold the checkpoint to go on from.
+        finished: for each fold the model that need not be trained again.
+        precision: number format with which an earlier attempt or another fold began; "" leaves it to the recipe.
     """
 
     storage_url: str
@@ -45,6 +79,10 @@ class TrainOrder:
     items: Items
     plans: tuple[Plan, ...]
     test: NDArray[np.int64]
+    only: tuple[int, ...] | None = None
+    resume: dict[int, Checkpointed] = field(default_factory=dict)
+    finished: dict[int, Finished] = field(default_factory=dict)
+    precision: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,8 +129,16 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Restarted:
+    """A checkpoint, or a finished model, could not be used: this fold begins again from its first epoch."""
+
+    fold: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class FoldEnd:
-    """One finished model; its weights are already in the store."""
+    """One finished model; its weights are already in the store, and its predictions have been sent before."""
 
     fold: int
     best_epoch: int
@@ -154,4 +200,4 @@ class Failed:
     trace: str | None = None
 
 
-Message = Progress | Epoch | FoldEnd | Predictions | HeatMaps | Environment | Done | Failed
+Message = Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | Done | Failed

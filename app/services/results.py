@@ -13,11 +13,18 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.db.run_models import EpochMetric, Explanation, Prediction, Run, RunFold
+from app.db.run_models import Checkpoint, EpochMetric, Explanation, Prediction, Run, RunFold
 from app.domain.enums import PredictionRole
 from app.services import jobs
 
 _CHUNK = 500  # ids in one IN list
+_UNTRAINED: dict[str, Any] = {
+    "best_epoch": None,
+    "stop_reason": "",
+    "metrics": {},
+    "weights_sha256": None,
+    "seconds": None,
+}
 
 
 @dataclass(frozen=True)
@@ -33,20 +40,70 @@ class Writer:
         jobs.fence(session, self.job_id, self.attempt)
 
 
-def clear(session: Session, writer: Writer) -> None:
-    """A training begins, perhaps not for the first time: nothing of an earlier attempt stays."""
+def clear(
+    session: Session, writer: Writer, keep: Mapping[int, int | None] | None = None, *, only: Sequence[int] | None = None
+) -> None:
+    """A training begins, perhaps not for the first time: nothing of an earlier attempt stays but what ``keep`` names.
+
+    Args:
+        session: of a transaction that writes.
+        writer: of the attempt that begins.
+        keep: for each fold the last epoch that stays, because the training goes on after it; None for a finished
+            model, of which everything stays. What belongs to all models (fold -1, heat maps) is always made again.
+        only: a job that trains some folds of a run clears those, and leaves everything else to the others.
+    """
     writer.fence(session)
-    for table in (Explanation, Prediction, EpochMetric):
-        session.execute(sa.delete(table).where(table.run_id == writer.run_id))
-    empty: dict[str, Any] = {
-        "best_epoch": None,
-        "stop_reason": "",
-        "metrics": {},
-        "weights_sha256": None,
-        "seconds": None,
-    }
-    session.execute(sa.update(RunFold).where(RunFold.run_id == writer.run_id).values(**empty))
-    session.execute(sa.update(Run).where(Run.id == writer.run_id).values(seconds=None, environment={}))
+    keep = keep or {}
+    finished = [fold for fold, epoch in keep.items() if epoch is None]
+
+    def gone(table: Any) -> list[sa.ColumnElement[bool]]:
+        mine = [] if only is None else [table.fold.in_(only)]
+        return [table.run_id == writer.run_id, table.fold.not_in(finished), *mine]
+
+    later = [sa.and_(EpochMetric.fold == fold, EpochMetric.epoch <= epoch) for fold, epoch in keep.items() if epoch]
+    session.execute(sa.delete(EpochMetric).where(*gone(EpochMetric), ~sa.or_(sa.false(), *later)))
+    session.execute(sa.delete(Prediction).where(*gone(Prediction)))
+    session.execute(sa.update(RunFold).where(*gone(RunFold)).values(**_UNTRAINED))
+    if only is None:
+        session.execute(sa.delete(Explanation).where(Explanation.run_id == writer.run_id))
+        run = sa.update(Run).where(Run.id == writer.run_id)
+        session.execute(run.values(seconds=None) if keep else run.values(seconds=None, environment={}))
+
+
+def restart_fold(session: Session, writer: Writer, fold: int) -> list[str]:
+    """One model begins again: its rows go; returns the hashes of the checkpoint that nobody needs any more."""
+    writer.fence(session)
+    for table in (Prediction, EpochMetric):
+        session.execute(sa.delete(table).where(table.run_id == writer.run_id, table.fold == fold))
+    same = (RunFold.run_id == writer.run_id, RunFold.fold == fold)
+    session.execute(sa.update(RunFold).where(*same).values(**_UNTRAINED))
+    return drop_checkpoint(session, writer, fold)
+
+
+def set_checkpoint(session: Session, writer: Writer, values: Mapping[str, Any]) -> list[str]:
+    """The newest state of one model; ``values`` has ``fold``, ``epoch``, ``blobs`` and ``size``.
+
+    Returns:
+        Hashes that only the replaced checkpoint had. The caller deletes them after the commit: the bytes of each
+        checkpoint are unique, so no other row can need them.
+    """
+    before = set(drop_checkpoint(session, writer, values["fold"]))
+    session.add(Checkpoint(run_id=writer.run_id, attempt=writer.attempt, **values))
+    session.flush()
+    return sorted(before - set(values["blobs"].values()))
+
+
+def drop_checkpoint(session: Session, writer: Writer, fold: int) -> list[str]:
+    """The model is finished or begins again; returns the hashes to delete after the commit."""
+    writer.fence(session)
+    same = (Checkpoint.run_id == writer.run_id, Checkpoint.fold == fold)
+    dropped = session.scalars(sa.delete(Checkpoint).where(*same).returning(Checkpoint.blobs)).all()
+    return sorted({digest for blobs in dropped for digest in blobs.values()})
+
+
+def checkpoints(session: Session, run_id: int) -> list[Checkpoint]:
+    """Where the models of a run can go on, by fold."""
+    return list(session.scalars(sa.select(Checkpoint).where(Checkpoint.run_id == run_id).order_by(Checkpoint.fold)))
 
 
 def add_epoch(session: Session, writer: Writer, values: Mapping[str, Any]) -> None:
