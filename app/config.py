@@ -42,6 +42,7 @@ class Settings:
     max_zip_mb: int = _setting(2048, "Largest zip file.")
     user: str = _setting("", "Name written into the label history; empty: the login name.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+    log_format: str = _setting("text", "text for people, or json: one object for each line, with every request.")
 
     @property
     def database(self) -> str:

@@ -16,6 +16,8 @@ from app.services import uploads
 from app.storage import open_store
 from app.web import errors, security
 from app.web.deps import AppState
+from app.web.figures import Meters
+from app.web.observe import Observe
 from app.web.static import HashedStatic
 from app.web.templating import STATIC, Templates
 
@@ -55,8 +57,10 @@ def create_app(settings: Settings) -> FastAPI:
         title="Miwake", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan
     )
     app.state.templates = Templates(app)
+    app.state.meters = Meters()
     errors.register(app)
     security.install(app, settings)
+    app.add_middleware(Observe, meters=app.state.meters)
     app.mount("/static", HashedStatic(directory=STATIC), name="static")
     for name in ROUTES:
         app.include_router(import_module(f"app.web.routes.{name}").router)

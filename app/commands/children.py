@@ -46,8 +46,10 @@ class Child:
         threading.Thread(target=self._pass_on, args=(self._process.stdout,), daemon=True).start()
 
     def _pass_on(self, lines: IO[bytes]) -> None:
+        # A program that reads JSON lines must find nothing in front of them.
+        before = "" if self._environment.get("MIWAKE_LOG_FORMAT") == "json" else f"{self.name:>6} | "
         for line in lines:
-            say(f"{self.name:>6} | {line.decode(errors='replace').rstrip()}")
+            say(before + line.decode(errors="replace").rstrip())
 
     def alive(self) -> bool:
         """True while the process runs."""

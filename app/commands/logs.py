@@ -1,18 +1,92 @@
-"""The log of a process: one line for each event, on the error stream."""
+"""The log of a process: one line for each event on the error stream, as text for people or as JSON for programs.
 
+Times are UTC. Nothing that came from outside can make a line of its own or change the colours of a terminal: control
+characters are written as escapes, and the lines of a trace are marked.
+"""
+
+import json
 import logging
 import sys
+import traceback
+from datetime import UTC, datetime
+
+from app import log_fields
+from app.domain.errors import AppError
 
 CHATTY = ("alembic", "uvicorn", "celery", "asyncio")
 SILENT = ("kombu",)  # warns that memory:// has no host
+REQUESTS = "app.web.observe"  # one line for each request: for programs, not for the terminal of a laptop
+FORMATS = ("text", "json")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SEPARATORS = "\u2028\u2029\u0085"
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_ESCAPES |= {ord(char): f"\\u{ord(char):04x}" for char in _SEPARATORS}
+_ESCAPES |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 
 
-def set_up(level: str) -> None:
-    """Log from ``level`` on; of libraries only warnings, unless everything is asked for."""
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
-    if level.upper() == "DEBUG":
+def set_up(level: str, form: str = "text") -> None:
+    """Log from ``level`` on; of libraries only warnings, unless everything is asked for.
+
+    Raises:
+        AppError: there is no such level or format.
+    """
+    level = level.upper()
+    for name, value, known in (("MIWAKE_LOG_LEVEL", level, LEVELS), ("MIWAKE_LOG_FORMAT", form, FORMATS)):
+        if value not in known:
+            raise AppError("setting_invalid", name=name, value=value, kind=", ".join(known))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Json() if form == "json" else Text())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    if level == "DEBUG":
         return
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.ERROR)
+    if form == "text":
+        logging.getLogger(REQUESTS).setLevel(logging.WARNING)
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line, without anything that a terminal would obey."""
+    return text.translate(_ESCAPES)
+
+
+class Text(logging.Formatter):
+    """``2026-11-21T15:04:30.123Z INFO Job 7 begins. job=7 run=3 attempt=1``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={escaped(str(value))}" for name, value in _fields(record).items())
+        lines = [f"{_time(record)} {record.levelname} {escaped(record.getMessage())}{fields}"]
+        lines += [f"  | {escaped(line)}" for line in _trace(record).splitlines()]
+        return "\n".join(lines)
+
+
+class Json(logging.Formatter):
+    """One object for each line: time, level, logger, message, the fields, and the trace of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        values: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": escaped(record.getMessage()),
+        }
+        values |= {name: escaped(value) if isinstance(value, str) else value for name, value in _fields(record).items()}
+        if trace := _trace(record):
+            values["trace"] = trace  # JSON escapes its line ends
+        return json.dumps(values, ensure_ascii=True, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {**log_fields.current(), **getattr(record, "fields", {})}
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _trace(record: logging.LogRecord) -> str:
+    if record.exc_info and record.exc_info[0] is not None:
+        return "".join(traceback.format_exception(*record.exc_info))
+    return ""

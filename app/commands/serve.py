@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from app.commands import folder, ports
+from app.commands import folder, logs, ports
 from app.commands.children import Child
 from app.commands.common import Exit, opened, put, say
 from app.config import Settings, child_environment
@@ -42,6 +42,7 @@ def run(settings: Settings, *, when_ready: Callable[[str], None] | None = None) 
         AddressError: the port cannot be used.
         FolderError: the data folder cannot be used, or another server uses it.
     """
+    logs.set_up(settings.log_level, settings.log_format)
     folder.prepare(settings.data_dir)
     with ports.listen(settings.host, settings.port) as listener, folder.held(settings.data_dir):
         with opened(settings):
@@ -106,6 +107,7 @@ def _answers(address: str) -> bool:
 
 def work(settings: Settings) -> int:
     """``python -m app worker``: a worker alone, in this terminal."""
+    logs.set_up(settings.log_level, settings.log_format)
     with opened(settings):
         pass
     stops = Stops()

@@ -24,7 +24,7 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:
     """Serve until a signal comes. ``fd``: a listening socket that the parent process has opened."""
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
     if with_parent:
         parent.end_with_parent()
     folder.prepare(settings.data_dir)
@@ -34,7 +34,7 @@ def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False)
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
-        access_log=settings.log_level.upper() == "DEBUG",
+        access_log=False,  # app.web.observe writes our own, with the request id and without the query string
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

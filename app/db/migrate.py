@@ -48,3 +48,10 @@ def upgrade(database: Database) -> None:
         config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def at_head(database: Database) -> bool:
+    """True when the database has the newest schema that this program knows."""
+    with database.engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_heads()
+    return set(present) == _revisions()[1]

@@ -1,14 +1,14 @@
-"""The event stream of a run: one poller for each process wakes all open streams, with any database.
+"""Event streams: one poller for each process wakes all open streams, with any database.
 
-Every 0.5 s one query asks for the marks of all runs that somebody watches; a stream reads its run only when the mark
-has changed. The id of an epoch event is the id of its row, so a browser that comes back says where it stopped
-(``Last-Event-ID``) and misses nothing and gets nothing twice.
+Every 0.5 s one query for each kind of thing asks for the marks of all those that somebody watches; a stream reads its
+thing only when the mark has changed. The id of an epoch event is the id of its row, so a browser that comes back says
+where it stopped (``Last-Event-ID``) and misses nothing and gets nothing twice.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.sse import ServerSentEvent
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.db.run_models import EpochMetric, Job, Run, Worker
 from app.db.session import Database, db_now
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 Say = Callable[[progress.Snapshot], dict[str, Any]]
 Mark = tuple[Any, ...]
+Look = Callable[[Session, list[int]], dict[int, Mark]]  # what there is to show of each id, as values to compare
 
 
 class Hub:
@@ -36,11 +38,29 @@ class Hub:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._wakes: dict[asyncio.Event, int] = {}  # the bell of each stream -> its run
-        self._marks: dict[int, Mark] = {}
+        self._wakes: dict[asyncio.Event, tuple[Look, int]] = {}  # the bell of each stream -> what it watches
+        self._marks: dict[tuple[Look, int], Mark] = {}
         self._poller: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = False
+        self.stopping = False
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._wakes)
+
+    @contextlib.contextmanager
+    def watching(self, look: Look, key: int) -> Iterator[asyncio.Event]:
+        """A bell that rings when the mark of ``key`` changes, and when the process shuts down (``stopping``)."""
+        bell = asyncio.Event()
+        self._wakes[bell] = (look, key)
+        self._loop = asyncio.get_running_loop()
+        if self._poller is None or self._poller.done():
+            self._poller = self._loop.create_task(self._poll())
+        try:
+            yield bell
+        finally:
+            self._wakes.pop(bell, None)
 
     async def stream(self, run_id: int, last_id: int, say: Say) -> AsyncGenerator[ServerSentEvent, None]:
         """Epochs after the row ``last_id`` and progress until the run has ended or the process shuts down.
@@ -48,10 +68,9 @@ class Hub:
         Args:
             say: turns a snapshot into the plain values of a progress event, in the reader's language.
         """
-        bell = self._register(run_id)
-        try:
+        with self.watching(run_marks, run_id) as bell:
             yield ServerSentEvent(retry=RETRY_MS, comment="events of a run")
-            while not self._stopping:
+            while not self.stopping:
                 bell.clear()
                 now = await to_thread.run_sync(self._read, run_id, last_id)
                 for row in now.rows:
@@ -62,23 +81,13 @@ class Hub:
                     yield ServerSentEvent(event="end", data={"state": now.state})
                     return
                 await bell.wait()
-        finally:
-            self._wakes.pop(bell, None)
 
     def shutdown(self) -> None:
         """End all streams at once; safe in a signal handler and from any thread."""
-        self._stopping = True
+        self.stopping = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended already, and its streams with it
                 self._loop.call_soon_threadsafe(self._ring_all)
-
-    def _register(self, run_id: int) -> asyncio.Event:
-        bell = asyncio.Event()
-        self._wakes[bell] = run_id
-        self._loop = asyncio.get_running_loop()
-        if self._poller is None or self._poller.done():
-            self._poller = self._loop.create_task(self._poll())
-        return bell
 
     def _ring_all(self) -> None:
         for bell in self._wakes:
@@ -91,31 +100,40 @@ class Hub:
             return progress.snapshot(session, session.get_one(Run, run_id), last_id)
 
     async def _poll(self) -> None:
-        while self._wakes and not self._stopping:
+        while self._wakes and not self.stopping:
             await asyncio.sleep(INTERVAL)
+            watched: dict[Look, set[int]] = {}
+            for look, key in self._wakes.values():
+                watched.setdefault(look, set()).add(key)
             try:
-                marks = await to_thread.run_sync(self._look, sorted(set(self._wakes.values())))
+                marks = await to_thread.run_sync(self._look, watched)
             except SQLAlchemyError as error:  # a busy or restarting database must not end the streams
-                log.warning("The runs on the pages could not be read (%s).", type(error).__name__)
+                log.warning("What the pages watch could not be read (%s).", type(error).__name__)
                 continue
-            for bell, run_id in self._wakes.items():
-                if marks.get(run_id) != self._marks.get(run_id):
+            for bell, watch in self._wakes.items():
+                if marks.get(watch) != self._marks.get(watch):
                     bell.set()
             self._marks = marks
 
-    def _look(self, run_ids: list[int]) -> dict[int, Mark]:
-        """What a stream has to show, as a value to compare: one query for all runs."""
-        newest = sa.select(sa.func.max(EpochMetric.id)).where(EpochMetric.run_id == Run.id).scalar_subquery()
-        queued = sa.select(sa.func.count()).where(Job.state == JobState.QUEUED).scalar_subquery()
-        alive = sa.select(sa.func.count()).where(Worker.heartbeat > db_now() - jobs.SILENT_SECONDS).scalar_subquery()
-        own = Job.__table__.alias("own")
-        query = (
-            sa.select(Run.id, own.c.state, own.c.attempt, own.c.keep_best, own.c.progress, newest, queued, alive)
-            .join(own, own.c.id == Run.job_id)
-            .where(Run.id.in_(run_ids))
-        )
+    def _look(self, watched: dict[Look, set[int]]) -> dict[tuple[Look, int], Mark]:
         with self.database.read() as session:
-            return {run_id: tuple(str(value) for value in mark) for run_id, *mark in session.execute(query)}
+            return {
+                (look, key): mark for look, keys in watched.items() for key, mark in look(session, sorted(keys)).items()
+            }
+
+
+def run_marks(session: Session, run_ids: list[int]) -> dict[int, Mark]:
+    """The marks of runs: one query for all of them."""
+    newest = sa.select(sa.func.max(EpochMetric.id)).where(EpochMetric.run_id == Run.id).scalar_subquery()
+    queued = sa.select(sa.func.count()).where(Job.state == JobState.QUEUED).scalar_subquery()
+    alive = sa.select(sa.func.count()).where(Worker.heartbeat > db_now() - jobs.SILENT_SECONDS).scalar_subquery()
+    own = Job.__table__.alias("own")
+    query = (
+        sa.select(Run.id, own.c.state, own.c.attempt, own.c.keep_best, own.c.progress, newest, queued, alive)
+        .join(own, own.c.id == Run.job_id)
+        .where(Run.id.in_(run_ids))
+    )
+    return {run_id: tuple(str(value) for value in mark) for run_id, *mark in session.execute(query)}
 
 
 def hub_of(app: FastAPI, database: Database) -> Hub:

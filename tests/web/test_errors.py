@@ -112,7 +112,7 @@ def test_error__in_japanese(client):
 
 
 def test_ready__says_when_the_disk_is_full(client, monkeypatch):
-    assert client.get("/readyz").text == "ready\n"
+    assert client.get("/readyz").json()["status"] == "ready"
 
     def full(_store):
         raise OutOfSpace(folder="x")
