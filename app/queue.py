@@ -29,6 +29,11 @@ def configure(celery: Celery, broker_url: str) -> None:
     )
 
 
+def queue_name(lane: str, needs: str = "") -> str:
+    """The queue of the broker for the jobs of a lane that need the same kind of worker."""
+    return f"{lane}/{needs}" if needs else lane
+
+
 class Queue:
     """The sending side of the broker at ``broker_url``."""
 
@@ -39,11 +44,14 @@ class Queue:
         # One try: kombu would go on trying to connect for seconds, while a person waits for the answer of a page.
         self._celery.conf.broker_transport_options |= {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 
-    def announce(self, job_id: int, lane: str) -> None:
-        """Tell the workers of ``lane`` that job ``job_id`` waits. Never raises: the row is already committed."""
+    def announce(self, job_id: int, lane: str, needs: str = "") -> None:
+        """Tell the workers of ``lane`` that can meet ``needs`` that job ``job_id`` waits.
+
+        Never raises: the row is already committed.
+        """
         if self.embedded:
             return
         try:
-            self._celery.send_task(TASK, args=[job_id], queue=lane, retry=False)
+            self._celery.send_task(TASK, args=[job_id], queue=queue_name(lane, needs), retry=False)
         except Exception as error:  # any broker error means the same: a keeper announces the job later
             log.warning("Job %s could not be announced (%s); a worker will find it in the table.", job_id, error)

@@ -79,7 +79,7 @@ class Keeper:
     def _reap(self) -> None:
         self._reap_at = time.monotonic() + self._reap_seconds
         with self._parts.database.read() as session:
-            lost = bool(jobs.expired(session))
+            lost = any(one.over for one in jobs.held(session))
         if lost:
             with self._parts.database.write() as session:
                 taken = jobs.reap(session)

@@ -101,7 +101,7 @@ class Recording(Queue):
         super().__init__("redis://127.0.0.1:1/0")
         self.sent: list[tuple[int, str]] = []
 
-    def announce(self, job_id: int, lane: str) -> None:
+    def announce(self, job_id: int, lane: str, needs: str = "") -> None:
         self.sent.append((job_id, lane))
 
 
