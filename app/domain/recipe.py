@@ -73,6 +73,7 @@ class Recipe:
         patience: epochs without improvement before the training ends; 0 switches early stopping off.
         logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
         validation_share: part of the labelled training images that a hold-out run sets aside.
+        deterministic: the same training gives the same weights to the last bit, also when it was interrupted; slower.
         use_validation_folder: take the images of the ``validation`` split instead, where there are any.
     """
 
@@ -96,6 +97,7 @@ class Recipe:
     min_delta: float = 0.0
     logit_dropout: float = 0.0
     precision: str = "auto"
+    deterministic: bool = False
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -242,6 +244,7 @@ FIELDS: dict[str, Field] = {
     "min_delta": Field("float", "stopping", 0, 1),
     "logit_dropout": Field("float", "network", 0, 0.9),
     "precision": Field("choice", "optimisation", choices=PRECISIONS),
+    "deterministic": Field("bool", "optimisation"),
     "seed": Field("int", "data", 0, 2**31 - 1),
     "augmentation.rotation": Field("float", "augmentation", 0, 180),
     "augmentation.width_shift": Field("float", "augmentation", 0, 1),

@@ -8,10 +8,7 @@ from app.domain.text import N_
 
 @dataclass(frozen=True)
 class FieldText:
-    """Texts of one field, translated where shown. ``step`` is that of the arrows and of the slider.
-
-    ``slider_high`` is the right end of the slider where the limit of the field lies far beyond what is useful.
-    """
+    """Texts of one field, translated where shown; ``slider_high``: where its limit lies far beyond what is useful."""
 
     section: str
     label: str
@@ -191,6 +188,11 @@ TEXTS: dict[str, FieldText] = {
         N_("Arithmetic"),
         N_("Mixed is faster on graphics cards and new processors; automatic uses it where it helps."),
         choices={"auto": N_("automatic"), "float32": N_("32 bits everywhere"), "mixed": N_("mixed, 16 and 32 bits")},
+    ),
+    "deterministic": FieldText(
+        "more",
+        N_("Exactly repeatable"),
+        N_("The same weights to the last bit each time on one kind of processor, also after an interruption. Slower."),
     ),
     "augmentation.rotation": FieldText(
         "augmentation",

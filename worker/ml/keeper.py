@@ -37,15 +37,35 @@ class Best:
     probabilities: NDArray[np.float32] = field(repr=False)  # (validation, classes)
 
 
-class Keeper:
-    """Remembers the best states of a model and decides when patience has run out."""
+@dataclass(frozen=True)
+class Kept:
+    """Everything a keeper knows.
 
-    def __init__(self, recipe: Recipe, network: Network) -> None:
+    Attributes:
+        epochs: numbers of all epochs so far.
+        bests: best state by ``val_loss`` and by ``val_accuracy``.
+        mark: the value that the next epoch must beat by ``min_delta``; ``waited``: epochs that did not.
+    """
+
+    epochs: tuple[EpochResult, ...] = ()
+    bests: dict[str, Best] = field(default_factory=dict)
+    mark: float = math.inf
+    waited: int = 0
+
+
+class Keeper:
+    """Remembers the best states of a model and decides when patience has run out; goes on from ``kept``."""
+
+    def __init__(self, recipe: Recipe, network: Network, kept: Kept | None = None) -> None:
+        kept = kept or Kept()
         self._recipe, self._network = recipe, network
-        self.bests: dict[str, Best] = {}
-        self.epochs: list[EpochResult] = []
-        self._mark = math.inf  # the value that the next epoch must beat by min_delta
-        self._waited = 0
+        self.bests: dict[str, Best] = dict(kept.bests)
+        self.epochs: list[EpochResult] = list(kept.epochs)
+        self._mark, self._waited = kept.mark, kept.waited
+
+    def kept(self) -> Kept:
+        """What is known now; later epochs do not change it."""
+        return Kept(tuple(self.epochs), dict(self.bests), self._mark, self._waited)
 
     def add(self, result: EpochResult, probabilities: NDArray[np.float32]) -> bool:
         """Take note of an epoch; True when the training should end early."""

@@ -68,9 +68,17 @@ class Network:
             for variable in layer.weights:
                 initializer = getattr(layer, f"{variable.name}_initializer")
                 variable.assign(_seeded(initializer, rng)(variable.shape, dtype=variable.dtype))
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
+            for generator in _generators(layer):
                 generator.state.assign(rng.integers(0, 2**31, 2))
+
+    def generators(self) -> tuple[NDArray[np.int64], ...]:
+        """Copies of the states of the dropout layers, (2,) each."""
+        return tuple(generator.state.numpy().astype(np.int64) for generator in generators(self.model))
+
+    def set_generators(self, states: Sequence[NDArray[np.int64]]) -> None:
+        """Put saved states of the dropout layers in place."""
+        for generator, state in zip(generators(self.model), states, strict=True):
+            generator.state.assign(state)
 
     def weights(self) -> Weights:
         """Copies of all weights, in the order of ``model.weights``."""
@@ -80,6 +88,16 @@ class Network:
         """Put saved weights in place; shapes were checked where they were read."""
         for variable, value in zip(self.model.weights, weights, strict=True):
             variable.assign(value)
+
+
+def generators(model: keras.Model) -> list[Any]:
+    """The random generators of the dropout layers, first to last."""
+    return [generator for layer in model.layers for generator in _generators(layer)]
+
+
+def _generators(layer: Any) -> list[Any]:
+    generator = getattr(layer, "seed_generator", None)
+    return [] if generator is None else [generator]
 
 
 def _seeded(initializer: Any, rng: np.random.Generator) -> Any:

@@ -9,7 +9,9 @@ optimiser with Keras' on the same gradients.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 EPSILON = 1e-7
 SGD_MOMENTUM = 0.9
@@ -51,6 +53,17 @@ class Optimizer:
             if copy is not variable:
                 copy.assign(tf.cast(variable, copy.dtype))
         self._step.assign(0.0)
+
+    def state(self) -> tuple[tuple[NDArray[np.float32], ...], float]:
+        """Copies of what is remembered of earlier steps, variable by variable, and the number of steps."""
+        return tuple(slot.numpy() for slots in self._slots for slot in slots), float(self._step)
+
+    def restore(self, slots: Sequence[NDArray[np.float32]], step: float) -> None:
+        """Go on where ``state`` was asked; the variables have been set to what they were then."""
+        self.reset()
+        for slot, value in zip((slot for own in self._slots for slot in own), slots, strict=True):
+            slot.assign(value)
+        self._step.assign(step)
 
     def apply(self, gradients: Sequence[Any], rate: Any) -> None:
         """Change the variables by one step.
@@ -94,6 +107,11 @@ def _adam(value: Any, gradient: Any, rate: Any, step: Any, mean: Any, square: An
 
 def _adamw(value: Any, gradient: Any, rate: Any, step: Any, mean: Any, square: Any) -> tuple[Any, ...]:
     return _adam(value - ADAMW_DECAY * rate * value, gradient, rate, step, mean, square)
+
+
+def slots_of(name: str) -> int:
+    """Numbers that the optimiser ``name`` remembers for each weight."""
+    return _RULES[name][1]
 
 
 _RULES: dict[str, tuple[Callable[..., tuple[Any, ...]], int]] = {

@@ -14,7 +14,7 @@ from worker.ml.data import Pictures
 from worker.ml.network import Network
 from worker.ml.optimizers import Optimizer
 
-_EVALUATION_BATCH = 64
+EVALUATION_BATCH = 64
 
 
 class Steps:
@@ -25,7 +25,7 @@ class Steps:
         recipe: optimiser, augmentation.
         batch_size: the recipe's, or the number of training pictures if that is smaller.
 
-    Sums that the functions return are of the batches given, so that the caller can cut an epoch where it likes.
+    The caller may cut an epoch where it likes, at the end of any batch: no number depends on it.
     """
 
     def __init__(self, network: Network, recipe: Recipe, batch_size: int) -> None:
@@ -41,11 +41,17 @@ class Steps:
         pictures = tf.TensorSpec(picture, tf.uint8)
         integers, numbers = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32)
         draws = [tf.TensorSpec((None, 6), tf.float32), numbers, numbers]
-        self._train = tf.function(self._train_loop, input_signature=[pictures, integers, numbers, *draws])
+        total = tf.TensorSpec((), tf.float64)
+        self._train = tf.function(self._train_loop, input_signature=[pictures, integers, numbers, *draws, total])
         self._evaluate = tf.function(self._evaluate_loop, input_signature=[pictures, integers])
 
     def train(
-        self, pictures: Pictures, labels: NDArray[np.int64], rates: NDArray[np.float32], draws: Draws
+        self,
+        pictures: Pictures,
+        labels: NDArray[np.int64],
+        rates: NDArray[np.float32],
+        draws: Draws,
+        so_far: float = 0.0,
     ) -> tuple[float, int]:
         """Steps over ``pictures`` in their order, the last batch as small as it comes.
 
@@ -54,28 +60,35 @@ class Steps:
             labels: (n,) int64.
             rates: (steps,) learning rate of each step.
             draws: for the n pictures.
+            so_far: sum of the losses of the epoch's earlier pictures.
 
         Returns:
-            Sum of the losses and number of right answers, both while training (with dropout).
+            Sum of the losses with ``so_far``, and number of right answers, both while training (with dropout).
         """
-        loss, right = self._train(pictures, labels, rates, draws.matrices, draws.channel_shift, draws.brightness)
+        loss, right = self._train(
+            pictures, labels, rates, draws.matrices, draws.channel_shift, draws.brightness, so_far
+        )  # fmt: skip
         return float(loss), int(right)
 
-    def evaluate(self, pictures: Pictures, labels: NDArray[np.int64]) -> tuple[float, int, NDArray[np.float32]]:
-        """Sum of the losses, number of right answers and probabilities (n, classes) without dropout."""
-        loss, right, probabilities = self._evaluate(pictures, labels)
-        return float(loss), int(right), probabilities.numpy()
+    def evaluate(
+        self, pictures: Pictures, labels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], int, NDArray[np.float32]]:
+        """Losses (n,), number of right answers and probabilities (n, classes) without dropout."""
+        losses, right, probabilities = self._evaluate(pictures, labels)
+        return losses.numpy(), int(right), probabilities.numpy()
 
-    def _train_loop(self, pictures: Any, labels: Any, rates: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
+    def _train_loop(
+        self, pictures: Any, labels: Any, rates: Any, matrices: Any, shifts: Any, factors: Any, so_far: Any
+    ) -> Any:
         def batch(i: Any, loss: Any, right: Any) -> Any:
             start = i * self.batch_size
             part = slice(start, start + self.batch_size)
             inputs = self._inputs(pictures[part], matrices[part], shifts[part], factors[part])
             more_loss, more_right = self._step(inputs, labels[part], rates[i])
-            return i + 1, loss + more_loss, right + more_right
+            return i + 1, loss + tf.cast(more_loss, tf.float64), right + more_right
 
         count = tf.size(rates)
-        start = (tf.constant(0), tf.constant(0.0), tf.constant(0, tf.int64))
+        start = (tf.constant(0), so_far, tf.constant(0, tf.int64))
         return tf.while_loop(lambda i, *_: i < count, batch, start, parallel_iterations=1)[1:]
 
     def _inputs(self, pictures: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
@@ -106,11 +119,11 @@ class Steps:
 
     def _evaluate_loop(self, pictures: Any, labels: Any) -> Any:
         def batch(i: Any, outputs: Any) -> Any:
-            part = pictures[i * _EVALUATION_BATCH : (i + 1) * _EVALUATION_BATCH]
+            part = pictures[i * EVALUATION_BATCH : (i + 1) * EVALUATION_BATCH]
             inputs = self.network.normalise(tf.cast(part, tf.float32))
             return i + 1, tf.concat([outputs, self.network.logits(inputs, training=False)], axis=0)
 
-        count = (tf.size(labels) + _EVALUATION_BATCH - 1) // _EVALUATION_BATCH
+        count = (tf.size(labels) + EVALUATION_BATCH - 1) // EVALUATION_BATCH
         classes = self.network.logits.output.shape[-1]
         shapes = (tf.TensorShape(()), tf.TensorShape((None, classes)))
         start = (tf.constant(0), tf.zeros((0, classes)))
@@ -118,7 +131,7 @@ class Steps:
             lambda i, *_: i < count, batch, start, shape_invariants=shapes, parallel_iterations=1
         )  # fmt: skip
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-        return tf.reduce_sum(losses), _count_right(logits, labels), tf.nn.softmax(logits)
+        return losses, _count_right(logits, labels), tf.nn.softmax(logits)
 
 
 def _count_right(logits: Any, labels: Any) -> Any:

@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -13,12 +13,13 @@ from app.domain import augment
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
 from worker.ml import data, device
+from worker.ml.checkpoint import State
 from worker.ml.keeper import Best, EpochResult, Keeper
 from worker.ml.network import Network
 from worker.ml.saving import SavedModel, versions
-from worker.ml.steps import Steps, learning_rates
+from worker.ml.steps import EVALUATION_BATCH, Steps, learning_rates
 
-__all__ = ["EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
+__all__ = ["Begin", "EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
 
 Indices = NDArray[np.int64]
 
@@ -58,6 +59,22 @@ class FoldResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Begin:
+    """Where a training begins that is not a new one, or only a part of one.
+
+    Attributes:
+        states: for each fold the state to go on from; the others begin with new weights.
+        precision: ``float32`` or ``mixed_bfloat16``; "" leaves it to the recipe and this machine.
+        most: training pictures in the largest fold of the whole run, where ``plans`` are not all of them; it limits
+            the batch size, which must be the same for all folds wherever they are trained.
+    """
+
+    states: Mapping[int, State] = field(default_factory=dict)
+    precision: str = ""
+    most: int = 0
+
+
 class Reporter(Protocol):
     """Hears of the progress, and says when to stop."""
 
@@ -66,6 +83,12 @@ class Reporter(Protocol):
 
     def epoch(self, fold: int, result: EpochResult) -> None:
         """An epoch and its validation are done."""
+
+    def wants_state(self, fold: int) -> bool:
+        """True to be given the state after this epoch; asked after ``epoch``, never after the last one of a fold."""
+
+    def state(self, state: State) -> None:
+        """The training can go on from here; the arrays are copies."""
 
     def should_stop(self) -> bool:
         """True to end with the best so far; asked a few times a second."""
@@ -78,6 +101,12 @@ class Silent:
         """Nothing."""
 
     def epoch(self, fold: int, result: EpochResult) -> None:
+        """Nothing."""
+
+    def wants_state(self, fold: int) -> bool:
+        return False
+
+    def state(self, state: State) -> None:
         """Nothing."""
 
     def should_stop(self) -> bool:
@@ -95,6 +124,7 @@ def fit_folds(
     recipe: Recipe,
     class_names: Sequence[str],
     reporter: Reporter | None = None,
+    begin: Begin | None = None,
 ) -> Iterator[FoldResult]:
     """Train the models of ``plans`` one after the other; each is given out as soon as it is done.
 
@@ -108,6 +138,7 @@ def fit_folds(
         recipe: checked values.
         class_names: names of the outputs, kept with the saved models.
         reporter: progress and stop; silent by default.
+        begin: what to go on from; by default everything is new.
 
     Raises:
         Invalid: ``fold_without_images`` for a plan with no training pictures; ``network_needs_larger_images``.
@@ -116,9 +147,12 @@ def fit_folds(
     for plan in plans:
         if not len(plan.train):
             raise Invalid("fold_without_images", fold=plan.fold + 1)
-    trainer = _Trainer(pictures, labels, recipe, class_names, max((len(plan.train) for plan in plans), default=1))
+    begin = begin or Begin()
+    most = max((len(plan.train) for plan in plans), default=1)
+    precision = begin.precision or next((state.precision for state in begin.states.values()), "")
+    trainer = _Trainer(pictures, labels, recipe, class_names, Begin(begin.states, precision, begin.most or most))
     for plan in plans:
-        result = trainer.fit(plan, reporter or Silent())
+        result = trainer.fit(plan, reporter or Silent(), begin.states.get(plan.fold))
         if result is not None:
             yield result
         if result is None or result.stop_reason == "stopped":
@@ -129,26 +163,25 @@ class _Trainer:
     """The compiled functions of one run, and the pictures they work on."""
 
     def __init__(
-        self, pictures: data.Pictures, labels: NDArray[np.int64], recipe: Recipe, names: Sequence[str], most: int
+        self, pictures: data.Pictures, labels: NDArray[np.int64], recipe: Recipe, names: Sequence[str], begin: Begin
     ) -> None:
         self.recipe, self.names, self.pictures = recipe, tuple(names), pictures
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
-        self.precision = device.resolve_precision(recipe.precision)
+        self.precision = begin.precision or device.resolve_precision(recipe.precision)
         self.network = Network(recipe, len(self.names), self.precision)
-        self.steps = Steps(self.network, recipe, min(recipe.batch_size, most))
+        self.steps = Steps(self.network, recipe, min(recipe.batch_size, begin.most))
         self._most_at_once = max(1, _CHUNK_BYTES // max(1, int(np.prod(pictures.shape[1:]))))
         self._pace = 0.0  # pictures a second, measured; decides how much is done between two reports
 
-    def fit(self, plan: FoldPlan, reporter: Reporter) -> FoldResult | None:
-        """Train one model from new weights; None when it was stopped before its first epoch was over."""
-        started = time.perf_counter()
+    def fit(self, plan: FoldPlan, reporter: Reporter, state: State | None = None) -> FoldResult | None:
+        """Train one model, from new weights or from ``state``; None when it was stopped before its first epoch."""
+        started = time.perf_counter() - (state.seconds if state else 0.0)
         fitted = data.statistics(self.pictures, plan.train) if self.recipe.normalisation == "featurewise" else None
         self.network.set_statistics(fitted)
-        self.network.initialise((self.recipe.seed, plan.fold))
-        self.steps.optimizer.reset()
-        keeper = Keeper(self.recipe, self.network)
+        self._set(plan, state)
+        keeper = Keeper(self.recipe, self.network, state.kept if state else None)
         reason = "epochs"
-        for epoch in range(1, self.recipe.epochs + 1):
+        for epoch in range(len(keeper.epochs) + 1, self.recipe.epochs + 1):
             try:
                 result, probabilities = self._epoch(plan, epoch, reporter)
             except _Stopped:
@@ -159,9 +192,27 @@ class _Trainer:
             if ended:
                 reason = "early"
                 break
+            if epoch < self.recipe.epochs and reporter.wants_state(plan.fold):
+                reporter.state(self._state(plan.fold, keeper, time.perf_counter() - started))
         if not keeper.bests:
             return None
         return self._result(plan, keeper, reason, fitted, time.perf_counter() - started)
+
+    def _set(self, plan: FoldPlan, state: State | None) -> None:
+        if state is None:
+            self.network.initialise((self.recipe.seed, plan.fold))
+            self.steps.optimizer.reset()
+            return
+        self.network.set_weights(state.weights)
+        self.network.set_generators(state.generators)
+        self.steps.optimizer.restore(state.slots, state.step)
+
+    def _state(self, fold: int, keeper: Keeper, seconds: float) -> State:
+        slots, step = self.steps.optimizer.state()
+        return State(
+            fold, self.recipe, len(self.names), self.precision, seconds, self.network.weights(), slots, step,
+            self.network.generators(), keeper.kept(),
+        )  # fmt: skip
 
     def _result(
         self, plan: FoldPlan, keeper: Keeper, reason: str, fitted: data.Statistics | None, seconds: float
@@ -185,8 +236,8 @@ class _Trainer:
         draws = augment.draw(self.recipe.augmentation, count, self.recipe.image_size, rng)
         loss, right = 0.0, 0
         for part in self._parts(count, batch, reporter):
-            more_loss, more_right = self._timed(order[part], rates[part.start // batch :], draws, part)
-            loss, right = loss + more_loss, right + more_right
+            loss, more_right = self._timed(order[part], rates[part.start // batch :], draws, part, loss)
+            right += more_right
             if not math.isfinite(loss):
                 raise AppError(
                     "loss_not_finite", fold=plan.fold + 1, epoch=epoch, learning_rate=self.recipe.learning_rate
@@ -209,11 +260,11 @@ class _Trainer:
             start += size
 
     def _timed(
-        self, places: Indices, rates: NDArray[np.float32], draws: augment.Draws, part: slice
+        self, places: Indices, rates: NDArray[np.float32], draws: augment.Draws, part: slice, so_far: float
     ) -> tuple[float, int]:
         started = time.perf_counter()
-        steps = math.ceil(len(places) / self.steps.batch_size)
-        result = self.steps.train(self.pictures[places], self.labels[places], rates[:steps], draws.part(part))
+        rates = rates[: math.ceil(len(places) / self.steps.batch_size)]
+        result = self.steps.train(self.pictures[places], self.labels[places], rates, draws.part(part), so_far)
         self._measure(len(places), time.perf_counter() - started)
         return result
 
@@ -224,13 +275,16 @@ class _Trainer:
     def _validate(self, places: Indices, reporter: Reporter) -> tuple[float | None, float | None, NDArray[np.float32]]:
         if not len(places):
             return None, None, np.zeros((0, len(self.names)), np.float32)
-        loss, right, probabilities = 0.0, 0, []
-        size = max(64, min(int(self._pace), self._most_at_once))
+        losses, right, probabilities = [], 0, []
+        # Whole batches, so that no number depends on how fast the machine is.
+        size = max(1, min(int(self._pace), self._most_at_once) // EVALUATION_BATCH) * EVALUATION_BATCH
         for start in range(0, len(places), size):
             if reporter.should_stop():
                 raise _Stopped
             part = places[start : start + size]
-            more_loss, more_right, more = self.steps.evaluate(self.pictures[part], self.labels[part])
-            loss, right = loss + more_loss, right + more_right
+            some, more_right, more = self.steps.evaluate(self.pictures[part], self.labels[part])
+            losses.append(some)
+            right += more_right
             probabilities.append(more)
+        loss = float(np.concatenate(losses).sum(dtype=np.float64))
         return loss / len(places), right / len(places), np.concatenate(probabilities)

@@ -10,6 +10,10 @@ SENTENCES: dict[str, str] = {
         "In fold %(fold)s, epoch %(epoch)s, the loss was no longer a number: the training ran away. "
         "Choose a learning rate below %(learning_rate)s, and scale the pictures (normalisation)."
     ),
+    "checkpoint_broken": N_(
+        "The saved state of this training cannot be read (%(reason)s), or belongs to another training. Start the "
+        "training again without it."
+    ),
     "model_broken": N_(
         "The saved model cannot be used (%(reason)s). Restore the data folder from a backup, or train again."
     ),
