@@ -6,6 +6,7 @@ and nothing else: the keeper of a worker announces every queued row again until 
 """
 
 import logging
+import ssl
 from typing import Any
 
 from celery import Celery
@@ -14,8 +15,11 @@ TASK = "miwake.job"
 log = logging.getLogger(__name__)
 
 
-def configure(celery: Celery, broker_url: str) -> None:
-    """The settings that client and worker share: JSON only, no result backend, no retry that would block a request."""
+def configure(celery: Celery, broker_url: str, ca_file: str = "") -> None:
+    """The settings that client and worker share: JSON only, no result backend, no retry that would block a request.
+
+    With ``rediss://`` the server must prove its name by a certificate of ``ca_file``, or of the system without one.
+    """
     embedded = broker_url.startswith("memory:")
     redis = {"socket_timeout": 5, "socket_connect_timeout": 2, "visibility_timeout": 3600}
     celery.conf.update(
@@ -25,8 +29,11 @@ def configure(celery: Celery, broker_url: str) -> None:
         task_default_queue="gpu",
         task_publish_retry=False,
         broker_connection_timeout=2,
-        broker_transport_options={"polling_interval": 0.05} if embedded else redis,
+        broker_transport_options={} if embedded else redis,
     )
+    if broker_url.startswith("rediss:"):
+        checked: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+        celery.conf.broker_use_ssl = checked | ({"ssl_ca_certs": ca_file} if ca_file else {})
 
 
 def queue_name(lane: str, needs: str = "") -> str:
@@ -37,10 +44,10 @@ def queue_name(lane: str, needs: str = "") -> str:
 class Queue:
     """The sending side of the broker at ``broker_url``."""
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, ca_file: str = "") -> None:
         self.embedded = broker_url.startswith("memory:")
         self._celery: Any = Celery("miwake", broker=broker_url, backend=None, set_as_current=False)
-        configure(self._celery, broker_url)
+        configure(self._celery, broker_url, ca_file)
         # One try: kombu would go on trying to connect for seconds, while a person waits for the answer of a page.
         self._celery.conf.broker_transport_options |= {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 

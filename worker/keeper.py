@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.changes import Changes
 from app.domain.enums import Lane
 from app.services import jobs
+from worker.lost import Patience
 from worker.parts import Parts
 
+TICK_SECONDS = 0.015  # between two questions whether SQLite has changed: each takes some microseconds
 EMBEDDED_SECONDS = 0.2
-BROKER_SECONDS = 1.0
+FULL_SECONDS = 1.0  # a look for messages that got lost
 HEARTBEAT_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
@@ -22,16 +25,20 @@ Send = Callable[[int, Lane], None]
 class Keeper:
     """Looks into the job table as long as the worker lives.
 
-    With the embedded broker this is how jobs are found at all; with Redis it repairs what got lost. Jobs are only sent
-    while this worker has a free place in their lane, so copies of a message never pile up behind a long training.
+    With the embedded broker this is how jobs are found at all: on SQLite as soon as anybody has committed something,
+    with another database five times in a second. With Redis it repairs what got lost. Jobs are only sent while this
+    worker has a free place in their lane, so copies of a message never pile up behind a long training.
     """
 
     def __init__(self, parts: Parts, send: Send) -> None:
         self._parts, self._send = parts, send
-        self._pause = EMBEDDED_SECONDS if parts.settings.embedded_broker else BROKER_SECONDS
+        embedded = parts.settings.embedded_broker
+        self._changes = Changes(parts.database) if embedded else None
+        quick = self._changes is not None and self._changes.cheap
+        self._pause = TICK_SECONDS if quick else EMBEDDED_SECONDS if embedded else FULL_SECONDS
+        self._patience = Patience(parts.settings.lease_seconds)
         self._reap_seconds = min(5.0, parts.settings.lease_seconds / 3)
-        self._heartbeat_at = 0.0
-        self._reap_at = 0.0
+        self._heartbeat_at = self._reap_at = self._full_at = 0.0
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -51,25 +58,42 @@ class Keeper:
     def _run(self) -> None:
         while not self._parts.stopping.is_set():
             try:
-                self.look()
+                self.round()
             except Exception:
                 # Whatever happens here, the thread must live: without it the worker would never find a job again.
                 log.exception("The keeper of this worker had an error and goes on.")
                 self._parts.stopping.wait(1.0)
             self._parts.wake.wait(self._pause)
-            self._parts.wake.clear()
+        if self._changes is not None:
+            self._changes.close()
 
-    def look(self) -> None:
-        """One round."""
+    def round(self) -> None:
+        """What is due at this moment."""
         now = time.monotonic()
         if now >= self._heartbeat_at:
             self._heartbeat()
         if now >= self._reap_at:
             self._reap()
-        for lane in Lane:
-            free = self._parts.slots.free(lane)
-            if free > 0:
-                self._announce(lane, free)
+        woken = self._parts.wake.is_set()
+        self._parts.wake.clear()
+        changed = self._changes is None or self._changes.seen()
+        if woken or changed or now >= self._full_at:
+            self._full_at = now + FULL_SECONDS
+            self.look()
+
+    def look(self) -> None:
+        """Hand out the jobs that are due, as long as there are places."""
+        free = {lane: count for lane in Lane if (count := self._parts.slots.free(lane)) > 0}
+        resend, able = self._parts.settings.resend_seconds, self._parts.able
+        if not free:
+            return
+        with self._parts.database.read() as session:
+            lanes = jobs.lanes_due(session, resend, able)
+        for lane in lanes & free.keys():
+            with self._parts.database.write() as session:
+                due = jobs.take_due(session, lane, free[lane], resend, able)
+            for job_id in due:
+                self._send(job_id, lane)
 
     def _heartbeat(self) -> None:
         self._heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
@@ -79,18 +103,10 @@ class Keeper:
     def _reap(self) -> None:
         self._reap_at = time.monotonic() + self._reap_seconds
         with self._parts.database.read() as session:
-            lost = any(one.over for one in jobs.held(session))
-        if lost:
+            lost = self._patience.lost(jobs.held(session), time.monotonic())
+            waiting = jobs.any_parent_due(session)
+        if lost or waiting:
             with self._parts.database.write() as session:
-                taken = jobs.reap(session)
-            log.warning("Taken back from workers that were lost: jobs %s.", taken)
-
-    def _announce(self, lane: Lane, free: int) -> None:
-        resend = self._parts.settings.resend_seconds
-        with self._parts.database.read() as session:
-            if not jobs.any_due(session, lane, resend):
-                return
-        with self._parts.database.write() as session:
-            due = jobs.take_due(session, lane, free, resend)
-        for job_id in due:
-            self._send(job_id, lane)
+                taken = jobs.reap(session, lost)
+            if taken:
+                log.warning("Taken back from workers that were lost: jobs %s.", taken)

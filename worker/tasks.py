@@ -14,7 +14,7 @@ def look_at(parts: Parts, job_id: int) -> None:
     if parts.stopping.is_set():
         return
     with parts.database.read() as session:
-        lane = jobs.waiting_lane(session, job_id)
+        lane = jobs.waiting_lane(session, job_id, parts.able)
     if lane is None:
         return  # somebody else was quicker, or it was cancelled: messages may come twice and late
     if not parts.slots.take(lane):
@@ -23,7 +23,7 @@ def look_at(parts: Parts, job_id: int) -> None:
         return
     try:
         with parts.database.write() as session:
-            claim = jobs.claim(session, job_id, parts.name, parts.settings.lease_seconds)
+            claim = jobs.claim(session, job_id, parts.name, parts.settings.lease_seconds, parts.able)
         if claim is not None:
             runner.run(parts, claim)
     finally:

@@ -10,7 +10,7 @@ from app.services import jobs
 LEASE = 30.0
 
 
-def make(database: Database, project_id: int, count: int = 1, lane: Lane = Lane.GPU, **values: int) -> list[int]:
+def make(database: Database, project_id: int, count: int = 1, lane: Lane = Lane.GPU, **values: Any) -> list[int]:
     """Queue some jobs; returns their ids."""
     with database.write() as session:
         made = [

@@ -26,11 +26,11 @@ def test_due__oldest_first_in_its_lane_and_not_twice(any_database, project_id):
     train = make(any_database, project_id, 3)
     quick = make(any_database, project_id, 1, Lane.CPU)
     with any_database.write() as session:
-        assert jobs.any_due(session, Lane.GPU, 10)
+        assert Lane.GPU in jobs.lanes_due(session, 10)
         assert jobs.take_due(session, Lane.GPU, 2, 10) == train[:2]
         assert jobs.take_due(session, Lane.GPU, 2, 10) == train[2:]
         assert jobs.take_due(session, Lane.GPU, 2, 10) == []
-        assert not jobs.any_due(session, Lane.GPU, 10)
+        assert Lane.GPU not in jobs.lanes_due(session, 10)
         assert jobs.take_due(session, Lane.CPU, 2, 10) == quick
 
 
@@ -40,9 +40,9 @@ def test_due__a_lost_message_is_sent_again_and_a_refused_one_at_once(any_databas
         jobs.take_due(session, Lane.GPU, 1, 10)
         session.execute(sa.update(Job).values(sent_at=db_now() - 11))
         assert jobs.take_due(session, Lane.GPU, 1, 10) == [job_id]
-        assert not jobs.any_due(session, Lane.GPU, 10)
+        assert Lane.GPU not in jobs.lanes_due(session, 10)
         assert jobs.put_back(session, job_id)
-        assert jobs.any_due(session, Lane.GPU, 10)
+        assert Lane.GPU in jobs.lanes_due(session, 10)
 
 
 def test_place_in_line__counts_the_own_lane_only(any_database, project_id):
@@ -113,7 +113,7 @@ def test_create__is_announced_after_the_commit_and_never_after_a_rollback(any_da
         assert queue.sent == []
     assert queue.sent == [(job.id, "gpu")]
     with any_database.read() as session:
-        assert not jobs.any_due(session, Lane.GPU, 10)  # the message is on its way
+        assert Lane.GPU not in jobs.lanes_due(session, 10)  # the message is on its way
 
 
 def test_create__that_is_rolled_back_is_not_announced(any_database, project_id):

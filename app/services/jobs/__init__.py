@@ -18,10 +18,10 @@ from app.services.jobs.claims import (
     renew,
     set_progress,
 )
-from app.services.jobs.family import ancestors, cancel, descendants, retry, settle, wake_parents
+from app.services.jobs.family import ancestors, any_parent_due, cancel, descendants, retry, settle, wake_parents
 from app.services.jobs.line import (
-    any_due,
     in_order,
+    lanes_due,
     move_up,
     place_in_line,
     put_back,
@@ -46,7 +46,7 @@ __all__ = [
     "able",
     "ancestors",
     "announce",
-    "any_due",
+    "any_parent_due",
     "cancel",
     "claim",
     "create",
@@ -58,6 +58,7 @@ __all__ = [
     "heartbeat",
     "held",
     "in_order",
+    "lanes_due",
     "move_up",
     "peek",
     "place_in_line",

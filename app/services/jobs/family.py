@@ -61,7 +61,7 @@ def cancel(session: Session, job_id: int, *, keep_best: bool = False) -> None:
     lock(session, [*ancestors(session, job_id), job_id])
     family = Job.id.in_([job_id, *descendants(session, job_id)])
     sums_up = sa.and_(Job.state == JobState.WAITING, Job.kind == JobKind.TRAIN)
-    waits = [family, Job.state.in_(WAITS)]
+    waits: list[sa.ColumnElement[bool]] = [family, Job.state.in_(WAITS)]
     if keep_best:
         change(session, [family, sums_up], keep_best=True)
         waits.append(sa.not_(sums_up))
@@ -145,7 +145,15 @@ def _reason(kind: JobKind, broken: Sequence[Any], total: int) -> dict[str, Any]:
 
 def wake_parents(session: Session) -> list[int]:
     """The net below ``settle``: parents that wait although all their children have ended. Returns those that moved."""
+    return [parent_id for parent_id in list(session.scalars(_forgotten())) if settle(session, parent_id)]
+
+
+def any_parent_due(session: Session) -> bool:
+    """True when ``wake_parents`` would find something; takes no lock."""
+    return session.scalar(_forgotten().limit(1)) is not None
+
+
+def _forgotten() -> sa.Select[int]:
     child = aliased(Job)
     unfinished = sa.exists().where(child.parent_id == Job.id, child.state.not_in(sorted(FINAL_STATES)))
-    waiting = session.scalars(sa.select(Job.id).where(Job.state == JobState.WAITING, ~unfinished).order_by(Job.id))
-    return [parent_id for parent_id in list(waiting) if settle(session, parent_id)]
+    return sa.select(Job.id).where(Job.state == JobState.WAITING, ~unfinished).order_by(Job.id)

@@ -20,9 +20,10 @@ LATELY = 200  # started jobs that are looked at to see which project was served 
 TRIES = 3
 
 
-def any_due(session: Session, lane: Lane, resend_seconds: float, able: Able | None = None) -> bool:
-    """True when ``take_due`` would find something; takes no write lock."""
-    return session.scalar(sa.select(sa.exists().where(*_due(lane, resend_seconds, able)))) is True
+def lanes_due(session: Session, resend_seconds: float, able: Able | None = None) -> set[Lane]:
+    """The lanes in which ``take_due`` would find something; takes no write lock."""
+    lanes = session.scalars(sa.select(Job.lane).where(*_due(resend_seconds, able)).distinct())
+    return {Lane(lane) for lane in lanes}
 
 
 def take_due(session: Session, lane: Lane, limit: int, resend_seconds: float, able: Able | None = None) -> list[int]:
@@ -32,7 +33,7 @@ def take_due(session: Session, lane: Lane, limit: int, resend_seconds: float, ab
     """
     taken: list[int] = []
     for _ in range(TRIES):  # another keeper may take the same ones at the same moment
-        wanted = _due(lane, resend_seconds, able)
+        wanted = [Job.lane == lane, *_due(resend_seconds, able)]
         ids = list(session.scalars(_in_order(lane).where(*wanted).limit(limit - len(taken))))
         if not ids:
             break
@@ -43,12 +44,12 @@ def take_due(session: Session, lane: Lane, limit: int, resend_seconds: float, ab
     return taken
 
 
-def _due(lane: Lane, resend_seconds: float, able: Able | None) -> list[sa.ColumnElement[bool]]:
+def _due(resend_seconds: float, able: Able | None) -> list[sa.ColumnElement[bool]]:
     # A moment in the future was written before a clock was set back: nobody knows when it was.
     lately = Job.sent_at.between(db_now() - resend_seconds, db_now() + 1.0)
     unheard = sa.or_(Job.sent_at.is_(None), sa.not_(lately))
     meets = [Job.needs.in_(able.needs)] if able else []
-    return [Job.state == JobState.QUEUED, Job.lane == lane, unheard, *meets]
+    return [Job.state == JobState.QUEUED, unheard, *meets]
 
 
 def _in_order(lane: str) -> sa.Select[int]:

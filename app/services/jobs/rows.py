@@ -1,5 +1,6 @@
 """What all parts of the job table share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,12 +24,12 @@ def mine(job_id: int, attempt: int) -> list[sa.ColumnElement[bool]]:
     return [Job.id == job_id, Job.attempt == attempt, Job.state.in_(ACTIVE)]
 
 
-def change(session: Session, where: list[sa.ColumnElement[bool]], **values: Any) -> bool:
+def change(session: Session, where: Sequence[sa.ColumnElement[bool]], **values: Any) -> bool:
     """One conditional UPDATE; True when it met a row."""
     return bool(changed_ids(session, where, **values))
 
 
-def changed_ids(session: Session, where: list[sa.ColumnElement[bool]], **values: Any) -> list[int]:
+def changed_ids(session: Session, where: Sequence[sa.ColumnElement[bool]], **values: Any) -> list[int]:
     """One conditional UPDATE; the ids of the rows that it met."""
     update = sa.update(Job).where(*where).values(**values).returning(Job.id)
     return list(session.scalars(update.execution_options(synchronize_session=False)))

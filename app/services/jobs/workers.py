@@ -50,4 +50,4 @@ def workers_alive(session: Session) -> list[Worker]:
 
 def able(worker: Worker) -> Able:
     """What a worker that signed its name offers."""
-    return Able(str(worker.info.get("host", "")), bool(worker.info.get("gpu")))
+    return Able(str(worker.info.get("host", "")), bool(worker.info.get("gpus")))
