@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from app import log_fields
@@ -17,6 +18,7 @@ CHATTY = ("alembic", "uvicorn", "celery", "asyncio")
 SILENT = ("kombu",)  # warns that memory:// has no host
 REQUESTS = "app.web.observe"  # one line for each request: for programs, not for the terminal of a laptop
 FORMATS = ("text", "json")
+TRACE = "Traceback (most recent call last)"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _SEPARATORS = "\u2028\u2029\u0085"
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -24,8 +26,10 @@ _ESCAPES |= {ord(char): f"\\u{ord(char):04x}" for char in _SEPARATORS}
 _ESCAPES |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 
 
-def set_up(level: str, form: str = "text") -> None:
+def set_up(level: str, form: str = "text", mask: Callable[[str], str] = str) -> None:
     """Log from ``level`` on; of libraries only warnings, unless everything is asked for.
+
+    ``mask`` takes the passwords out of what was said, traces included.
 
     Raises:
         AppError: there is no such level or format.
@@ -35,7 +39,7 @@ def set_up(level: str, form: str = "text") -> None:
         if value not in known:
             raise AppError("setting_invalid", name=name, value=value, kind=", ".join(known))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Json() if form == "json" else Text())
+    handler.setFormatter(Json(mask) if form == "json" else Text(mask))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     if level == "DEBUG":
         return
@@ -52,17 +56,26 @@ def escaped(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-class Text(logging.Formatter):
+class _Masked(logging.Formatter):
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        super().__init__()
+        self.mask = mask
+
+
+class Text(_Masked):
     """``2026-11-21T15:04:30.123Z INFO Job 7 begins. job=7 run=3 attempt=1``."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={escaped(str(value))}" for name, value in _fields(record).items())
-        lines = [f"{_time(record)} {record.levelname} {escaped(record.getMessage())}{fields}"]
-        lines += [f"  | {escaped(line)}" for line in _trace(record).splitlines()]
-        return "\n".join(lines)
+        message, trace = record.getMessage(), _trace(record)
+        if message.startswith(TRACE):  # uvicorn writes the trace of a failed start as a message
+            message, trace = "failed", message
+        lines = [f"{_time(record)} {record.levelname} {escaped(message)}{fields}"]
+        lines += [f"  | {escaped(line)}" for line in trace.splitlines()]
+        return self.mask("\n".join(lines))
 
 
-class Json(logging.Formatter):
+class Json(_Masked):
     """One object for each line: time, level, logger, message, the fields, and the trace of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -75,7 +88,8 @@ class Json(logging.Formatter):
         values |= {name: escaped(value) if isinstance(value, str) else value for name, value in _fields(record).items()}
         if trace := _trace(record):
             values["trace"] = trace  # JSON escapes its line ends
-        return json.dumps(values, ensure_ascii=True, default=str)
+        masked = {name: self.mask(value) if isinstance(value, str) else value for name, value in values.items()}
+        return json.dumps(masked, ensure_ascii=True, default=str)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

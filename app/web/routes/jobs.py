@@ -1,59 +1,58 @@
-"""The jobs page: what runs, what waits, what ended, and which workers are there."""
+"""The jobs page: what runs, what waits, what ended, which workers are there, how much room is left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Header, Request
 from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.db.run_models import Worker
-from app.domain.enums import JobKind
-from app.domain.text import N_
-from app.services import job_list, jobs
-from app.services.job_list import JobLine
-from app.web import i18n
-from app.web.deps import ReadSession, WriteSession
-from app.web.messages import say
+from app.services import job_list, jobs, maintenance
+from app.web import events, i18n, job_board
+from app.web.deps import StateDep, WriteSession
+from app.web.job_board import Board, Part
 from app.web.templating import redirect, render
 
 router = APIRouter()
 
-KINDS: dict[JobKind, str] = {
-    JobKind.TRAIN: N_("Training"),
-    JobKind.IMPORT: N_("Import of a zip"),
-    JobKind.EXPLAIN: N_("Heat maps"),
-}
+
+def get_board(request: Request, state: StateDep) -> Board:
+    """The board of this process."""
+    return job_board.board_of(request.app, state)
+
+
+BoardDep = Annotated[Board, Depends(get_board)]
 
 
 @dataclass(frozen=True)
 class JobsPage:
-    """The jobs by what they are doing; ``reasons`` has a sentence for each job that failed."""
+    """``pieces`` are the parts of the page; ``shown`` is what its event stream begins after."""
 
-    running: Sequence[JobLine]
-    waiting: Sequence[JobLine]
-    ended: Sequence[JobLine]
-    workers: Sequence[Worker]
-    kinds: Mapping[JobKind, str]
-    reasons: Mapping[int, str]
+    pieces: Sequence[Part]
+    shown: str
 
 
 @router.get("/jobs", name="jobs")
-def show(request: Request, session: ReadSession) -> Response:
+def show(request: Request, board: BoardDep) -> Response:
     """Show all jobs and workers."""
-    found = job_list.overview(session)
-    gettext = i18n.translations(i18n.choose(request)).gettext
-    page = JobsPage(
-        running=found.running,
-        waiting=found.waiting,
-        ended=found.ended,
-        workers=found.workers,
-        kinds={kind: gettext(title) for kind, title in KINDS.items()},
-        reasons={
-            line.job_id: say(line.error_code, line.error_params, gettext) for line in found.ended if line.error_code
-        },
-    )
-    return render(request, "jobs/index.html", page)
+    parts = board.draw(i18n.choose(request))
+    return render(request, "jobs/index.html", JobsPage(parts, ".".join(part.digest for part in parts)))
+
+
+@router.get("/jobs/events", name="jobs_events", response_class=EventSourceResponse)
+async def stream(
+    request: Request,
+    state: StateDep,
+    board: BoardDep,
+    after: str = "",
+    last_event_id: Annotated[str, Header()] = "",
+) -> AsyncIterator[ServerSentEvent]:
+    """Events "part": a part of the page as HTML, with the digests of all parts as its id."""
+    shown = job_board.shown_by(last_event_id or after)
+    hub = events.hub_of(request.app, state.database)
+    async for event in board.stream(hub, i18n.choose(request), shown):
+        yield event
 
 
 @router.post("/jobs/{job_id}/stop", name="job_stop")
@@ -62,3 +61,42 @@ def stop(request: Request, session: WriteSession, job_id: int, keep: Annotated[b
     job_list.exists(session, job_id)
     jobs.cancel(session, job_id, keep_best=keep)
     return redirect(request, "jobs")
+
+
+@router.post("/jobs/{job_id}/first", name="job_first")
+def first(request: Request, session: WriteSession, job_id: int) -> Response:
+    """Put a job that waits before all others of its kind."""
+    job_list.exists(session, job_id)
+    jobs.move_up(session, job_id)
+    return redirect(request, "jobs")
+
+
+@router.post("/jobs/{job_id}/again", name="job_again")
+def again(request: Request, session: WriteSession, job_id: int) -> Response:
+    """Try a job again that failed or was stopped; a training goes on after its newest checkpoint."""
+    job_list.exists(session, job_id)
+    jobs.retry(session, job_id)
+    return redirect(request, "jobs")
+
+
+@dataclass(frozen=True)
+class CleanupPage:
+    """What would be removed, or what was."""
+
+    plan: maintenance.Plan | None
+    cleaned: maintenance.Cleaned | None
+    days: int
+
+
+@router.get("/jobs/cleanup", name="cleanup")
+def cleanup(request: Request, state: StateDep) -> Response:
+    """Show what takes room and is not needed; nothing is removed."""
+    plan = maintenance.plan(state.database, state.store)
+    return render(request, "jobs/cleanup.html", CleanupPage(plan, None, maintenance.KEEP_DAYS))
+
+
+@router.post("/jobs/cleanup", name="cleanup_now")
+def cleanup_now(request: Request, state: StateDep) -> Response:
+    """Remove it, and say how large the store was and is. A second call finds nothing more."""
+    cleaned = maintenance.clean(state.database, state.store)
+    return render(request, "jobs/cleanup.html", CleanupPage(None, cleaned, maintenance.KEEP_DAYS))

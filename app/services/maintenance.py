@@ -1,0 +1,130 @@
+"""What takes room and is not needed any more: found, shown, and removed when somebody asks for it.
+
+A blob is removed only when no row needs it, it was not put again for a day, and that is still so at the moment of its
+removal: the rows are asked again right before, and ``Store.drop_old`` looks at the age once more.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from app.db.base import utc_now
+from app.db.run_models import Checkpoint, Job, Run
+from app.db.session import Database
+from app.domain.enums import FINAL_STATES, JobState
+from app.services import references
+from app.storage import Entry, Store
+
+GRACE_SECONDS = 86_400.0  # bytes come into the store before their row is written; an import may take hours
+STATE_GRACE_SECONDS = 3600.0  # of the blobs of a saved state whose row has just been removed
+KEEP_DAYS = 7  # the saved states of a training that failed or was stopped: it can be continued for so long
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Heap:
+    """How many things there are and how many bytes they take."""
+
+    count: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be removed: ``states`` of trainings that need none, ``blobs`` that nothing needs."""
+
+    states: Heap
+    blobs: Heap
+    store: Heap  # everything in the store before
+
+    @property
+    def size(self) -> int:
+        """Bytes that become free."""
+        return self.states.size + self.blobs.size
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was removed; the size of the store before and after it."""
+
+    states: int
+    blobs: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    states: Sequence[tuple[int, int]]  # run, fold
+    state_size: int
+    blobs: Sequence[Entry]
+    store: Heap
+
+
+def plan(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Plan:
+    """Look without changing anything; seconds for hundreds of thousands of blobs."""
+    found = _look(database, store, keep_days)
+    blobs = Heap(len(found.blobs), sum(entry.size for entry in found.blobs))
+    return Plan(Heap(len(found.states), found.state_size), blobs, found.store)
+
+
+def clean(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Cleaned:
+    """Remove what ``plan`` finds at this moment."""
+    found = _look(database, store, keep_days)
+    removed, freed = _drop_states(database, keep_days)
+    dropped = _drop(database, store, [entry.digest for entry in found.blobs], time.time() - GRACE_SECONDS)
+    dropped += _drop(database, store, freed, time.time() - STATE_GRACE_SECONDS)
+    after = sum(entry.size for entry in store.entries())
+    return Cleaned(removed, len(dropped), found.store.size, after)
+
+
+def _look(database: Database, store: Store, keep_days: int) -> _Found:
+    # The blobs are listed before the rows are read: what is put in between has its row, or is young.
+    before, entries, listed, total = time.time() - GRACE_SECONDS, [], 0, 0
+    for entry in store.entries():
+        listed, total = listed + 1, total + entry.size
+        if entry.modified < before:
+            entries.append(entry)
+    with database.read() as session:
+        kept = references.kept(session)
+        states = session.execute(_unused_states(keep_days)).all()
+    blobs = [entry for entry in entries if bytes.fromhex(entry.digest) not in kept]
+    rows = [(state.run_id, state.fold) for state in states]
+    return _Found(rows, sum(state.size for state in states), blobs, Heap(listed, total))
+
+
+def _unused_states(keep_days: int) -> sa.Select[int, int, int]:
+    """Saved states of trainings that are done, or that ended otherwise so long ago that nobody goes on with them."""
+    return (
+        sa.select(Checkpoint.run_id, Checkpoint.fold, Checkpoint.size)
+        .join(Run, Run.id == Checkpoint.run_id)
+        .join(Job, Job.id == Run.job_id)
+        .where(_over(keep_days))
+    )
+
+
+def _over(keep_days: int) -> sa.ColumnElement[bool]:
+    long_ago = Job.finished_at < utc_now() - timedelta(days=keep_days)
+    return sa.or_(Job.state == JobState.DONE, sa.and_(Job.state.in_(sorted(FINAL_STATES)), long_ago))
+
+
+def _drop_states(database: Database, keep_days: int) -> tuple[int, list[str]]:
+    """Remove the rows; the number of them and the hashes that they named."""
+    with database.write() as session:
+        over = sa.select(Run.id).join(Job, Job.id == Run.job_id).where(_over(keep_days))
+        gone = sa.delete(Checkpoint).where(Checkpoint.run_id.in_(over)).returning(Checkpoint.blobs)
+        blobs = session.scalars(gone).all()
+    return len(blobs), sorted({digest for one in blobs for digest in references.HASH.findall(str(one))})
+
+
+def _drop(database: Database, store: Store, digests: Sequence[str], before: float) -> list[str]:
+    dropped = []
+    for start in range(0, len(digests), _AT_ONCE):
+        part = digests[start : start + _AT_ONCE]
+        with database.read() as session:
+            needed = references.still_needed(session, part)
+        dropped += [digest for digest in part if digest not in needed and store.drop_old(digest, before)]
+    return dropped
