@@ -32,13 +32,13 @@ class Lease:
 
     A thread does it (``watched``), so that nothing the work waits for, such as the start of a process or a large write,
     can cost the job. ``until`` is in seconds of ``time.monotonic``: a moment before the lease in the table ends.
-    ``word`` is the newest answer of the table; ``on_renewed`` is called with the new ``until``.
+    ``on_renewed`` is called with the new ``until``.
     """
 
     def __init__(self, database: Database, claim: Claim, seconds: float) -> None:
         self._database, self._claim, self._seconds = database, claim, seconds
         self._renewed = time.monotonic()
-        self.word = Word.GO_ON
+        self._word = Word.GO_ON
         self.on_renewed: Callable[[float], None] = lambda _until: None
 
     @property
@@ -46,17 +46,31 @@ class Lease:
         """The moment at which this process must have stopped working."""
         return self._renewed + 0.9 * self._seconds
 
+    @property
+    def word(self) -> Word:
+        """The newest answer of the table; without one in time, the job is lost.
+
+        The work sees that by itself: the thread that asks may hang in a network that answers nothing.
+        """
+        self._is_over()
+        return self._word
+
+    def _is_over(self) -> bool:
+        if time.monotonic() > self.until:
+            self._word = Word.LOST
+        return self._word is Word.LOST
+
     def tick(self) -> Word:
         """Renew when it is time for it, and look."""
         now = time.monotonic()
-        if now > self.until:
-            self.word = Word.LOST
-        if self.word is Word.LOST:
-            return self.word
+        if self._is_over():
+            return self._word
         try:
             if now - self._renewed > self._seconds / 3:
                 self._renew(now)
-            self.word = self._look()
+            seen = self._look()
+            if not self._is_over():  # the question may have taken longer than the lease
+                self._word = seen
         except SQLAlchemyError as error:
             log.warning("Job %s: the database does not answer: %s", self._claim.job_id, error)
         return self.word

@@ -38,10 +38,21 @@ def _postgresql_now(_element: Any, _compiler: Any, **_kw: Any) -> str:
     return "extract(epoch from clock_timestamp())::float8"
 
 
+# A network that swallows everything must not hold a worker for the quarter of an hour that TCP would wait: it could do
+# nothing else until then. Seconds, but tcp_user_timeout is in milliseconds; a slow query is not meant by any of these.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
 def make_engine(url: str) -> sa.Engine:
     """An engine for ``url`` with the settings the whole product relies on."""
     if sa.make_url(url).get_backend_name() != "sqlite":
-        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        engine = sa.create_engine(url, connect_args=_PATIENCE, pool_pre_ping=True, pool_size=10, max_overflow=20)
         event.listen(engine, "handle_error", _refuse_unusable)
         return engine
     engine = sa.create_engine(url, connect_args={"timeout": 15}, pool_size=10, max_overflow=20)
