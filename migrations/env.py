@@ -5,6 +5,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import context
 
+import app.db.health_models
 import app.db.models
 import app.db.run_models  # noqa: F401 - fills the metadata
 from app.config import Settings
