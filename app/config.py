@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from app.domain.errors import AppError
 
@@ -12,8 +13,26 @@ PREFIX = "MIWAKE_"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def _setting(default: Any, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
+def _setting(default: Any, doc: str, *, secret: bool = False) -> Any:
+    """``secret``: the value is or may hold a password, so it is left out where the settings are printed."""
+    return field(default=default, repr=not secret, metadata={"doc": doc, "secret": secret})
+
+
+@dataclass(frozen=True)
+class StoreAddress:
+    """Where pictures and models lie and how to get at them; travels to the processes that compute.
+
+    ``cache``: folder for copies of what a bucket holds, or None; ``cache_bytes``: its largest size.
+    """
+
+    url: str
+    endpoint: str = ""
+    region: str = ""
+    key_id: str = ""
+    secret: str = field(default="", repr=False)
+    ca_file: str = ""
+    cache: Path | None = None
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,13 +43,37 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on. Only this machine's own until there are accounts.")
     port: int = _setting(8124, "Port of the web pages.")
     allowed_hosts: str = _setting("", "More host names that a browser may use, separated by commas.")
-    database_url: str = _setting("", "SQLAlchemy address of the database; empty: SQLite in the data folder.")
-    broker_url: str = _setting("memory://", "Celery broker; memory:// needs no server, redis:// serves many workers.")
+    database_url: str = _setting(
+        "", "SQLAlchemy address of the database; empty: SQLite in the data folder.", secret=True
+    )
+    broker_url: str = _setting(
+        "memory://",
+        "Celery broker; memory:// needs no server, redis:// or, with TLS, rediss:// serves many workers.",
+        secret=True,
+    )
+    broker_ca_file: str = _setting(
+        "", "Certificates (PEM) that a rediss:// broker is checked against; empty: the system's."
+    )
     storage_url: str = _setting("", "Where pictures and models lie; empty: the data folder, or s3://bucket/prefix.")
+    s3_endpoint: str = _setting("", "Address of an S3-compatible server, such as https://minio:9000; empty: Amazon's.")
+    s3_region: str = _setting("", "Region of the bucket; empty: us-east-1.")
+    s3_key_id: str = _setting("", "Name of the key for the bucket; empty: what the machine is given (AWS_*, its role).")
+    s3_secret: str = _setting("", "The key's secret.", secret=True)
+    s3_ca_file: str = _setting("", "Certificates (PEM) that the S3 server is checked against, besides the system's.")
+    cache_mb: int = _setting(4096, "Copies of pictures and models of a bucket on this host's disk; 0: none.")
+    worker_host: str = _setting("", "Name of this machine among the workers; empty: its host name.")
     worker_gpu_slots: int = _setting(1, "Trainings at the same time in one worker; 0: none.")
     worker_cpu_slots: int = _setting(1, "Imports and sets of heat maps at the same time in one worker; 0: none.")
     worker_interactive_slots: int = _setting(
         1, "Answers that somebody waits for at the same time in one worker; 0: none."
+    )
+    warm: int = _setting(
+        1, "1: a process with TensorFlow stays ready, so that a prediction takes a moment; 0: one is started for each."
+    )
+    warm_memory_mb: int = _setting(1536, "Memory that this process may keep; a larger one is replaced by a new one.")
+    answer_seconds: float = _setting(60.0, "After this long a prediction is given up, and its process replaced.")
+    job_memory_mb: int = _setting(
+        0, "Memory that one training may take; 0: a share of the machine's, without a graphics card."
     )
     start_method: str = _setting(
         "", "How training processes start: forkserver or spawn; empty: the best for this system."
@@ -53,6 +96,32 @@ class Settings:
     def storage(self) -> str:
         """The address of the store with the default filled in."""
         return self.storage_url or (self.data_dir / "store").absolute().as_uri()
+
+    @property
+    def store_address(self) -> StoreAddress:
+        """The store and what is needed to get at it."""
+        return StoreAddress(
+            url=self.storage,
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            key_id=self.s3_key_id,
+            secret=self.s3_secret,
+            ca_file=self.s3_ca_file,
+            cache=(self.data_dir / "cache").absolute(),
+            cache_bytes=self.cache_mb * 2**20,
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must appear in no log and on no page: passwords, as they are and as they are written in an address."""
+        found = {self.s3_secret, urlsplit(self.broker_url).password, urlsplit(self.database_url).password}
+        return tuple(sorted({form for text in found if text for form in (text, unquote(text))}, key=len, reverse=True))
+
+    def masked(self, text: str) -> str:
+        """``text`` without the passwords of the settings."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
 
     @property
     def embedded_broker(self) -> bool:

@@ -77,7 +77,7 @@ def open_state(settings: Settings) -> AppState:
     return AppState(
         settings=settings,
         database=database,
-        store=open_store(settings.storage),
+        store=open_store(settings.store_address),
         decoder=Decoder(settings.decode_workers),
-        queue=Queue(settings.broker_url),
+        queue=Queue(settings.broker_url, settings.broker_ca_file),
     )

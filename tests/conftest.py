@@ -126,6 +126,13 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an S3-compatible server of our own."""
+    with servers.s3() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def postgres_template(postgres_url: str) -> str:
     """The name of a migrated database without rows."""
     admin = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")

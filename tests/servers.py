@@ -8,9 +8,11 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,6 +81,28 @@ def redis() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(timeout=START_SECONDS)
+
+
+@contextlib.contextmanager
+def s3(*, port: int | None = None) -> Iterator[str]:
+    """A server that speaks S3 and keeps everything in memory. Yields its address; buckets are made by ``bucket``."""
+    port = port or free_port()
+    words = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=START_SECONDS)
+
+
+def bucket(endpoint: str, name: str) -> Settings:
+    """A new bucket, as settings that say how to get at it."""
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{name}", method="PUT"), timeout=START_SECONDS).close()
+    return Settings(
+        storage_url=f"s3://{name}/lab", s3_endpoint=endpoint, s3_key_id="miwake", s3_secret="s3-CANARY/secret+"
+    )
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from worker import celery_app, parts
 def main() -> int:
     """Work until the process is told to end."""
     settings = Settings.from_env()
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(settings.log_level, settings.log_format, settings.masked)
     # Celery warns of running as root because of pickle; we accept JSON only, and containers run as another user.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     if "--end-with-parent" in sys.argv:

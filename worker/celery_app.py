@@ -15,7 +15,7 @@ from worker.parts import Parts
 def make(parts: Parts) -> Celery:
     """A Celery application whose one task looks at jobs with ``parts``; its keeper lives as long as the worker."""
     app = Celery("miwake", broker=parts.settings.broker_url, backend=None)
-    configure(app, parts.settings.broker_url)
+    configure(app, parts.settings.broker_url, parts.settings.broker_ca_file)
     app.conf.update(
         task_acks_late=False,  # the table is the truth: a message that is lost or comes twice does no harm
         worker_prefetch_multiplier=1,

@@ -18,7 +18,7 @@ def run(order: ExplainOrder, send: Callable[[Message], None]) -> None:
         AppError: a picture or the weights are missing in the store, or the weights are broken.
     """
     device.prepare()
-    store = open_store(order.storage_url)
+    store = open_store(order.storage)
     items = order.items
     pictures = data.load(len(items.ids), lambda index: store.get(items.digests[index]), Recipe.from_json(order.recipe))
     models = [saving.load(store.get(digest)) for digest in order.weights]

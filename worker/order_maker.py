@@ -29,7 +29,7 @@ def train_order(session: Session, run_id: int, settings: Settings) -> TrainOrder
     models = session.scalars(sa.select(RunFold.fold).where(RunFold.run_id == run_id).order_by(RunFold.fold))
     names = session.scalars(sa.select(RunClass.name).where(RunClass.run_id == run_id).order_by(RunClass.position))
     return TrainOrder(
-        storage_url=settings.storage,
+        storage=settings.store_address,
         scratch=str(settings.data_dir.absolute()),
         recipe=run.recipe,
         class_names=tuple(names),
@@ -58,7 +58,7 @@ def explain_order(session: Session, spec: dict[str, Any], settings: Settings) ->
     if len(rows) != len(set(spec["item_ids"])):
         raise NotFound("explain_item_missing")
     return ExplainOrder(
-        storage_url=settings.storage,
+        storage=settings.store_address,
         recipe=run.recipe,
         items=_items(rows),
         class_positions=(spec["class_position"],) * len(rows),

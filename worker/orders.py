@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.config import StoreAddress
 from app.domain.enums import PredictionRole
 
 
@@ -72,7 +73,7 @@ class TrainOrder:
         precision: number format with which an earlier attempt or another fold began; "" leaves it to the recipe.
     """
 
-    storage_url: str
+    storage: StoreAddress
     scratch: str
     recipe: dict[str, Any]
     class_names: tuple[str, ...]
@@ -92,7 +93,7 @@ class ExplainOrder:
     ``layer`` is None for the last convolution; ``class_positions`` has one class for each item.
     """
 
-    storage_url: str
+    storage: StoreAddress
     recipe: dict[str, Any]
     items: Items
     class_positions: tuple[int, ...]

@@ -52,7 +52,7 @@ def assemble(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=Database(settings.database),
-        store=open_store(settings.storage),
+        store=open_store(settings.store_address),
         name=f"{socket.gethostname()}:{os.getpid()}",
         slots=Slots(settings.worker_gpu_slots, settings.worker_cpu_slots, settings.worker_interactive_slots),
         context=process_context(settings.start_method),

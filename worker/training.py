@@ -67,7 +67,7 @@ def run(order: TrainOrder, send: Send, stop: Stop) -> None:
     """
     device.prepare()
     recipe = Recipe.from_json(order.recipe)
-    store = open_store(order.storage_url)
+    store = open_store(order.storage)
     reporter = Reporter(send, stop, len(order.plans), recipe.epochs)
     pictures = _load(order, recipe, store, reporter)
     models: list[saving.SavedModel] = []

@@ -57,7 +57,9 @@ def opened(settings: Settings) -> Iterator[Parts]:
     database = Database(settings.database)
     try:
         upgrade(database)
-        yield Parts(settings, database, open_store(settings.storage), Queue(settings.broker_url))
+        yield Parts(
+            settings, database, open_store(settings.store_address), Queue(settings.broker_url, settings.broker_ca_file)
+        )
     finally:
         database.dispose()
 

@@ -42,7 +42,7 @@ def run(settings: Settings, *, when_ready: Callable[[str], None] | None = None) 
         AddressError: the port cannot be used.
         FolderError: the data folder cannot be used, or another server uses it.
     """
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(settings.log_level, settings.log_format, settings.masked)
     folder.prepare(settings.data_dir)
     with ports.listen(settings.host, settings.port) as listener, folder.held(settings.data_dir):
         with opened(settings):
@@ -107,7 +107,7 @@ def _answers(address: str) -> bool:
 
 def work(settings: Settings) -> int:
     """``python -m app worker``: a worker alone, in this terminal."""
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(settings.log_level, settings.log_format, settings.masked)
     with opened(settings):
         pass
     stops = Stops()

@@ -24,7 +24,7 @@ class _Server(uvicorn.Server):
 
 def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:
     """Serve until a signal comes. ``fd``: a listening socket that the parent process has opened."""
-    logs.set_up(settings.log_level, settings.log_format)
+    logs.set_up(settings.log_level, settings.log_format, settings.masked)
     if with_parent:
         parent.end_with_parent()
     folder.prepare(settings.data_dir)

@@ -1,10 +1,6 @@
 """A decoder for all tests of imports, and the tools of an import on each database."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -34,23 +30,6 @@ def tools(database: Database, store: LocalStore, decoder: Decoder) -> Tools:
 def any_tools(any_database: Database, store: LocalStore, decoder: Decoder) -> Tools:
     """The tools on SQLite and on PostgreSQL."""
     return Tools(any_database, store, decoder)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB that is really full soon."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    if not mount or not umount or os.geteuid():
-        pytest.skip("NOT TESTED WITH A FULL DISK: only root may mount one")
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"NOT TESTED WITH A FULL DISK: mount says {made.stderr.decode()}")
-    yield place
-    subprocess.run([umount, str(place)], check=True)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from app import storage
+from app.storage import local as storage
 from app.db.models import Image, ImportBatch
 from app.db.run_models import Job
 from app.services import uploads

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from app.config import Settings
+from app.config import Settings, StoreAddress
 from app.db.models import Project
 from app.db.run_models import EpochMetric, RunFold
 from app.db.session import Database
@@ -173,7 +173,7 @@ def _run_job(database: Database, project_id: int, queue: Queue | None) -> int:
 def order() -> TrainOrder:
     none = np.array([], dtype=np.int64)
     items = Items(none, [], none.astype(np.int32))
-    return TrainOrder("file:///nowhere", "", QUICK.to_json(), ("a", "b"), items, (), none)
+    return TrainOrder(StoreAddress("file:///nowhere"), "", QUICK.to_json(), ("a", "b"), items, (), none)
 
 
 @pytest.mark.parametrize(

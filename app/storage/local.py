@@ -1,98 +1,24 @@
-"""Content-addressed files: the name of a blob is the SHA-256 of its bytes.
-
-``LocalStore`` is the default. ``ObjectStore`` keeps the same layout in an S3-compatible bucket through obstore.
-``Store.key`` is the only place that makes a path out of a hash.
-"""
+"""The default store: a folder on a local disk."""
 
 import contextlib
 import errno
-import hashlib
+import io
 import os
-import re
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
-
-import obstore
-from obstore.store import from_url
+from typing import BinaryIO
 
 from app.domain.errors import NotFound, OutOfSpace
+from app.storage.base import HASH, UPLOADS, Entry, Upload, key, sha256, upload_key
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 SYNC_THREADS = 8
-FRESH_SECONDS = 3600.0  # a blob of a bucket that was put since then is not sent again
 FLOOR_BYTES = 64 * 2**20  # below this much free space nothing more is accepted
-
-
-def sha256(data: bytes) -> str:
-    """The name of ``data`` in the store."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def key(digest: str) -> str:
-    """The path of a blob inside the store.
-
-    Raises:
-        NotFound: ``digest`` is not a SHA-256 in hexadecimal.
-    """
-    if not _HASH.fullmatch(digest):
-        raise NotFound("blob_missing", hash=digest[:64])
-    return f"{digest[:2]}/{digest}"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One blob of a store. ``modified`` is in seconds since 1970: when it was put for the last time."""
-
-    digest: str
-    size: int
-    modified: float
-
-
-class Batch(Protocol):
-    """Many blobs that become durable together. Safe to use from several threads."""
-
-    def put(self, data: bytes) -> str:
-        """Take ``data`` and return its hash; the blob is there and durable once the batch has ended well."""
-
-
-class Store(Protocol):
-    """What the product needs of a store."""
-
-    def batch(self) -> AbstractContextManager[Batch]:
-        """A batch that ends with the ``with`` block; after an error in the block its new blobs are dropped."""
-
-    def put(self, data: bytes) -> str:
-        """Keep ``data`` durably and return its hash; putting the same bytes again costs nothing."""
-
-    def get(self, digest: str) -> bytes:
-        """The bytes of a blob. Raises NotFound."""
-
-    def exists(self, digest: str) -> bool:
-        """True when the blob is there."""
-
-    def delete(self, digest: str) -> None:
-        """Remove a blob; a missing one is no error."""
-
-    def entries(self) -> Iterator[Entry]:
-        """All blobs, in no order."""
-
-    def drop_old(self, digest: str, before: float) -> bool:
-        """Remove a blob that was not put since ``before`` (seconds since 1970); False when it is younger or gone.
-
-        Whoever puts the same bytes at this very moment finds them there afterwards.
-        """
-
-    def check_space(self) -> None:
-        """Raises OutOfSpace when nothing more should be accepted."""
+COPY_BYTES = 2**20
 
 
 class LocalStore:
@@ -114,13 +40,9 @@ class LocalStore:
     def batch(self) -> Iterator["LocalBatch"]:
         batch = LocalBatch(self)
         try:
-            yield batch
-            batch.commit()
-        except OSError as error:
-            batch.drop()
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise OutOfSpace(folder=str(self.root)) from error
-            raise
+            with self._full_disk():
+                yield batch
+                batch.commit()
         except BaseException:
             batch.drop()
             raise
@@ -142,7 +64,7 @@ class LocalStore:
             if len(folder.name) != 2 or not folder.is_dir():
                 continue
             for file in os.scandir(folder):
-                if _HASH.fullmatch(file.name):
+                if HASH.fullmatch(file.name):
                     with contextlib.suppress(FileNotFoundError):  # it was dropped since the folder was read
                         found = file.stat()
                         yield Entry(file.name, found.st_size, found.st_mtime)
@@ -160,6 +82,69 @@ class LocalStore:
             return False
         aside.unlink()
         return True
+
+    def keep_upload(self, name: str, path: Path) -> None:
+        final = self._upload(name)
+        with self._full_disk():
+            if path.stat().st_dev == final.parent.stat().st_dev:
+                sync(path)
+                path.replace(final)
+            else:
+                with path.open("rb") as source:
+                    self._write_upload(final, source)
+                path.unlink()
+            sync(final.parent)
+
+    def put_upload(self, name: str, data: bytes) -> None:
+        final = self._upload(name)
+        with self._full_disk():
+            self._write_upload(final, io.BytesIO(data))
+            sync(final.parent)
+
+    def open_upload(self, name: str) -> BinaryIO:
+        try:
+            return (self.root / upload_key(name)).open("rb")
+        except FileNotFoundError:
+            raise NotFound("upload_missing", name=name) from None
+
+    def drop_upload(self, name: str) -> None:
+        (self.root / upload_key(name)).unlink(missing_ok=True)
+
+    def uploads(self) -> Iterator[Upload]:
+        folder = self.root / UPLOADS
+        for file in os.scandir(folder) if folder.is_dir() else ():
+            if not file.name.startswith("."):
+                with contextlib.suppress(FileNotFoundError):  # it was dropped since the folder was read
+                    found = file.stat()
+                    yield Upload(file.name, found.st_size, found.st_mtime)
+
+    def _upload(self, name: str) -> Path:
+        path = self.root / upload_key(name)
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            sync(self.root)
+        return path
+
+    def _write_upload(self, final: Path, source: BinaryIO) -> None:
+        handle, part = tempfile.mkstemp(prefix=".new-", dir=final.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                shutil.copyfileobj(source, file, COPY_BYTES)
+            sync(part)
+            os.replace(part, final)
+        except BaseException:
+            os.unlink(part)
+            raise
+
+    @contextlib.contextmanager
+    def _full_disk(self) -> Iterator[None]:
+        """A full disk has an error of its own."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise OutOfSpace(folder=str(self.root)) from error
+            raise
 
     def check_space(self) -> None:
         if shutil.disk_usage(self.root).free < FLOOR_BYTES:
@@ -218,61 +203,6 @@ class LocalBatch:
                 os.unlink(name)
 
 
-class ObjectStore:
-    """An S3-compatible bucket (or any address obstore knows)."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._store: Any = from_url(url)
-
-    def put(self, data: bytes) -> str:
-        digest = sha256(data)
-        if self._modified(digest) < time.time() - FRESH_SECONDS:  # an old one is put again: it must not look unused
-            obstore.put(self._store, key(digest), data)
-        return digest
-
-    def entries(self) -> Iterator[Entry]:
-        for page in obstore.list(self._store):
-            for found in page:
-                digest = found["path"].rpartition("/")[2]
-                if _HASH.fullmatch(digest):
-                    yield Entry(digest, found["size"], found["last_modified"].timestamp())
-
-    def drop_old(self, digest: str, before: float) -> bool:
-        old = 0 < self._modified(digest) < before
-        if old:
-            self.delete(digest)
-        return old
-
-    def _modified(self, digest: str) -> float:
-        """When the blob was put, in seconds since 1970; 0 when it is not there."""
-        try:
-            return float(obstore.head(self._store, key(digest))["last_modified"].timestamp())
-        except FileNotFoundError:
-            return 0.0
-
-    @contextlib.contextmanager
-    def batch(self) -> Iterator["ObjectStore"]:
-        """A bucket keeps each object durably by itself."""
-        yield self
-
-    def get(self, digest: str) -> bytes:
-        try:
-            return bytes(obstore.get(self._store, key(digest)).bytes())
-        except FileNotFoundError:
-            raise NotFound("blob_missing", hash=digest) from None
-
-    def exists(self, digest: str) -> bool:
-        return self._modified(digest) > 0
-
-    def delete(self, digest: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            obstore.delete(self._store, key(digest))
-
-    def check_space(self) -> None:
-        """A bucket does not fill up."""
-
-
 def _touched(path: Path) -> bool:
     """True when the file is there; it counts as put at this moment, so that no cleaning takes it for unused."""
     try:
@@ -291,11 +221,3 @@ def sync(path: Path | str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def open_store(url: str) -> Store:
-    """The store at ``url``: ``file:///folder`` or an address of an object store such as ``s3://bucket/prefix``."""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return LocalStore(Path(unquote(parts.path)))
-    return ObjectStore(url)
