@@ -5,6 +5,7 @@ Nothing of TensorFlow is imported at the top of this file: the supervisor import
 
 import contextlib
 import errno
+import faulthandler
 import os
 import signal
 import threading
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import AppError
-from worker.orders import Done, ExplainOrder, Failed, Message, Order, TrainOrder
+from worker import limits
+from worker.orders import Done, Failed, Message, Order, Question, TrainOrder
 
+NAME = "miwake-job"
 EXIT_ORPHAN = 70
 EXIT_LEASE = 71
 TRACE_CHARACTERS = 20_000
@@ -38,29 +41,64 @@ class Controls:
         return bool(self.stop.value)
 
 
-def main(pipe: Connection, order: Order, controls: Controls) -> None:
+@dataclass(frozen=True)
+class Surroundings:
+    """What the process is given.
+
+    Attributes:
+        output: takes what is written to the standard outputs, so that a crash leaves its last lines.
+        memory: bytes of data that the process may hold; 0 sets no limit.
+        cards: numbers of the graphics cards it may see, as CUDA_VISIBLE_DEVICES; None: all there are.
+    """
+
+    output: Connection
+    memory: int = 0
+    cards: str | None = None
+
+
+def main(pipe: Connection, order: Order, controls: Controls, surroundings: Surroundings) -> None:
     """Carry the order out and say how it ended; the last message is always ``Done`` or ``Failed``."""
+    _settle_in(surroundings)
     _guard(controls)
     started = time.perf_counter()
+    lock = threading.Lock()
+
+    def send(message: Message) -> None:
+        with lock:  # states are reported from a thread beside the training
+            pipe.send(message)
+
     try:
-        _carry_out(order, pipe.send, controls.stopping)
-        last: Message = Done(time.perf_counter() - started)
+        earlier = _carry_out(order, send, controls.stopping)
+        last: Message = Done(time.perf_counter() - started + earlier)
     except Exception as error:
         last = failure(error, order)
-    pipe.send(last)
+    send(last)
 
 
-def _carry_out(order: Order, send: Callable[[Message], None], stop: Callable[[], bool]) -> None:
+def _settle_in(surroundings: Surroundings) -> None:
+    with contextlib.suppress(OSError):  # the name that ps and top show, where the system has one
+        Path("/proc/self/comm").write_text(NAME, encoding="ascii")
+    if surroundings.cards is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = surroundings.cards
+    for number in (1, 2):
+        os.dup2(surroundings.output.fileno(), number)
+    surroundings.output.close()
+    faulthandler.enable(file=2, all_threads=True)  # a segmentation fault says where it was
+    if surroundings.memory:
+        limits.hold_to(surroundings.memory)
+
+
+def _carry_out(order: Order, send: Callable[[Message], None], stop: Callable[[], bool]) -> float:
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
     from worker import explaining, training  # noqa: PLC0415 - as above
 
     if isinstance(order, TrainOrder):
-        training.run(order, send, stop)
-    else:
-        explaining.run(order, send)
+        return training.run(order, send, stop)
+    explaining.run(order, send)
+    return 0.0
 
 
-def failure(error: Exception, order: TrainOrder | ExplainOrder) -> Failed:
+def failure(error: Exception, order: Order | Question) -> Failed:
     """The reason of an error as a code with parameters; what nobody foresaw keeps its trace."""
     if isinstance(error, AppError):
         return Failed(error.code, dict(error.params))

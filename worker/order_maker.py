@@ -10,13 +10,15 @@ from app.config import Settings
 from app.db.run_models import Run, RunClass, RunFold, RunItem
 from app.domain.enums import Split
 from app.domain.errors import NotFound
-from worker.orders import ExplainOrder, Items, Plan, TrainOrder
+from app.services import predictions
+from worker import resuming
+from worker.orders import ExplainOrder, Items, Plan, PredictOrder, PrepareOrder, TrainOrder
 
 MEAN = -1
 
 
-def train_order(session: Session, run_id: int, settings: Settings) -> TrainOrder:
-    """The training of a run, from its frozen rows.
+def train_order(session: Session, run_id: int, settings: Settings, only: tuple[int, ...] | None = None) -> TrainOrder:
+    """The training of a run, or of some of its folds, from its frozen rows; what is done already is left out.
 
     Raises:
         NotFound: there is no such run (any more).
@@ -28,7 +30,7 @@ def train_order(session: Session, run_id: int, settings: Settings) -> TrainOrder
     folds = np.array([-1 if row.fold is None else row.fold for row in rows])
     models = session.scalars(sa.select(RunFold.fold).where(RunFold.run_id == run_id).order_by(RunFold.fold))
     names = session.scalars(sa.select(RunClass.name).where(RunClass.run_id == run_id).order_by(RunClass.position))
-    return TrainOrder(
+    order = TrainOrder(
         storage=settings.store_address,
         scratch=str(settings.data_dir.absolute()),
         recipe=run.recipe,
@@ -36,7 +38,9 @@ def train_order(session: Session, run_id: int, settings: Settings) -> TrainOrder
         items=_items(rows),
         plans=tuple(_plan(fold, splits, folds) for fold in models),
         test=np.flatnonzero(splits == Split.TEST),
+        only=only,
     )
+    return resuming.fill(session, order, run_id, run.environment)
 
 
 def _plan(fold: int, splits: np.ndarray[Any, Any], folds: np.ndarray[Any, Any]) -> Plan:
@@ -66,6 +70,33 @@ def explain_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         fold=spec["fold"],
         layer=spec["layer"] or None,
     )
+
+
+def predict_order(session: Session, spec: dict[str, Any], settings: Settings) -> PredictOrder:
+    """One picture that somebody tries, for all models of a run.
+
+    Raises:
+        NotFound: the run or its weights are not there.
+    """
+    run = _run(session, spec["run_id"])
+    return PredictOrder(
+        storage=settings.store_address,
+        recipe=run.recipe,
+        picture=spec[predictions.PICTURE],
+        weights=_weights(session, run.id, MEAN),
+        layer=spec["layer"],
+        most_maps=predictions.MOST_MAPS,
+    )
+
+
+def prepare_order(session: Session, run_id: int, settings: Settings) -> PrepareOrder:
+    """The models of a run, to be made ready.
+
+    Raises:
+        NotFound: the run or its weights are not there.
+    """
+    run = _run(session, run_id)
+    return PrepareOrder(settings.store_address, run.recipe, _weights(session, run.id, MEAN))
 
 
 def _weights(session: Session, run_id: int, fold: int) -> tuple[str, ...]:

@@ -102,7 +102,33 @@ class ExplainOrder:
     layer: str | None
 
 
-Order = TrainOrder | ExplainOrder
+@dataclass(frozen=True)
+class PredictOrder:
+    """Ask the models of a run about one picture; the answer is ``Predicted``.
+
+    ``layer`` is None for the last convolution. Heat maps are the mean over the models, of the ``most_maps`` classes
+    that are most probable in the mean.
+    """
+
+    storage: StoreAddress
+    recipe: dict[str, Any]
+    picture: str  # hash of the picture, one of our own copies
+    weights: tuple[str, ...]  # hashes of the saved models
+    layer: str | None
+    most_maps: int
+
+
+@dataclass(frozen=True)
+class PrepareOrder:
+    """Make models ready, so that the first question about them is answered as quickly as the second."""
+
+    storage: StoreAddress
+    recipe: dict[str, Any]
+    weights: tuple[str, ...]
+
+
+Order = TrainOrder | ExplainOrder  # for a process of its own
+Question = PredictOrder | ExplainOrder | PrepareOrder  # for the process that stays
 
 
 @dataclass(frozen=True)
@@ -176,6 +202,20 @@ class HeatMaps:
     """Several maps, written in one transaction."""
 
     maps: tuple[HeatMap, ...]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What the models say of one picture, as plain values for the column ``job.result``.
+
+    ``probabilities``: one list for each model. ``maps``: [{"position", "png": base64 of a grey PNG, "peak"}, …] of
+    ``layer``. ``seconds``: of the computation.
+    """
+
+    probabilities: list[list[float]]
+    layer: str
+    maps: list[dict[str, Any]]
+    seconds: float
 
 
 @dataclass(frozen=True)

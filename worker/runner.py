@@ -1,27 +1,23 @@
 """One claimed job from its row to its end. Nothing here knows Celery."""
 
-import dataclasses
 import errno
 import logging
-import math
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.decoder import Decoder
-from app.domain.enums import JobKind
+from app.domain.enums import JobKind, Lane
 from app.domain.errors import AppError
 from app.services import import_sources, imports, jobs, results, uploads
 from app.services.jobs import Claim, LeaseLost
 from app.services.results import Writer
-from worker import order_maker
+from worker import interactive_jobs, order_maker, resuming, writing
 from worker.lease import Lease, Word
-from worker.orders import Done, Environment, Epoch, FoldEnd, HeatMaps, Message, Predictions, Progress
 from worker.parts import Parts
 from worker.supervisor import End, Outcome, Supervisor
 
@@ -46,6 +42,8 @@ def run(parts: Parts, claim: Claim) -> None:
         end = reason(error)
     log.info("Job %s: %s %s, %.1f s.", claim.job_id, end.outcome, end.code, time.monotonic() - started)
     write_end(parts, claim, end)
+    if claim.kind is JobKind.TRAIN and end.outcome is Outcome.DONE:
+        interactive_jobs.prepare_newest(parts)
 
 
 def reason(error: Exception) -> End:
@@ -90,15 +88,17 @@ def _train(parts: Parts, claim: Claim, lease: Lease) -> End:
         order = order_maker.train_order(session, run_id, parts.settings)
     writer = Writer(claim.job_id, claim.attempt, run_id)
     with parts.database.write() as session:
-        results.clear(session, writer)
-    return Supervisor(parts, lease, order, _messages(parts, writer)).run()
+        results.clear(session, writer, resuming.kept(order), only=order.only)
+    return Supervisor(parts, lease, order, writing.messages(parts, writer, part=order.only is not None)).run()
 
 
 def _explain(parts: Parts, claim: Claim, lease: Lease) -> End:
+    if claim.lane is Lane.INTERACTIVE:
+        return interactive_jobs.explain(parts, claim, lease)
     with parts.database.read() as session:
         order = order_maker.explain_order(session, claim.spec, parts.settings)
     writer = Writer(claim.job_id, claim.attempt, claim.spec["run_id"])
-    return Supervisor(parts, lease, order, _messages(parts, writer, explain_only=True)).run()
+    return Supervisor(parts, lease, order, writing.messages(parts, writer, part=True)).run()
 
 
 def _import(parts: Parts, claim: Claim, lease: Lease) -> End:
@@ -141,50 +141,6 @@ def _import_progress(parts: Parts, claim: Claim) -> Callable[[int, int], None]:
 WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.TRAIN: _train,
     JobKind.EXPLAIN: _explain,
+    JobKind.PREDICT: interactive_jobs.predict,
     JobKind.IMPORT: _import,
 }
-
-
-def _messages(parts: Parts, writer: Writer, *, explain_only: bool = False) -> Callable[[Sequence[Message]], None]:
-    """Writes messages of a child in one transaction."""
-
-    def write(messages: Sequence[Message]) -> None:
-        with parts.database.write() as session:
-            for message in messages:
-                # The seconds of the run are those of its training, not those of a later explanation.
-                if not (explain_only and isinstance(message, Done)):
-                    store(session, writer, message)
-
-    return write
-
-
-def store(session: Session, writer: Writer, message: Message) -> None:
-    """Write what a child said.
-
-    Raises:
-        LeaseLost: this attempt may write no more.
-    """
-    if isinstance(message, Progress):
-        values = {"phase": message.phase, "done": message.done, "total": message.total, **message.more}
-        jobs.set_progress(session, writer.job_id, writer.attempt, values)
-    elif isinstance(message, Epoch):
-        results.add_epoch(session, writer, finite(dataclasses.asdict(message)))
-    elif isinstance(message, FoldEnd):
-        columns = {"metrics": finite(message.metrics)}
-        values = {name: item for name, item in dataclasses.asdict(message).items() if name != "fold"}
-        results.end_fold(session, writer, message.fold, values | columns)
-    elif isinstance(message, Predictions):
-        results.add_predictions(session, writer, message.fold, message.role, message.item_ids, message.probabilities)
-    elif isinstance(message, HeatMaps):
-        results.add_explanations(session, writer, [dataclasses.asdict(one) for one in message.maps])
-    elif isinstance(message, Environment):
-        results.set_environment(session, writer, message.values)
-    elif isinstance(message, Done):
-        results.set_seconds(session, writer, message.seconds)
-
-
-def finite(values: dict[str, Any]) -> dict[str, Any]:
-    """Without infinities and NaN, which neither JSON nor every database can hold: None says that there is no number."""
-    return {
-        name: None if isinstance(item, float) and not math.isfinite(item) else item for name, item in values.items()
-    }

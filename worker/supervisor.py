@@ -16,15 +16,17 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services.jobs import LeaseLost
-from worker import child
+from worker import child, limits
 from worker.lease import Lease, Word
 from worker.orders import Done, Failed, FoldEnd, Message, Order, Progress
 from worker.parts import Parts
+from worker.tail import Tail
 
 LOOK_SECONDS = 0.2
 STOP_GRACE_SECONDS = 30.0  # for the training to leave its loop after it was told to keep the best
 RETRY_SECONDS = 0.5
 MOST_AT_ONCE = 200
+NO_MEMORY = ("bad_alloc", "out of memory", "Out of memory", "RESOURCE_EXHAUSTED")  # of C++ code that gave up
 log = logging.getLogger(__name__)
 
 
@@ -66,7 +68,9 @@ class Supervisor:
         )
         lease.on_renewed = self._extend
         self._pipe, self._far_end = context.Pipe(duplex=False)
-        arguments = (self._far_end, order, self._controls)
+        self._tail = Tail(context)
+        memory = limits.for_training(parts.settings.job_memory_mb, parts.settings.worker_gpu_slots)
+        arguments = (self._far_end, order, self._controls, child.Surroundings(self._tail.far_end, memory))
         self._process = context.Process(target=child.main, args=arguments, name="job", daemon=False)
         self._last: Done | Failed | None = None
         self._told_to_stop: float | None = None
@@ -76,12 +80,14 @@ class Supervisor:
         """Start the child and stay with it until it has ended."""
         self._process.start()
         self._far_end.close()
+        self._tail.listen()
         try:
             ended = self._listen()
         finally:
             self._kill()
             self._pipe.close()
-        return ended or self._verdict()
+            written = self._tail.close()
+        return ended or self._verdict(written)
 
     def _listen(self) -> End | None:
         """Until the child has ended by itself (None), or had to be ended."""
@@ -171,21 +177,25 @@ class Supervisor:
             self._process.kill()
         self._process.join()
 
-    def _verdict(self) -> End:
+    def _verdict(self, written: str) -> End:
         if isinstance(self._last, Done):
             return End(Outcome.DONE)
         if isinstance(self._last, Failed):
-            return End(Outcome.FAILED, self._last.code, self._last.params, self._last.trace)
-        return died(self._process.exitcode or 0, self._order.recipe)
+            trace = "\n".join(part for part in (self._last.trace, written) if part)
+            return End(Outcome.FAILED, self._last.code, self._last.params, trace or None)
+        return died(self._process.exitcode or 0, self._order.recipe, written)
 
 
-def died(exit_code: int, recipe: dict[str, Any]) -> End:
-    """The reason of a child that ended without a last word."""
+def died(exit_code: int, recipe: dict[str, Any], written: str = "") -> End:
+    """The reason of a child that ended without a last word; ``written`` is the end of what it wrote."""
     if exit_code in (child.EXIT_LEASE, child.EXIT_ORPHAN):
         return End(Outcome.LOST)
+    sizes = {"batch_size": recipe["batch_size"], "image_size": recipe["image_size"]}
+    trace = written or None
     if exit_code == -signal.SIGKILL:
-        params = {"batch_size": recipe["batch_size"], "image_size": recipe["image_size"]}
-        return End(Outcome.FAILED, "killed", params)
+        return End(Outcome.FAILED, "killed", sizes, trace)
+    if exit_code == -signal.SIGABRT and any(word in written for word in NO_MEMORY):
+        return End(Outcome.FAILED, "out_of_memory", sizes, trace)
     if exit_code < 0:
-        return End(Outcome.FAILED, "crashed", {"signal": signal.Signals(-exit_code).name})
-    return End(Outcome.FAILED, "internal", {"error": f"exit code {exit_code}"})
+        return End(Outcome.FAILED, "crashed", {"signal": signal.Signals(-exit_code).name}, trace)
+    return End(Outcome.FAILED, "internal", {"error": f"exit code {exit_code}"}, trace)

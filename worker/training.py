@@ -1,44 +1,35 @@
 """One training from the pictures to the heat maps, as the child process does it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import architectures
 from app.domain.enums import PredictionRole
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
-from app.storage import Store, open_store
-from worker import heat_maps
-from worker.ml import data, device, explain, predict, saving, train
+from app.storage import open_store
+from worker import saved_states, summary
+from worker.ml import data, device, predict, saving, train
+from worker.ml.checkpoint import State
 from worker.ml.keeper import EpochResult
-from worker.orders import Environment, Epoch, FoldEnd, Message, Predictions, Progress, TrainOrder
+from worker.orders import Environment, Epoch, FoldEnd, Message, Plan, Progress, TrainOrder
+from worker.summary import Judged
 
-MEAN = -1  # the fold of what all models say together
 REPORT_SECONDS = 0.5
-RIGHT_EXAMPLES = 24  # correctly classified images that get a heat map too, for comparison
 
 Send = Callable[[Message], None]
 Stop = Callable[[], bool]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Predictions of one model, or of the mean, for the images at ``places``; probabilities (places, classes)."""
-
-    fold: int
-    places: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-
-
 class Reporter:
-    """Sends what the engine reports, progress at most twice a second."""
+    """Sends what the engine reports, progress at most twice a second, and has its states kept."""
 
-    def __init__(self, send: Send, stop: Stop, folds: int, epochs: int) -> None:
-        self.send, self.should_stop = send, stop
+    def __init__(self, send: Send, stop: Stop, states: saved_states.States, folds: int, epochs: int) -> None:
+        self.send, self.should_stop, self.states = send, stop, states
         self._more = {"folds": folds, "epochs": epochs}
         self._next = 0.0
 
@@ -58,126 +49,139 @@ class Reporter:
         values = (result.loss, result.accuracy, result.val_loss, result.val_accuracy, result.learning_rate)
         self.send(Epoch(fold, result.epoch, *values, result.seconds))
 
+    def wants_state(self, fold: int) -> bool:
+        """True when a state is worth its cost."""
+        return self.states.wanted(fold)
 
-def run(order: TrainOrder, send: Send, stop: Stop) -> None:
-    """Train, evaluate and explain.
+    def state(self, state: State) -> None:
+        """Have it kept."""
+        self.states.take(state)
+
+
+class Training:
+    """What one order has come to so far: models, what they say, and the pictures once they are needed."""
+
+    def __init__(self, order: TrainOrder, send: Send, stop: Stop) -> None:
+        self.order, self.send = order, send
+        self.recipe = Recipe.from_json(order.recipe)
+        self.store = open_store(order.storage)
+        states = saved_states.States(self.store, send)
+        self.reporter = Reporter(send, stop, states, len(order.plans), self.recipe.epochs)
+        self.models: dict[int, saving.SavedModel] = {}
+        self.judged: dict[int, Judged] = {}
+        self.tested: dict[int, NDArray[np.float32]] = {}
+
+    def run(self) -> float:
+        """Train what is left, then sum up unless other jobs do it; see ``run`` below."""
+        order = self.order
+        finished = saved_states.finished(order, self.store, self.send)
+        left = [plan for plan in order.plans if _wanted(order, plan) and plan.fold not in finished]
+        states = saved_states.states(order, self.recipe, self.store, self.send)
+        self.send(Environment(self._environment(states)))
+        for plan in order.plans:
+            if (model := finished.get(plan.fold)) is not None:
+                self.judged[plan.fold] = Judged(plan.fold, plan.validation, model.validation)
+                self.tested[plan.fold] = model.test
+        pictures = self._load(order.items.digests, self.reporter.should_stop) if left else None
+        if pictures is not None:
+            self._fit(pictures, left, states)
+        if not self.judged:
+            raise AppError("nothing_to_keep")
+        if order.only is None:
+            self._sum_up(pictures)
+        return sum(model.seconds for model in finished.values()) + sum(state.seconds for state in states.values())
+
+    def _environment(self, states: dict[int, State]) -> dict[str, object]:
+        precision = self.order.precision or device.resolve_precision(self.recipe.precision)
+        layers = architectures.layer_table(self.recipe, len(self.order.class_names))
+        return device.describe(self.recipe.precision) | {
+            "precision": precision,
+            "deterministic": self.recipe.deterministic,
+            "conv_layers": [layer.name for layer in layers if layer.kind == "Conv2D"],
+            "resumed": {str(fold): state.epoch for fold, state in states.items()},
+        }
+
+    def _load(self, digests: list[str], should_stop: Stop | None = None) -> data.Pictures:
+        reporter = self.reporter
+        try:
+            return data.load(
+                len(digests),
+                lambda index: self.store.get(digests[index]),
+                self.recipe,
+                folder=Path(self.order.scratch),
+                progress=lambda done, total: reporter.progress(Progress("load", done, total)),
+                should_stop=should_stop,
+            )
+        except data.LoadingStopped:
+            raise AppError("nothing_to_keep") from None
+
+    def _fit(self, pictures: data.Pictures, left: list[Plan], states: dict[int, State]) -> None:
+        order = self.order
+        most = max(len(plan.train) for plan in order.plans)
+        begin = train.Begin(states, order.precision, most)
+        plans = [train.FoldPlan(plan.fold, plan.train, plan.validation) for plan in left]
+        labels = order.items.labels.astype(np.int64)
+        results = train.fit_folds(pictures, labels, plans, self.recipe, order.class_names, self.reporter, begin)
+        validations = {plan.fold: plan.validation for plan in left}
+        for result in results:
+            self.reporter.states.settle()
+            self.models[result.fold] = result.model
+            self._keep(result, validations[result.fold], pictures)
+
+    def _keep(self, result: train.FoldResult, validation: NDArray[np.int64], pictures: data.Pictures) -> None:
+        """Put the weights into the store before their row is written; the row comes last and says: all is there."""
+        fold, order = result.fold, self.order
+        digest = self.store.put(saving.dump(result.model))
+        self.judged[fold] = Judged(fold, validation, result.probabilities)
+        self.send(summary.predictions(order, self.judged[fold], PredictionRole.VALIDATION))
+        self.tested[fold] = self._test(result, pictures)
+        if len(order.test):
+            role = PredictionRole.TEST if len(order.plans) == 1 else PredictionRole.TEST_FOLD
+            self.send(summary.predictions(order, Judged(fold, order.test, self.tested[fold]), role))
+        metrics = {name: value for name, value in result.best.metrics().items() if value is not None}
+        self.send(FoldEnd(fold, result.best.epoch, result.stop_reason, metrics, digest, result.seconds))
+
+    def _test(self, result: train.FoldResult, pictures: data.Pictures) -> NDArray[np.float32]:
+        """What one model says of the pinned test set."""
+        places = self.order.test
+        if not len(places):
+            return np.zeros((0, len(self.order.class_names)), np.float32)
+        self.send(Progress("evaluate", 0, len(places), {"fold": result.fold, "folds": len(self.order.plans)}))
+        network = predict.network(result.model)
+        return np.concatenate([predict.probabilities(network, pictures[part]) for part in _chunks(places)])
+
+    def _sum_up(self, pictures: data.Pictures | None) -> None:
+        order = self.order
+        test = summary.mean_of(order, self.tested)
+        if test.fold == summary.MEAN:
+            self.send(summary.predictions(order, test, PredictionRole.TEST))
+        asked = summary.wanted(order, [*(self.judged[fold] for fold in sorted(self.judged)), test])
+        for fold in self.judged.keys() - self.models.keys():
+            self.models[fold] = saving.load(self.store.get(order.finished[fold].weights_sha256))
+        needed = sorted({place for _, chosen in asked for place, _ in chosen})
+        at = self._only(needed) if pictures is None else lambda places: pictures[places]
+        summary.make_maps(order, asked, self.models, at, self.store, self.send)
+
+    def _only(self, places: list[int]) -> Callable[[NDArray[np.int64]], data.Pictures]:
+        """Nothing is left to train: just the pictures that get a heat map are read."""
+        pictures = self._load([self.order.items.digests[place] for place in places])
+        return lambda asked: pictures[np.searchsorted(places, asked)]
+
+
+def run(order: TrainOrder, send: Send, stop: Stop) -> float:
+    """Train, evaluate and explain; returns the seconds that earlier attempts and other jobs have worked for it.
 
     Raises:
         AppError: ``nothing_to_keep`` when it was stopped before the first epoch; what the engine raises.
     """
-    device.prepare()
-    recipe = Recipe.from_json(order.recipe)
-    store = open_store(order.storage)
-    reporter = Reporter(send, stop, len(order.plans), recipe.epochs)
-    pictures = _load(order, recipe, store, reporter)
-    models: list[saving.SavedModel] = []
-    judged: list[Judged] = []
-    tested: list[NDArray[np.float32]] = []
-    for result in _fit(order, recipe, pictures, reporter):
-        if not models:
-            send(Environment(device.describe(recipe.precision) | {"conv_layers": explain.conv_layers(result.model)}))
-        models.append(result.model)
-        judged.append(_keep(order, result, store, send))
-        tested.append(_test(order, result, pictures, send, whole=len(order.plans) == 1))
-    if not models:
-        raise AppError("nothing_to_keep")
-    test = Judged(0 if len(order.plans) == 1 else MEAN, order.test, np.mean(tested, axis=0, dtype=np.float32))
-    if test.fold == MEAN:
-        send(_predictions(order, test, PredictionRole.TEST))
-    _explain(order, pictures, models, [*judged, test], store, send)
+    device.prepare(deterministic=bool(order.recipe.get("deterministic")))
+    return Training(order, send, stop).run()
 
 
-def _load(order: TrainOrder, recipe: Recipe, store: Store, reporter: Reporter) -> data.Pictures:
-    digests = order.items.digests
-    try:
-        return data.load(
-            len(digests),
-            lambda index: store.get(digests[index]),
-            recipe,
-            folder=Path(order.scratch),
-            progress=lambda done, total: reporter.progress(Progress("load", done, total)),
-            should_stop=reporter.should_stop,
-        )
-    except data.LoadingStopped:
-        raise AppError("nothing_to_keep") from None
-
-
-def _fit(order: TrainOrder, recipe: Recipe, pictures: data.Pictures, reporter: Reporter) -> Iterator[train.FoldResult]:
-    plans = [train.FoldPlan(plan.fold, plan.train, plan.validation) for plan in order.plans]
-    labels = order.items.labels.astype(np.int64)
-    return train.fit_folds(pictures, labels, plans, recipe, order.class_names, reporter)
-
-
-def _keep(order: TrainOrder, result: train.FoldResult, store: Store, send: Send) -> Judged:
-    """Put the weights into the store before their row is written, then report the model and its validation."""
-    digest = store.put(saving.dump(result.model))
-    metrics = {name: value for name, value in result.best.metrics().items() if value is not None}
-    send(FoldEnd(result.fold, result.best.epoch, result.stop_reason, metrics, digest, result.seconds))
-    plan = next(plan for plan in order.plans if plan.fold == result.fold)
-    judged = Judged(result.fold, plan.validation, result.probabilities)
-    send(_predictions(order, judged, PredictionRole.VALIDATION))
-    return judged
-
-
-def _test(
-    order: TrainOrder, result: train.FoldResult, pictures: data.Pictures, send: Send, *, whole: bool
-) -> NDArray[np.float32]:
-    """What one model says of the pinned test set; ``whole`` when it is the only model of the run."""
-    if not len(order.test):
-        return np.zeros((0, len(order.class_names)), np.float32)
-    send(Progress("evaluate", 0, len(order.test), {"fold": result.fold, "folds": len(order.plans)}))
-    network = predict.network(result.model)
-    parts = [predict.probabilities(network, pictures[places]) for places in _chunks(order.test)]
-    judged = Judged(result.fold, order.test, np.concatenate(parts))
-    send(_predictions(order, judged, PredictionRole.TEST if whole else PredictionRole.TEST_FOLD))
-    return judged.probabilities
+def _wanted(order: TrainOrder, plan: Plan) -> bool:
+    return order.only is None or plan.fold in order.only
 
 
 def _chunks(places: NDArray[np.int64], size: int = 2048) -> Iterator[NDArray[np.int64]]:
     for start in range(0, len(places), size):
         yield places[start : start + size]
-
-
-def _predictions(order: TrainOrder, judged: Judged, role: PredictionRole) -> Predictions:
-    return Predictions(judged.fold, role, order.items.ids[judged.places], judged.probabilities)
-
-
-def _explain(
-    order: TrainOrder,
-    pictures: data.Pictures,
-    models: Sequence[saving.SavedModel],
-    judged: Sequence[Judged],
-    store: Store,
-    send: Send,
-) -> None:
-    """Heat maps of every mistake, for the class it was taken for and the class it has, and of some right ones."""
-    wanted = [(one.fold, chosen) for one in judged if (chosen := _chosen(order, one))]
-    total = sum(len(chosen) for _, chosen in wanted)
-    trained = [plan.fold for plan in order.plans][: len(models)]
-    explainers = {fold: explain.Explainer(model) for fold, model in zip(trained, models, strict=True)}
-    done = 0
-    for fold, chosen in wanted:
-        asked = list(explainers.values()) if fold == MEAN else [explainers[fold]]
-        for start in range(0, len(chosen), heat_maps.CHUNK):
-            send(Progress("explain", done, total, {"folds": len(order.plans)}))
-            part = chosen[start : start + heat_maps.CHUNK]
-            places = np.array([place for place, _ in part])
-            classes = [positions for _, positions in part]
-            send(heat_maps.make(asked, pictures[places], order.items.ids[places], classes, fold, store))
-            done += len(part)
-
-
-def _chosen(order: TrainOrder, judged: Judged) -> list[tuple[int, tuple[int, ...]]]:
-    """(place, classes) of the heat maps for one model: its mistakes, the surest first, then examples of right ones."""
-    if not len(judged.places):
-        return []
-    labels = order.items.labels[judged.places]
-    predicted = judged.probabilities.argmax(axis=1)
-    surest = np.argsort(-judged.probabilities.max(axis=1), kind="stable")
-    wrong = [index for index in surest.tolist() if predicted[index] != labels[index]]
-    right = np.flatnonzero(predicted == labels)
-    seed = (int(order.recipe["seed"]), judged.fold + 1)
-    examples = np.random.default_rng(seed).permutation(right)[:RIGHT_EXAMPLES].tolist()
-    place = judged.places.tolist()
-    mistakes = [(place[index], (int(predicted[index]), int(labels[index]))) for index in wrong]
-    return [*mistakes, *((place[index], (int(labels[index]),)) for index in examples)]

@@ -20,6 +20,7 @@ from app.domain.recipe import Recipe
 from app.services import jobs, runs
 from app.storage import LocalStore
 from tests import factories
+from worker import child
 from worker.parts import Parts
 from worker.slots import Slots
 
@@ -168,12 +169,19 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def child_of(process: WorkerProcess) -> int:
-    """The process that trains: a child of the fork server."""
+    """The process that trains: a child of the fork server, by the name it gives itself."""
     below = descendants(process.process.pid)
-    servers = [pid for pid, words in below.items() if "forkserver" in words]
-    children = [pid for server in servers for pid in descendants(server)]
+    children = [pid for pid in below if name_of(pid) == child.NAME]
     assert len(children) == 1, below
     return children[0]
+
+
+def name_of(pid: int) -> str:
+    """The short name of a process; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def gone(pid: int) -> bool:

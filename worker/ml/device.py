@@ -12,13 +12,22 @@ import tensorflow as tf
 
 FLOAT32 = "float32"
 MIXED = "mixed_bfloat16"
+THREADS = 4  # of a deterministic training
 
 
-def prepare() -> None:
+def prepare(*, deterministic: bool = False) -> None:
     """Let GPUs give out memory as it is needed, so that a training beside another one can start.
 
     Must be called before the first operation of the process; later calls change nothing.
+
+    Args:
+        deterministic: operations of this process give the same numbers each time. Sums depend on how many threads
+            share them, so a fixed number of threads is used, whatever the machine has.
     """
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+        tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
     for device in tf.config.list_physical_devices("GPU"):
         try:
             tf.config.experimental.set_memory_growth(device, True)
@@ -70,6 +79,7 @@ def describe(precision: str = "auto") -> dict[str, Any]:
         "system": platform.platform(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "gpus": details,
         "precision": resolve_precision(precision),
     }
