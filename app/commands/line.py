@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_train(commands)
     _add_report(commands)
+    _add_check(commands)
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(command=_migrate)
     table = commands.add_parser("settings", help="print the table of settings")
@@ -138,6 +139,19 @@ def _add_report(commands: Any) -> None:
             lambda module, settings, typed: module.run(settings, typed.project, typed.run, as_json=typed.json),
         )
     )
+
+
+def _add_check(commands: Any) -> None:
+    parser = commands.add_parser("check", help="name every inconsistency between rows, files and queue")
+    parser.add_argument("--fix", action="store_true", help="put right what can be without any loss")
+    parser.add_argument("--quick", action="store_true", help="leave the bytes of the files unread")
+    parser.add_argument("--json", action="store_true", help="print what is found as JSON")
+
+    def check(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        code: int = module.run(settings, fix=typed.fix, as_json=typed.json, quick=typed.quick)
+        return code
+
+    parser.set_defaults(command=_lazily("check", check))
 
 
 def _migrate(settings: Settings, _typed: argparse.Namespace) -> int:

@@ -128,3 +128,11 @@ def _drop(database: Database, store: Store, digests: Sequence[str], before: floa
             needed = references.still_needed(session, part)
         dropped += [digest for digest in part if digest not in needed and store.drop_old(digest, before)]
     return dropped
+
+
+def forget_state(database: Database, run_id: int, fold: int) -> bool:
+    """Remove one saved state of a training that is done; its blobs go with the next cleaning."""
+    done = sa.select(Run.id).join(Job, Job.id == Run.job_id).where(Job.state == JobState.DONE)
+    with database.write() as session:
+        gone = sa.delete(Checkpoint).where(Checkpoint.run_id == run_id, Checkpoint.fold == fold)
+        return bool(session.execute(gone.where(Checkpoint.run_id.in_(done)).returning(Checkpoint.run_id)).all())

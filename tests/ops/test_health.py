@@ -2,6 +2,7 @@
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy.exc import OperationalError
 
 from app.db.run_models import Run
 from app.domain.enums import JobKind, JobState, Lane
@@ -113,8 +114,6 @@ def test_metrics__addresses_from_outside_make_no_new_series(client):
 
 
 def test_metrics__without_the_database_those_of_the_process_remain(client, monkeypatch):
-    from sqlalchemy.exc import OperationalError
-
     def broken(*_a):
         raise OperationalError("SELECT", {}, Exception("gone"))
 

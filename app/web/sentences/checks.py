@@ -1,0 +1,38 @@
+"""What ``python -m app check`` can find; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "check_blob_damaged": N_("Damaged file: %(what)s (%(hash)s) is not what it was when it was stored."),
+    "check_blob_missing": N_("Missing file: %(what)s (%(hash)s)."),
+    "check_blob_size": N_("Wrong size of a file: %(what)s (%(hash)s)."),
+    "check_blob_unneeded": N_("Nothing needs the file %(hash)s (%(size)s bytes)."),
+    "check_broker_silent": N_("The broker does not answer (%(reason)s). Jobs wait in the database until it does."),
+    "check_clock": N_("%(count)s jobs were made in the future. The clock of this machine is wrong, or was."),
+    "check_database_damaged": N_("The database is damaged: %(reason)s. Restore it from a backup."),
+    "check_history_torn": N_("The label history of %(name)s (image %(image)s) has a gap or contradicts itself."),
+    "check_import_counts": N_("The counts of import %(number)s of %(project)s are not those of its files."),
+    "check_job_early_end": N_("Job %(job)s (%(kind)s, %(state)s) has an end although it has not ended."),
+    "check_job_left_behind": N_("Job %(job)s still waits although its parent, job %(parent)s, has ended."),
+    "check_job_lost": N_("Job %(job)s counts as running, but its worker has been silent for longer than its lease."),
+    "check_job_never_begun": N_("Job %(job)s (%(kind)s) is running, but nobody has begun it."),
+    "check_job_no_end": N_("Job %(job)s (%(kind)s, %(state)s) has ended without a time."),
+    "check_job_no_reason": N_("Job %(job)s (%(kind)s) failed without a reason."),
+    "check_job_no_run": N_("Job %(job)s and its run do not belong together."),
+    "check_job_not_joined": N_("Job %(job)s waits for children that have all ended."),
+    "check_job_reason": N_("Job %(job)s (%(kind)s) is done, but has the reason of a failure."),
+    "check_job_still_owned": N_("Job %(job)s (%(kind)s, %(state)s) does not run, but a worker holds it."),
+    "check_job_unknown": N_("Job %(job)s has the %(name)s “%(value)s”, which this program does not know."),
+    "check_job_unowned": N_("Job %(job)s (%(kind)s, %(state)s) runs without a worker."),
+    "check_key_broken": N_("Row %(row)s of the table %(table)s points to a row of %(parent)s that is not there."),
+    "check_label_differs": N_("The label of %(name)s (image %(image)s) is not the one its history leads to."),
+    "check_message_unknown": N_("The broker has a message about job %(job)s, which does not exist."),
+    "check_run_classes": N_("Run %(run)s of %(project)s is done, but has fewer than two classes."),
+    "check_run_epochs": N_("Run %(run)s of %(project)s is done, but has no epochs."),
+    "check_run_images": N_("Run %(run)s of %(project)s is done, but has no images."),
+    "check_run_models": N_("Run %(run)s of %(project)s is done, but has no models."),
+    "check_run_predictions": N_("Run %(run)s of %(project)s is done, but not every validation image is judged once."),
+    "check_run_weights": N_("Run %(run)s of %(project)s is done, but a model has no weights."),
+    "check_state_left": N_("Fold %(fold)s of run %(run)s of %(project)s is done, but its saved state is still there."),
+    "check_upload_left": N_("The upload %(name)s (%(size)s bytes) waits for no job."),
+}
