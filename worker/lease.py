@@ -1,6 +1,7 @@
 """The hold of this process on its job: renewed in time, and the way in which it hears of a stop."""
 
 import contextlib
+import contextvars
 import logging
 import threading
 import time
@@ -84,7 +85,8 @@ class Lease:
             while not over.wait(PEEK_SECONDS):
                 self.tick()
 
-        thread = threading.Thread(target=watch, name="lease", daemon=True)
+        ids = contextvars.copy_context()  # what this thread logs is about the job too
+        thread = threading.Thread(target=lambda: ids.run(watch), name="lease", daemon=True)
         thread.start()
         try:
             yield self

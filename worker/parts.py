@@ -14,7 +14,9 @@ from pathlib import Path
 from app.config import Settings
 from app.db.session import Database
 from app.domain.errors import AppError
+from app.services.jobs import Able
 from app.storage import Store, open_store
+from worker.interactive import Warm
 from worker.slots import Slots
 
 PRELOAD = ["worker.warm"]
@@ -33,17 +35,42 @@ class Parts:
     context: Context
     stopping: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
+    warm: Warm = field(init=False)  # the process that answers at once; not started yet
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "warm", Warm(self.context, self.settings))
+
+    @property
+    def host(self) -> str:
+        """The name of this machine, as the needs of a job name it."""
+        return self.settings.worker_host or socket.gethostname()
+
+    @property
+    def able(self) -> Able:
+        """Which jobs this worker may take."""
+        return Able(self.host, gpu=bool(self.info().get("gpus")))
 
     def info(self) -> dict[str, object]:
         """What the worker says of itself with each sign of life."""
         return {
-            "host": socket.gethostname(),
+            "host": self.host,
             "pid": os.getpid(),
             "cpus": os.cpu_count(),
+            "memory": total_memory(),
+            "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
             "python": platform.python_version(),
             "slots": {str(lane): size for lane, size in self.slots.sizes.items()},
             "start_method": self.context.get_start_method(),
+            "warm": self.warm.info(),
         }
+
+
+def total_memory() -> int:
+    """Bytes of memory of this machine; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
 
 
 def assemble(settings: Settings) -> Parts:
@@ -53,7 +80,7 @@ def assemble(settings: Settings) -> Parts:
         settings=settings,
         database=Database(settings.database),
         store=open_store(settings.store_address),
-        name=f"{socket.gethostname()}:{os.getpid()}",
+        name=f"{settings.worker_host or socket.gethostname()}:{os.getpid()}",
         slots=Slots(settings.worker_gpu_slots, settings.worker_cpu_slots, settings.worker_interactive_slots),
         context=process_context(settings.start_method),
     )

@@ -2,6 +2,7 @@
 
 import logging
 
+from app import log_fields
 from app.services import jobs
 from worker import runner
 from worker.parts import Parts
@@ -25,7 +26,8 @@ def look_at(parts: Parts, job_id: int) -> None:
         with parts.database.write() as session:
             claim = jobs.claim(session, job_id, parts.name, parts.settings.lease_seconds, parts.able)
         if claim is not None:
-            runner.run(parts, claim)
+            with log_fields.about(job=job_id, run=claim.spec.get("run_id"), attempt=claim.attempt):
+                runner.run(parts, claim)
     finally:
         parts.slots.give(lane)
         parts.wake.set()

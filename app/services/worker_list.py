@@ -85,11 +85,15 @@ def _line(worker: Worker, age: float, alive: bool, used: Mapping[tuple[str | Non
         memory=int(info.get("memory") or 0),
         load=float(load) if isinstance(load, int | float) else None,
         devices=[Device(str(one.get("name", "")), int(one.get("memory") or 0)) for one in info.get("gpus", [])],
-        versions={key: str(value) for key, value in dict(info.get("versions", {})).items() if value},
+        versions={key: str(value) for key, value in _versions(info).items() if value},
         lanes=[Places(lane, used.get((worker.name, lane), 0), int(slots.get(lane, 0))) for lane in Lane],
         wishes=jobs.able(worker).needs,
         started_at=worker.started_at,
     )
+
+
+def _versions(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {"Python": info.get("python"), **dict(info.get("versions", {}))}
 
 
 def why(workers: Sequence[WorkerLine], lane: Lane, needs: str) -> str:
