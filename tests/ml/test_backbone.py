@@ -3,6 +3,7 @@
 import io
 import pickle
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ pytestmark = pytest.mark.ml
 
 @pytest.fixture
 def weights_file():
-    spec = backbone.find_spec(backbone.PACKAGE)
-    return next(Path(spec.origin).parent.glob("models/*.pth"))
+    module = import_module(backbone.PACKAGE)
+    return next(Path(str(module.__file__)).parent.glob("models/*.pth"))
 
 
 def test_state_file__all_tensors_of_the_package(weights_file):
@@ -42,7 +43,8 @@ class Command:
 @pytest.mark.parametrize("content", [Command(), {"a": Command()}, [1.5], {"a": 1}])
 def test_state_file__anything_but_tensors_is_refused_and_not_run(tmp_path, content):
     buffer = io.BytesIO()
-    for value in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, content, []):
+    values: list[object] = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}, content, []]
+    for value in values:
         pickle.dump(value, buffer, protocol=2)
     file = tmp_path / "hostile.pth"
     file.write_bytes(buffer.getvalue())
