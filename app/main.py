@@ -72,12 +72,13 @@ def open_state(settings: Settings) -> AppState:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     upgrade(database)
-    uploads.sweep(database, settings.data_dir)
+    store = open_store(settings.store_address)
+    uploads.sweep(database, store, settings.data_dir)
     logging.getLogger(__name__).info("opened database=%s store=%s", database.engine.url, settings.storage)
     return AppState(
         settings=settings,
         database=database,
-        store=open_store(settings.store_address),
+        store=store,
         decoder=Decoder(settings.decode_workers),
         queue=Queue(settings.broker_url, settings.broker_ca_file),
     )

@@ -5,25 +5,21 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.decoder import Decoder
 from app.domain.enums import JobKind, Lane
 from app.domain.errors import AppError
-from app.services import import_sources, imports, jobs, results, uploads
+from app.services import jobs, results
 from app.services.jobs import Claim, LeaseLost
 from app.services.results import Writer
-from worker import interactive_jobs, order_maker, resuming, writing
-from worker.lease import Lease, Word
+from worker import importing, interactive_jobs, order_maker, resuming, writing
+from worker.lease import Lease
 from worker.parts import Parts
 from worker.supervisor import End, Outcome, Supervisor
 
 END_TRIES = 60
-PROGRESS_SECONDS = 0.5
-MEGABYTE = 2**20
 log = logging.getLogger(__name__)
 
 
@@ -101,46 +97,10 @@ def _explain(parts: Parts, claim: Claim, lease: Lease) -> End:
     return Supervisor(parts, lease, order, writing.messages(parts, writer, part=True)).run()
 
 
-def _import(parts: Parts, claim: Claim, lease: Lease) -> End:
-    """An uploaded zip. Decoding has its own limited processes, so this needs no child."""
-    decoder = Decoder(parts.settings.decode_workers)
-    tools = imports.Tools(parts.database, parts.store, decoder)
-    try:
-        watch = import_sources.Watch(
-            _import_progress(parts, claim), lambda: lease.word is not Word.GO_ON or parts.stopping.is_set()
-        )
-        path = Path(claim.spec["path"])
-        limit = parts.settings.max_file_mb * MEGABYTE
-        if uploads.run_job(tools, claim.spec["import_id"], path, max_file_bytes=limit, watch=watch):
-            return End(Outcome.DONE)
-    finally:
-        decoder.close()
-    if lease.word is Word.LOST:
-        return End(Outcome.LOST)
-    if lease.word is Word.GO_ON:
-        return End(Outcome.RELEASED)
-    uploads.give_up(parts.database, claim.spec["import_id"], path)
-    return End(Outcome.CANCELLED)
-
-
-def _import_progress(parts: Parts, claim: Claim) -> Callable[[int, int], None]:
-    written = 0.0
-
-    def report(done: int, total: int) -> None:
-        nonlocal written
-        if time.monotonic() - written < PROGRESS_SECONDS and done < total:
-            return
-        written = time.monotonic()
-        with parts.database.write() as session:
-            values = {"phase": "import", "done": done, "total": total}
-            jobs.set_progress(session, claim.job_id, claim.attempt, values)
-
-    return report
-
-
 WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.TRAIN: _train,
     JobKind.EXPLAIN: _explain,
     JobKind.PREDICT: interactive_jobs.predict,
-    JobKind.IMPORT: _import,
+    JobKind.IMPORT: importing.whole,
+    JobKind.IMPORT_PART: importing.part,
 }

@@ -49,7 +49,7 @@ class Archive:
     """A zip whose directory has been checked; a context manager.
 
     Args:
-        path: the file.
+        source: the file, or where it lies; an open file stays open.
         max_file_bytes: largest entry that is read.
         encoding: how names without the UTF-8 flag are written, or None to find out.
 
@@ -57,8 +57,9 @@ class Archive:
         BadArchive: not a whole, plain zip within the limits.
     """
 
-    def __init__(self, path: Path, max_file_bytes: int, encoding: Encoding | None = None) -> None:
-        self._file = path.open("rb")
+    def __init__(self, source: Path | BinaryIO, max_file_bytes: int, encoding: Encoding | None = None) -> None:
+        self._own = isinstance(source, Path)
+        self._file = source.open("rb") if isinstance(source, Path) else source
         try:
             start = check_end(self._file)
             self._zip = _open(self._file)
@@ -67,7 +68,7 @@ class Archive:
             _check_total(infos)
             self.encoding, names = decode_names(infos, encoding)
         except BaseException:
-            self._file.close()
+            self._close_file()
             raise
         self._limit = max_file_bytes
         files = ((info, name) for info, name in zip(infos, names, strict=True) if not name.endswith("/"))
@@ -85,7 +86,11 @@ class Archive:
     def close(self) -> None:
         """Close the file."""
         self._zip.close()
-        self._file.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._own:
+            self._file.close()
 
     def params(self, entry: Entry) -> dict[str, int]:
         """The numbers for the sentence of ``entry.code``."""

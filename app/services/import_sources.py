@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import sqlalchemy as sa
 
@@ -43,7 +44,9 @@ class Watch:
     stop: Stop = _never
 
 
-def run_zip(tools: Tools, import_id: int, path: Path, *, max_file_bytes: int, watch: Watch | None = None) -> bool:
+def run_zip(
+    tools: Tools, import_id: int, source: Path | BinaryIO, *, max_file_bytes: int, watch: Watch | None = None
+) -> bool:
     """Import the entries of a zip that are not done yet; True when it came to the end, which ends the import.
 
     Raises:
@@ -55,12 +58,12 @@ def run_zip(tools: Tools, import_id: int, path: Path, *, max_file_bytes: int, wa
         if batch.finished:
             return True
         done, encoding = int(batch.options.get("done", 0)), batch.options.get("encoding")
-    with Archive(path, max_file_bytes, Encoding(encoding) if encoding else None) as archive:
+    with Archive(source, max_file_bytes, Encoding(encoding) if encoding else None) as archive:
         root = common_root(entry.path for entry in archive.entries if not entry.skipped)
         with tools.database.write() as session:
             imports.remember(session, import_id, encoding=str(archive.encoding), root=root)
             session.get_one(ImportBatch, import_id).total = len(archive.entries)
-        files = (_from_zip(archive, entry) for entry in archive.entries[done:])
+        files = (from_zip(archive, entry) for entry in archive.entries[done:])
         return _run(tools, import_id, files, (done, len(archive.entries)), max_file_bytes, watch)
 
 
@@ -172,7 +175,7 @@ def _run(
 ) -> bool:
     done, total = counts
     watch.progress(done, total)
-    for batch in _batches(files):
+    for batch in batches(files):
         if watch.stop():
             return False
         done += len(batch)
@@ -183,7 +186,7 @@ def _run(
     return True
 
 
-def _batches(files: Iterable[Incoming]) -> Iterator[Sequence[Incoming]]:
+def batches(files: Iterable[Incoming]) -> Iterator[Sequence[Incoming]]:
     """Groups of at most 200 files that stay in memory together, and of about 32 MiB."""
     batch: list[Incoming] = []
     size = 0
@@ -197,7 +200,8 @@ def _batches(files: Iterable[Incoming]) -> Iterator[Sequence[Incoming]]:
         yield batch
 
 
-def _from_zip(archive: Archive, entry: Entry) -> Incoming:
+def from_zip(archive: Archive, entry: Entry) -> Incoming:
+    """One file of a zip, or why it is not read."""
     unread = Incoming(entry.path, None, entry.code, skipped=entry.skipped)
     if entry.code:
         return replace(unread, params=archive.params(entry))

@@ -128,12 +128,7 @@ def add_files(
     """
     with tools.database.read() as session:
         batch = open_batch(session, import_id)
-        options = options_of(batch)
-    tools.store.check_space()
-    # The blobs are durable when this block has ended; only then are the rows written.
-    with tools.store.batch() as blobs, ThreadPoolExecutor(tools.decoder.workers) as threads:
-        judge = partial(_judge, tools.decoder, blobs, options, max_file_bytes)
-        judged = list(threads.map(judge, files))
+    judged = judge(tools, options_of(batch), files, max_file_bytes=max_file_bytes)
     with tools.database.write() as session:
         outcomes = import_records.record(
             session, import_id, judged, request_id=f"import-{uuid.uuid4().hex}", repeats=cursor is None
@@ -141,6 +136,17 @@ def add_files(
         if cursor is not None:
             remember(session, import_id, done=cursor)
     return outcomes
+
+
+def judge(tools: Tools, options: Options, files: Sequence[Incoming], *, max_file_bytes: int) -> list[Judged]:
+    """Decode some files and put what they become into the store, durably; one verdict for each, in order.
+
+    Raises:
+        OutOfSpace: nothing was kept.
+    """
+    tools.store.check_space()
+    with tools.store.batch() as blobs, ThreadPoolExecutor(tools.decoder.workers) as threads:
+        return list(threads.map(partial(_judge, tools.decoder, blobs, options, max_file_bytes), files))
 
 
 def open_batch(session: Session, import_id: int) -> ImportBatch:

@@ -1,5 +1,9 @@
-"""Zip files that wait in the data folder for the worker."""
+"""Zip files that wait in the store for the workers. While one comes it lies in the data folder of the web process."""
 
+import logging
+import secrets
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,50 +13,90 @@ from sqlalchemy.orm import Session
 from app.db.models import ImportBatch
 from app.db.run_models import Job
 from app.db.session import Database
-from app.domain.enums import FINAL_STATES, JobKind, Lane
+from app.domain.archive import Archive
+from app.domain.enums import JobKind, JobState, Lane
 from app.domain.errors import Conflict
-from app.services import import_sources, imports, jobs
+from app.domain.zipnames import Encoding
+from app.services import import_parts, import_sources, imports, jobs
 from app.services.imports import Tools
+from app.storage import Store
+from app.storage.base import StoreError
 
 FOLDER = "uploads"
 PART = ".part"  # ending of a file that is still coming
+LEFT_SECONDS = 3600.0  # an upload without a job may be just about to get one
+KEPT_SECONDS = 7 * 86_400.0  # the zip of an import that failed, for another try
+log = logging.getLogger(__name__)
 
 
 def zip_path(data_dir: Path, import_id: int) -> Path:
-    """Where the zip of an import lies; the name has nothing from outside in it."""
+    """Where the zip of an import lies while it comes; the name has nothing from outside in it."""
     return (data_dir / FOLDER / f"import-{import_id}.zip").absolute()
 
 
-def enqueue(session: Session, import_id: int, path: Path, encoding: str | None) -> None:
-    """Have a worker import the zip at ``path``.
+def accept(
+    database: Database,
+    store: Store,
+    queue: object,
+    import_id: int,
+    path: Path,
+    *,
+    max_file_bytes: int,
+    encoding: Encoding | None = None,
+) -> None:
+    """Check the directory of a zip that has arrived, move it into the store and have the workers import it.
+
+    A refused zip is removed. A large one is cut into parts that any number of workers import at the same time.
+
+    Raises:
+        BadArchive: the zip is refused as a whole; its import ends with nothing in it.
+        Conflict: the import has ended or has a zip already.
+    """
+    name = f"import-{import_id}-{secrets.token_hex(4)}.zip"  # of its own: a second zip replaces none that is taken
+    try:
+        with Archive(path, max_file_bytes, encoding) as archive:
+            plan = import_parts.plan(archive)
+        store.keep_upload(name, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    try:
+        with database.write() as session:
+            session.info[jobs.QUEUE] = queue
+            enqueue(session, import_id, name, encoding, plan)
+    except BaseException:
+        with suppress(StoreError):  # what is left is found by the sweep
+            store.drop_upload(name)
+        raise
+
+
+def enqueue(
+    session: Session,
+    import_id: int,
+    name: str,
+    encoding: Encoding | None = None,
+    plan: import_parts.Plan | None = None,
+) -> Job:
+    """Have the workers import the zip that lies in the store as ``name``, in parts when the plan has some.
 
     Raises:
         Conflict: the import has ended or has a zip already.
     """
     batch = imports.open_batch(session, import_id)
     refuse_second(batch)
-    spec = {"import_id": batch.id, "path": str(path)}
-    job = jobs.create(session, project_id=batch.project_id, kind=JobKind.IMPORT, lane=Lane.CPU, spec=spec)
+    cut = plan is not None and len(plan.starts) > 1
+    job = jobs.create(
+        session,
+        project_id=batch.project_id,
+        kind=JobKind.IMPORT,
+        lane=Lane.CPU,
+        spec={"import_id": batch.id, "upload": name},
+        state=JobState.WAITING if cut else JobState.QUEUED,
+    )
     imports.remember(session, import_id, job=job.id, encoding=encoding)
-
-
-def accept(
-    database: Database, queue: object, import_id: int, path: Path, *, max_file_bytes: int, encoding: str | None
-) -> None:
-    """Check the directory of a zip that has arrived and have a worker import it; a refused zip is removed.
-
-    Raises:
-        BadArchive: the zip is refused as a whole; its import ends with nothing in it.
-        Conflict: the import has ended or has a zip already.
-    """
-    try:
-        import_sources.check_zip(path, max_file_bytes)
-        with database.write() as session:
-            session.info[jobs.QUEUE] = queue
-            enqueue(session, import_id, path, encoding)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    if plan is not None and cut:
+        import_parts.create(session, batch, job, name, plan)
+    return job
 
 
 def refuse_second(batch: ImportBatch) -> None:
@@ -62,37 +106,68 @@ def refuse_second(batch: ImportBatch) -> None:
 
 
 def run_job(
-    tools: Tools, import_id: int, path: Path, *, max_file_bytes: int, watch: import_sources.Watch | None = None
+    tools: Tools, import_id: int, name: str, *, max_file_bytes: int, watch: import_sources.Watch | None = None
 ) -> bool:
-    """What the worker does for an uploaded zip; True when it came to the end, and then the upload is removed.
+    """What a worker does for an uploaded zip; True when it came to the end, and then the upload is removed.
 
     Raises:
         BadArchive: the zip was changed since it was checked.
+        NotFound: the zip, or what a part of it came to, is gone.
     """
-    ended = import_sources.run_zip(tools, import_id, path, max_file_bytes=max_file_bytes, watch=watch)
+    with tools.database.read() as session:
+        batch = session.get_one(ImportBatch, import_id)
+    if batch.finished:
+        ended = True
+    elif import_parts.PARTS in batch.options:
+        ended = import_parts.join(tools, import_id, name)
+    else:
+        with tools.store.open_upload(name) as file:
+            ended = import_sources.run_zip(tools, import_id, file, max_file_bytes=max_file_bytes, watch=watch)
     if ended:
-        with suppress(FileNotFoundError):
-            path.unlink()
+        drop(tools.store, name)
     return ended
 
 
-def give_up(database: Database, import_id: int, path: Path) -> None:
+def give_up(database: Database, store: Store, import_id: int, name: str) -> None:
     """End an import whose job was cancelled: what came in stays, the rest of the zip is dropped."""
     with database.write() as session:
         imports.finish(session, import_id)
-    path.unlink(missing_ok=True)
+    drop(store, name)
 
 
-def sweep(database: Database, data_dir: Path) -> int:
+def drop(store: Store, name: str) -> None:
+    """Remove a zip and what its parts came to."""
+    stem = name.removesuffix(".zip")
+    for upload in list(store.uploads()):
+        if upload.name.startswith(f"{stem}."):
+            store.drop_upload(upload.name)
+
+
+def sweep(database: Database, store: Store, data_dir: Path) -> int:
     """Remove uploads that no job needs: cut off, come but not queued, or done; for the start of the web process.
 
     Returns:
         How many files that were.
     """
-    with database.read() as session:
-        alive = sa.select(Job.spec).where(Job.kind == JobKind.IMPORT, Job.state.not_in(FINAL_STATES))
-        needed = {zip_path(data_dir, int(spec["import_id"])) for spec in session.scalars(alive)}
-    left = [path for path in (data_dir / FOLDER).glob("import-*") if path.absolute() not in needed]
+    left = list((data_dir / FOLDER).glob("import-*"))
     for path in left:
         path.unlink(missing_ok=True)
-    return len(left)
+    try:
+        return len(left) + sum(1 for _ in _sweep_store(database, store))
+    except StoreError as error:  # the pages work without it, and the next start tries again
+        log.warning("Old uploads were not looked for: %s", error)
+        return len(left)
+
+
+def _sweep_store(database: Database, store: Store) -> Iterator[str]:
+    young, kept = time.time() - LEFT_SECONDS, time.time() - KEPT_SECONDS
+    old = [upload for upload in store.uploads() if upload.modified < young]
+    with database.read() as session:
+        ended = (JobState.DONE, JobState.CANCELLED)
+        alive = sa.select(Job.spec, Job.state).where(Job.kind == JobKind.IMPORT, Job.state.not_in(ended))
+        states = {spec["upload"].removesuffix(".zip"): state for spec, state in session.execute(alive)}
+    for upload in old:
+        state = states.get(upload.name.partition(".")[0])
+        if state is None or (state == JobState.FAILED and upload.modified < kept):
+            store.drop_upload(upload.name)
+            yield upload.name

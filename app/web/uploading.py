@@ -21,7 +21,7 @@ from app.domain.errors import AppError, Invalid, OutOfSpace
 from app.domain.zipnames import Encoding
 from app.services import uploads
 from app.services.imports import Incoming, Options
-from app.storage import FLOOR_BYTES, sync
+from app.storage import FLOOR_BYTES
 
 MAX_FILES = 100
 MAX_FIELDS = 20
@@ -114,13 +114,10 @@ class Target:
             self._file.write(chunk)
 
     def keep(self) -> Path:
-        """Give the file its final name, durably: the job that is queued next promises that it is there."""
+        """Give the whole file its name; the store makes it durable before a job promises that it is there."""
         with self._full_disk():
-            self._file.flush()
             self._file.close()
-            sync(self._part)
             self._part.replace(self._final)
-            sync(self._final.parent)
         return self._final
 
     @contextmanager

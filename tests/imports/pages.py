@@ -25,7 +25,9 @@ def send(client, url, files, paths=None):
 
 
 def uploaded(settings) -> list[Path]:
-    return list((settings.data_dir / uploads.FOLDER).glob("*"))
+    """Zips that are coming, and those that wait in the store."""
+    folders = (settings.data_dir / uploads.FOLDER, settings.data_dir / "store" / uploads.FOLDER)
+    return [path for folder in folders for path in folder.glob("*")]
 
 
 def rows(database, query):
@@ -39,4 +41,4 @@ def work(client, settings) -> bool:
     with state.database.read() as session:
         job = session.scalars(sa.select(Job).order_by(Job.id.desc())).first()
     tools = Tools(state.database, state.store, state.decoder)
-    return uploads.run_job(tools, job.spec["import_id"], Path(job.spec["path"]), max_file_bytes=2**20)
+    return uploads.run_job(tools, job.spec["import_id"], job.spec["upload"], max_file_bytes=2**20)

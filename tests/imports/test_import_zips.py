@@ -1,12 +1,16 @@
+import os
+import re
+import time
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
-from app.storage import local as storage
 from app.db.models import Image, ImportBatch
 from app.db.run_models import Job
 from app.services import uploads
+from app.storage import local as storage
+from app.storage.base import StoreError
 from app.web import uploading
 from tests.imports.pages import FILE, begin, rows, send, uploaded, work
 from tests.imports.pictures import overlap_bomb, picture, raw_zip, zip_of
@@ -17,7 +21,8 @@ def test_zip__is_streamed_checked_queued_and_imported(client, place, settings, d
     urls = begin(client, place, name="動物.zip", source="zip", total=0)
     answer = client.post(urls["zip"], content=data, headers={"Content-Type": "application/zip"})
     assert answer.status_code == 202
-    assert [path.name for path in uploaded(settings)] == ["import-1.zip"]
+    (waiting,) = uploaded(settings)
+    assert re.fullmatch(r"import-1-[0-9a-f]{8}\.zip", waiting.name)
     page = client.get(urls["report"])
     assert "No worker is running" in page.text
     assert client.get(urls["report"] + "/status").json()["waiting"] is True
@@ -111,26 +116,51 @@ def test_job__that_failed_says_why(client, place, database):
     assert "not a plain zip" in client.get(urls["report"]).text
 
 
-def test_sweep__removes_uploads_that_were_cut_off_or_have_ended(client, place, settings, database):
+def test_sweep__removes_uploads_that_were_cut_off_or_have_ended(client, place, settings, database, store):
     urls = begin(client, place, source="zip")
     client.post(urls["zip"], content=zip_of({"1.png": picture(1)}))
     (waiting,) = uploaded(settings)
-    waiting.with_name("import-77.zip" + uploads.PART).write_bytes(b"half")
-    assert uploads.sweep(database, settings.data_dir) == 1
+    coming = settings.data_dir / uploads.FOLDER
+    (coming / ("import-77.zip" + uploads.PART)).write_bytes(b"half")
+    young = waiting.with_name("import-78-00000000.zip")  # its job may be written this very moment
+    young.write_bytes(b"whole")
+    assert uploads.sweep(database, store, settings.data_dir) == 1
+    assert set(uploaded(settings)) == {waiting, young}
+    for path in (waiting, young):
+        os.utime(path, (time.time() - 7200,) * 2)
+    assert uploads.sweep(database, store, settings.data_dir) == 1
     assert uploaded(settings) == [waiting]
-    with database.write() as session:
-        session.execute(sa.update(Job).values(state="cancelled"))
-    assert uploads.sweep(database, settings.data_dir) == 1
-    assert uploaded(settings) == []
 
 
-def test_give_up__ends_a_cancelled_import_and_drops_its_zip(client, place, settings, database):
+def test_sweep__the_zip_of_a_failed_import_stays_for_another_try(client, place, settings, database, store):
+    urls = begin(client, place, source="zip")
+    client.post(urls["zip"], content=zip_of({"1.png": picture(1)}))
+    (waiting,) = uploaded(settings)
+    for state, days, left in (("failed", 1, [waiting]), ("failed", 8, []), ("cancelled", 1, []), ("done", 1, [])):
+        waiting.write_bytes(b"zip")
+        os.utime(waiting, (time.time() - days * 86_400,) * 2)
+        with database.write() as session:
+            session.execute(sa.update(Job).values(state=state))
+        uploads.sweep(database, store, settings.data_dir)
+        assert uploaded(settings) == left
+
+
+def test_sweep__without_the_store_the_pages_start_all_the_same(client, settings, database, store, monkeypatch, caplog):
+    def refuse():
+        raise StoreError("store_unreachable")
+
+    monkeypatch.setattr(store, "uploads", refuse)
+    assert uploads.sweep(database, store, settings.data_dir) == 0
+    assert "were not looked for" in caplog.text
+
+
+def test_give_up__ends_a_cancelled_import_and_drops_its_zip(client, place, settings, database, store):
     urls = begin(client, place, name="動物.zip", source="zip", total=0)
     client.post(urls["zip"], content=zip_of({"猫/1.png": picture(1)}), headers={"Content-Type": "application/zip"})
     (path,) = uploaded(settings)
     with database.read() as session:
         import_id = session.scalars(sa.select(ImportBatch.id)).one()
-    uploads.give_up(database, import_id, path)
+    uploads.give_up(database, store, import_id, path.name)
     assert uploaded(settings) == []
     with database.read() as session:
         batch = session.get_one(ImportBatch, import_id)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from app.db.session import Database
 from app.services import uploads
 from tests import servers
+from tests.imports.pages import uploaded
 from tests.imports.pictures import picture, zip_of
 
 HEADERS = {"Sec-Fetch-Site": "none", "Accept": "application/json"}
@@ -104,7 +105,7 @@ def test_zip__a_second_one_at_the_same_time_spoils_nothing(web, settings):
     assert first.go_on().status_code == 202
     third = web.post(urls["zip"], content=data)
     assert (third.status_code, third.json()["error"]["code"]) == (409, "import_has_zip")
-    assert [path.name for path in (settings.data_dir / uploads.FOLDER).iterdir()] == ["import-1.zip"]
+    assert [path.name.partition("-")[0] for path in uploaded(settings)] == ["import"]
     assert web.get(urls["report"]).status_code == 200
 
 
@@ -132,8 +133,10 @@ def test_form__keeps_no_connection_while_it_comes(web, databases, reading, path)
 def test_start__removes_what_no_job_needs(client, settings, project):
     urls = client.post(f"/p/{project.slug}/imports", json={"total": 1, "source": "zip"}).json()
     assert client.post(urls["zip"], content=zip_of({"1.png": picture(1)})).status_code == 202
+    (waiting,) = uploaded(settings)
     folder = settings.data_dir / uploads.FOLDER
     for name in ("import-7.zip", "import-8.zip.part", "import-9.mark.part"):
         (folder / name).touch()
-    assert uploads.sweep(client.app.state.miwake.database, settings.data_dir) == 3
-    assert [path.name for path in folder.iterdir()] == ["import-1.zip"]
+    state = client.app.state.miwake
+    assert uploads.sweep(state.database, state.store, settings.data_dir) == 3
+    assert uploaded(settings) == [waiting]

@@ -220,18 +220,18 @@ def test_import__of_a_zip_needs_no_training_process(bench):
     with bench.database.write() as session:
         made = factories.make_project(session, "袋", ())
         batch = imports.create(session, made, source="zip", name="袋.zip", actor="tester")
-    path = uploads.zip_path(bench.settings.data_dir, batch.id)
-    path.parent.mkdir(exist_ok=True)
+    path = bench.settings.data_dir / "sent.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(5):
             archive.writestr(f"train/好中球/細胞{number}.png", factories.png(number + 700))
+    bench.store.keep_upload("import-1.zip", path)
     with bench.database.write() as session:
-        uploads.enqueue(session, batch.id, path, None)
+        uploads.enqueue(session, batch.id, "import-1.zip")
     (job,) = all_of(bench, sa.select(Job).where(Job.project_id == made.id))
     assert processes.ended(bench.database, job.id).state == JobState.DONE
     (after,) = all_of(bench, sa.select(ImportBatch).where(ImportBatch.id == batch.id))
     assert (after.finished, after.new_count) == (True, 5)
-    assert not path.exists()
+    assert list(bench.store.uploads()) == []
 
 
 def test_augmentation__and_a_hold_out_train_too(bench):

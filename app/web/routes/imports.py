@@ -269,6 +269,7 @@ def accept_zip(state: AppState, import_id: int, path: Any, encoding: Encoding | 
     """Check the directory of the zip that has arrived and queue the job; a refused zip is removed."""
     uploads.accept(
         state.database,
+        state.store,
         state.queue,
         import_id,
         path,
