@@ -15,7 +15,7 @@ from app.db.base import utc_now
 from app.db.run_models import Checkpoint, Job, Run
 from app.db.session import Database
 from app.domain.enums import FINAL_STATES, JobState
-from app.services import references
+from app.services import references, uploads
 from app.storage import Entry, Store
 
 GRACE_SECONDS = 86_400.0  # bytes come into the store before their row is written; an import may take hours
@@ -75,15 +75,26 @@ def clean(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Clean
     """Remove what ``plan`` finds at this moment."""
     found = _look(database, store, keep_days)
     removed, freed = _drop_states(database, keep_days)
-    dropped = _drop(database, store, [entry.digest for entry in found.blobs], time.time() - GRACE_SECONDS)
+    dropped = _drop(database, store, [entry.digest for entry in found.blobs], grace(database))
     dropped += _drop(database, store, freed, time.time() - STATE_GRACE_SECONDS)
     after = sum(entry.size for entry in store.entries())
     return Cleaned(removed, len(dropped), found.store.size, after)
 
 
+def grace(database: Database) -> float:
+    """Blobs that were put since then (seconds since 1970) stay whatever the rows say.
+
+    The parts of a large zip put pictures into the store long before the rows of a part that waits for its turn.
+    """
+    with database.read() as session:
+        begun = uploads.oldest_open(session)
+    day = time.time() - GRACE_SECONDS
+    return min(day, begun.timestamp() - STATE_GRACE_SECONDS) if begun else day
+
+
 def _look(database: Database, store: Store, keep_days: int) -> _Found:
     # The blobs are listed before the rows are read: what is put in between has its row, or is young.
-    before, entries, listed, total = time.time() - GRACE_SECONDS, [], 0, 0
+    before, entries, listed, total = grace(database), [], 0, 0
     for entry in store.entries():
         listed, total = listed + 1, total + entry.size
         if entry.modified < before:

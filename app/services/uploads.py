@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from app.domain.errors import Conflict
 from app.domain.zipnames import Encoding
 from app.services import import_parts, import_sources, imports, jobs
 from app.services.imports import Tools
-from app.storage import Store
+from app.storage import Store, Upload
 from app.storage.base import StoreError
 
 FOLDER = "uploads"
@@ -153,13 +154,17 @@ def sweep(database: Database, store: Store, data_dir: Path) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     try:
-        return len(left) + sum(1 for _ in _sweep_store(database, store))
+        old = list(unneeded(database, store))
+        for upload in old:
+            store.drop_upload(upload.name)
     except StoreError as error:  # the pages work without it, and the next start tries again
         log.warning("Old uploads were not looked for: %s", error)
-        return len(left)
+        old = []
+    return len(left) + len(old)
 
 
-def _sweep_store(database: Database, store: Store) -> Iterator[str]:
+def unneeded(database: Database, store: Store) -> Iterator[Upload]:
+    """Uploads that no import needs any more; what is younger than an hour may be just about to get its job."""
     young, kept = time.time() - LEFT_SECONDS, time.time() - KEPT_SECONDS
     old = [upload for upload in store.uploads() if upload.modified < young]
     with database.read() as session:
@@ -169,5 +174,10 @@ def _sweep_store(database: Database, store: Store) -> Iterator[str]:
     for upload in old:
         state = states.get(upload.name.partition(".")[0])
         if state is None or (state == JobState.FAILED and upload.modified < kept):
-            store.drop_upload(upload.name)
-            yield upload.name
+            yield upload
+
+
+def oldest_open(session: Session) -> datetime | None:
+    """When the oldest import began whose parts have put pictures into the store that have no rows yet."""
+    begun = sa.select(sa.func.min(Job.created_at)).where(Job.kind == JobKind.IMPORT)
+    return session.scalar(begun.where(Job.state.not_in((JobState.DONE, JobState.CANCELLED))))

@@ -1,20 +1,24 @@
 """A large zip in parts: any order, twice, half done; the report is that of one reader."""
 
+import os
 import random
 import threading
+import time
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from app.db.base import utc_now
 from app.db.models import Image, ImportBatch, ImportEntry, LabelClass
 from app.db.run_models import Job
 from app.domain.archive import Archive
 from app.domain.enums import JobKind, JobState
 from app.domain.errors import BadImage
-from app.services import import_parts, import_records, import_sources, imports, jobs, uploads
+from app.services import import_parts, import_records, import_sources, imports, jobs, maintenance, uploads
 from app.services.import_sources import Watch
 from app.services.imports import Options
 from app.storage import LocalStore
@@ -255,3 +259,17 @@ def test_pack__keeps_every_field(tools, tmp_path):
     assert import_parts.unpack(import_parts.pack(judged)) == judged
     assert BadImage("x").status == 422
     assert isinstance(tools.store, LocalStore)
+
+
+def test_cleaning__leaves_pictures_that_wait_for_their_rows(any_tools, cut):
+    parent, *parts = cut
+    run(any_tools, parts[3])
+    long_ago = time.time() - 3 * 86_400
+    for entry in any_tools.store.entries():
+        os.utime(any_tools.store.path(entry.digest), (long_ago, long_ago))
+    with any_tools.database.write() as session:
+        session.execute(sa.update(Job).values(created_at=utc_now() - timedelta(days=4)))
+    assert maintenance.clean(any_tools.database, any_tools.store).blobs == 0
+    with any_tools.database.write() as session:
+        jobs.cancel(session, parent.id)
+    assert maintenance.clean(any_tools.database, any_tools.store).blobs > 0

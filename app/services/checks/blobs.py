@@ -5,7 +5,6 @@ of pictures) is made again; what nothing needs is moved into the folder ``quaran
 row turns out to need it.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -15,21 +14,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, Project
-from app.db.run_models import Explanation, Job, Run, RunItem
+from app.db.run_models import Explanation, Run, RunItem
 from app.db.session import Database
-from app.domain.enums import FINAL_STATES
 from app.domain.errors import AppError
 from app.domain.imaging import decode
-from app.services import references
+from app.services import maintenance, references, uploads
 from app.services.checks.found import Found
-from app.services.maintenance import GRACE_SECONDS
 from app.services.references import Reference
 from app.storage import Store, sha256
 
 THREADS = 8
 AT_ONCE = 64
 QUARANTINE = "quarantine"
-LEFT_SECONDS = 3600.0
 MADE = ("copy", "thumbnail", "run_item")  # what the original of a picture can give again
 
 Tell = Callable[[int, int], None]  # how many blobs are read, of how many
@@ -68,7 +64,7 @@ class Blobs:
                 yield self._bad("check_blob_size", reference)
         if self._read:
             yield from self._damaged(present)
-        before = time.time() - GRACE_SECONDS
+        before = maintenance.grace(self._database)
         for digest, entry in listed.items():
             if digest not in needed and entry.modified < before:
                 yield Found(
@@ -141,17 +137,13 @@ class Blobs:
 
     def uploads(self) -> Iterator[Found]:
         """Uploads that no job needs and that are no longer coming."""
-        with self._database.read() as session:
-            alive = sa.select(Job.spec).where(Job.state.not_in(sorted(FINAL_STATES)))
-            needed = " ".join(str(spec) for spec in session.scalars(alive))
-        for upload in self._store.uploads():
-            if upload.modified < time.time() - LEFT_SECONDS and upload.name not in needed:
+        for upload in uploads.unneeded(self._database, self._store):
 
-                def drop(name: str = upload.name) -> bool:
-                    self._store.drop_upload(name)
-                    return True
+            def drop(name: str = upload.name) -> bool:
+                self._store.drop_upload(name)
+                return True
 
-                yield Found("check_upload_left", {"name": upload.name, "size": upload.size}, drop)
+            yield Found("check_upload_left", {"name": upload.name, "size": upload.size}, drop)
 
 
 def _image_of(reference: Reference) -> sa.Select[Image]:
