@@ -21,6 +21,7 @@ from typing import Any
 from app.domain.errors import AppError
 from worker import limits
 from worker.orders import Done, Failed, Message, Order, Question, TrainOrder
+from worker.sharing import Share
 
 NAME = "miwake-job"
 EXIT_ORPHAN = 70
@@ -35,6 +36,11 @@ class Controls:
 
     deadline: Any
     stop: Any
+    share: Share | None = None  # which folds are begun here
+
+    def begins(self, fold: int) -> bool:
+        """True when a fold shall be trained here, and was not given to another job."""
+        return self.share is None or self.share.begins(fold)
 
     def stopping(self) -> bool:
         """True when the training shall end with the best so far."""
@@ -68,7 +74,7 @@ def main(pipe: Connection, order: Order, controls: Controls, surroundings: Surro
             pipe.send(message)
 
     try:
-        earlier = _carry_out(order, send, controls.stopping)
+        earlier = _carry_out(order, send, controls)
         last: Message = Done(time.perf_counter() - started + earlier)
     except Exception as error:
         last = failure(error, order)
@@ -88,12 +94,12 @@ def _settle_in(surroundings: Surroundings) -> None:
         limits.hold_to(surroundings.memory)
 
 
-def _carry_out(order: Order, send: Callable[[Message], None], stop: Callable[[], bool]) -> float:
+def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls) -> float:
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
     from worker import explaining, training  # noqa: PLC0415 - as above
 
     if isinstance(order, TrainOrder):
-        return training.run(order, send, stop)
+        return training.run(order, send, controls.stopping, controls.begins)
     explaining.run(order, send)
     return 0.0
 

@@ -13,7 +13,7 @@ from app.services import jobs
 from worker.lost import Patience
 from worker.parts import Parts
 
-TICK_SECONDS = 0.015  # between two questions whether SQLite has changed: each takes some microseconds
+TICK_SECONDS = 0.03  # between two questions whether SQLite has changed: each takes some microseconds
 EMBEDDED_SECONDS = 0.2
 FULL_SECONDS = 1.0  # a look for messages that got lost
 HEARTBEAT_SECONDS = 3.0

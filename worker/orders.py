@@ -70,6 +70,7 @@ class TrainOrder:
             train what is not finished, then sum up: mean of the models on the test set, and heat maps.
         resume: for each fold the checkpoint to go on from.
         finished: for each fold the model that need not be trained again.
+        closing: train nothing more; sum up what is finished.
         precision: number format with which an earlier attempt or another fold began; "" leaves it to the recipe.
     """
 
@@ -84,6 +85,7 @@ class TrainOrder:
     resume: dict[int, Checkpointed] = field(default_factory=dict)
     finished: dict[int, Finished] = field(default_factory=dict)
     precision: str = ""
+    closing: bool = False
 
 
 @dataclass(frozen=True)

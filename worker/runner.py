@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.enums import JobKind, Lane
 from app.domain.errors import AppError
-from app.services import jobs, results
+from app.services import jobs
 from app.services.jobs import Claim, LeaseLost
 from app.services.results import Writer
-from worker import importing, interactive_jobs, order_maker, resuming, writing
+from worker import fan_out, importing, interactive_jobs, order_maker, writing
 from worker.lease import Lease
 from worker.parts import Parts
 from worker.supervisor import End, Outcome, Supervisor
@@ -74,18 +74,10 @@ def _end(session: Session, claim: Claim, end: End) -> None:
         jobs.fail(session, claim.job_id, claim.attempt, end.code, end.params, end.trace)
     elif end.outcome is Outcome.CANCELLED:
         jobs.end_cancelled(session, claim.job_id, claim.attempt)
+    elif end.outcome is Outcome.SHARED:
+        jobs.await_children(session, claim.job_id, claim.attempt)
     elif end.outcome is Outcome.RELEASED:
         jobs.release(session, claim.job_id, claim.attempt)
-
-
-def _train(parts: Parts, claim: Claim, lease: Lease) -> End:
-    run_id = claim.spec["run_id"]
-    with parts.database.read() as session:
-        order = order_maker.train_order(session, run_id, parts.settings)
-    writer = Writer(claim.job_id, claim.attempt, run_id)
-    with parts.database.write() as session:
-        results.clear(session, writer, resuming.kept(order), only=order.only)
-    return Supervisor(parts, lease, order, writing.messages(parts, writer, part=order.only is not None)).run()
 
 
 def _explain(parts: Parts, claim: Claim, lease: Lease) -> End:
@@ -98,7 +90,8 @@ def _explain(parts: Parts, claim: Claim, lease: Lease) -> End:
 
 
 WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
-    JobKind.TRAIN: _train,
+    JobKind.TRAIN: fan_out.train,
+    JobKind.FOLD: fan_out.train_fold,
     JobKind.EXPLAIN: _explain,
     JobKind.PREDICT: interactive_jobs.predict,
     JobKind.IMPORT: importing.whole,

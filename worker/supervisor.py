@@ -3,6 +3,7 @@
 The child may crash, hang or be killed by the system; here that is one job that failed, with a reason.
 """
 
+import contextlib
 import ctypes
 import logging
 import signal
@@ -18,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.services.jobs import LeaseLost
 from worker import child, limits
 from worker.lease import Lease, Word
-from worker.orders import Done, Failed, FoldEnd, Message, Order, Progress
+from worker.orders import Done, Failed, FoldEnd, Message, Order, Progress, TrainOrder
 from worker.parts import Parts
+from worker.sharing import Share
 from worker.tail import Tail
 
 LOOK_SECONDS = 0.2
@@ -36,6 +38,7 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    SHARED = "shared"  # the own part is done; children do the rest
     RELEASED = "released"  # this worker shuts down; another one shall begin again
     LOST = "lost"  # the job is not ours any more: nothing may be written
 
@@ -58,36 +61,52 @@ class Supervisor:
         lease: of the job; it is held by somebody else (``Lease.watched``).
         order: what the child does.
         write: stores messages in one transaction; may raise LeaseLost, or a database error, which is tried again.
+        share: with which somebody may give folds of the order away while the child works.
     """
 
-    def __init__(self, parts: Parts, lease: Lease, order: Order, write: Callable[[Sequence[Message]], None]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        lease: Lease,
+        order: Order,
+        write: Callable[[Sequence[Message]], None],
+        share: Share | None = None,
+    ) -> None:
         self._parts, self._lease, self._order, self._write = parts, lease, order, write
         context = parts.context
         self._controls = child.Controls(
-            context.Value(ctypes.c_double, lease.until, lock=False), context.Value(ctypes.c_int, 0, lock=False)
+            context.Value(ctypes.c_double, lease.until, lock=False), context.Value(ctypes.c_int, 0, lock=False), share
         )
         lease.on_renewed = self._extend
         self._pipe, self._far_end = context.Pipe(duplex=False)
         self._tail = Tail(context)
-        memory = limits.for_training(parts.settings.job_memory_mb, parts.settings.worker_gpu_slots)
-        arguments = (self._far_end, order, self._controls, child.Surroundings(self._tail.far_end, memory))
-        self._process = context.Process(target=child.main, args=arguments, name="job", daemon=False)
         self._last: Done | Failed | None = None
         self._told_to_stop: float | None = None
         self._training = True
 
     def run(self) -> End:
         """Start the child and stay with it until it has ended."""
+        # Heat maps leave the graphics cards to the trainings.
+        lent = self._parts.devices.lent() if isinstance(self._order, TrainOrder) else contextlib.nullcontext("")
+        with lent as cards:
+            self._start(cards)
+            try:
+                ended = self._listen()
+            finally:
+                self._kill()
+                self._pipe.close()
+                written = self._tail.close()
+        return ended or self._verdict(written)
+
+    def _start(self, cards: str | None) -> None:
+        settings = self._parts.settings
+        memory = limits.for_training(settings.job_memory_mb, settings.worker_gpu_slots)
+        surroundings = child.Surroundings(self._tail.far_end, memory, cards)
+        arguments = (self._far_end, self._order, self._controls, surroundings)
+        self._process = self._parts.context.Process(target=child.main, args=arguments, name="job", daemon=False)
         self._process.start()
         self._far_end.close()
         self._tail.listen()
-        try:
-            ended = self._listen()
-        finally:
-            self._kill()
-            self._pipe.close()
-            written = self._tail.close()
-        return ended or self._verdict(written)
 
     def _listen(self) -> End | None:
         """Until the child has ended by itself (None), or had to be ended."""

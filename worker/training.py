@@ -23,6 +23,7 @@ REPORT_SECONDS = 0.5
 
 Send = Callable[[Message], None]
 Stop = Callable[[], bool]
+Begins = Callable[[int], bool]
 
 
 class Reporter:
@@ -61,8 +62,8 @@ class Reporter:
 class Training:
     """What one order has come to so far: models, what they say, and the pictures once they are needed."""
 
-    def __init__(self, order: TrainOrder, send: Send, stop: Stop) -> None:
-        self.order, self.send = order, send
+    def __init__(self, order: TrainOrder, send: Send, stop: Stop, begins: Begins) -> None:
+        self.order, self.send, self.begins = order, send, begins
         self.recipe = Recipe.from_json(order.recipe)
         self.store = open_store(order.storage)
         states = saved_states.States(self.store, send)
@@ -70,12 +71,14 @@ class Training:
         self.models: dict[int, saving.SavedModel] = {}
         self.judged: dict[int, Judged] = {}
         self.tested: dict[int, NDArray[np.float32]] = {}
+        self.given_away = False  # the rest of the folds, and the sum, is left to other jobs
 
     def run(self) -> float:
         """Train what is left, then sum up unless other jobs do it; see ``run`` below."""
         order = self.order
         finished = saved_states.finished(order, self.store, self.send)
         left = [plan for plan in order.plans if _wanted(order, plan) and plan.fold not in finished]
+        left = [] if order.closing else left
         states = saved_states.states(order, self.recipe, self.store, self.send)
         self.send(Environment(self._environment(states)))
         for plan in order.plans:
@@ -87,7 +90,7 @@ class Training:
             self._fit(pictures, left, states)
         if not self.judged:
             raise AppError("nothing_to_keep")
-        if order.only is None:
+        if order.only is None and not self.given_away:
             self._sum_up(pictures)
         return sum(model.seconds for model in finished.values()) + sum(state.seconds for state in states.values())
 
@@ -122,11 +125,13 @@ class Training:
         plans = [train.FoldPlan(plan.fold, plan.train, plan.validation) for plan in left]
         labels = order.items.labels.astype(np.int64)
         results = train.fit_folds(pictures, labels, plans, self.recipe, order.class_names, self.reporter, begin)
-        validations = {plan.fold: plan.validation for plan in left}
-        for result in results:
+        for plan in left:
+            self.given_away = not self.begins(plan.fold)
+            if self.given_away or (result := next(results, None)) is None:
+                return
             self.reporter.states.settle()
             self.models[result.fold] = result.model
-            self._keep(result, validations[result.fold], pictures)
+            self._keep(result, plan.validation, pictures)
 
     def _keep(self, result: train.FoldResult, validation: NDArray[np.int64], pictures: data.Pictures) -> None:
         """Put the weights into the store before their row is written; the row comes last and says: all is there."""
@@ -168,14 +173,16 @@ class Training:
         return lambda asked: pictures[np.searchsorted(places, asked)]
 
 
-def run(order: TrainOrder, send: Send, stop: Stop) -> float:
-    """Train, evaluate and explain; returns the seconds that earlier attempts and other jobs have worked for it.
+def run(order: TrainOrder, send: Send, stop: Stop, begins: Begins = lambda _fold: True) -> float:
+    """Train, evaluate and explain; folds that ``begins`` does not want are left to others, and the sum with them.
+
+    Returns the seconds that earlier attempts and other jobs have worked for it.
 
     Raises:
         AppError: ``nothing_to_keep`` when it was stopped before the first epoch; what the engine raises.
     """
     device.prepare(deterministic=bool(order.recipe.get("deterministic")))
-    return Training(order, send, stop).run()
+    return Training(order, send, stop, begins).run()
 
 
 def _wanted(order: TrainOrder, plan: Plan) -> bool:

@@ -1,8 +1,8 @@
 """The job table: every step of a job is one conditional UPDATE, on the clock of the database.
 
 States and steps are drawn in docs/jobs.md. This package is used as ``jobs.create``, ``jobs.claim``, ...; its parts:
-``making`` (new jobs), ``line`` (who is next), ``claims`` (one attempt), ``family`` (parents and children), ``lost``
-(workers that are gone) and ``workers`` (those that are there).
+``making`` (new jobs), ``line`` (who is next), ``claims`` (one attempt), ``family`` and ``sharing`` (parents and
+children), ``lost`` (workers that are gone) and ``workers`` (those that are there).
 """
 
 from app.services.jobs.claims import (
@@ -17,6 +17,7 @@ from app.services.jobs.claims import (
     release,
     renew,
     set_progress,
+    set_result,
 )
 from app.services.jobs.family import ancestors, any_parent_due, cancel, descendants, retry, settle, wake_parents
 from app.services.jobs.line import (
@@ -32,6 +33,7 @@ from app.services.jobs.line import (
 from app.services.jobs.lost import Held, held, reap
 from app.services.jobs.making import announce, create
 from app.services.jobs.rows import ACTIVE, QUEUE, LeaseLost
+from app.services.jobs.sharing import await_children, children, share_out
 from app.services.jobs.workers import SILENT_SECONDS, Able, able, heartbeat, sign_off, workers_alive
 
 __all__ = [
@@ -47,7 +49,9 @@ __all__ = [
     "ancestors",
     "announce",
     "any_parent_due",
+    "await_children",
     "cancel",
+    "children",
     "claim",
     "create",
     "descendants",
@@ -69,7 +73,9 @@ __all__ = [
     "retry",
     "set_priority",
     "set_progress",
+    "set_result",
     "settle",
+    "share_out",
     "sign_off",
     "take_due",
     "waiting_lane",

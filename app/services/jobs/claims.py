@@ -29,6 +29,7 @@ class Claim:
     lane: Lane
     project_id: int
     spec: dict[str, Any]
+    keep_best: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,12 @@ def claim(session: Session, job_id: int, owner: str, lease_seconds: float, able:
             error_params={},
             error_trace=None,
         )
-        .returning(Job.attempt, Job.kind, Job.lane, Job.project_id, Job.spec)
+        .returning(Job.attempt, Job.kind, Job.lane, Job.project_id, Job.spec, Job.keep_best)
         .execution_options(synchronize_session=False)
     ).first()
     if row is None:
         return None
-    return Claim(job_id, row.attempt, JobKind(row.kind), Lane(row.lane), row.project_id, row.spec)
+    return Claim(job_id, row.attempt, JobKind(row.kind), Lane(row.lane), row.project_id, row.spec, row.keep_best)
 
 
 def renew(session: Session, job_id: int, attempt: int, lease_seconds: float) -> bool:
@@ -90,6 +91,11 @@ def fence(session: Session, job_id: int, attempt: int) -> None:
 def set_progress(session: Session, job_id: int, attempt: int, values: dict[str, Any]) -> bool:
     """Write how far the job is. Callers write at most twice a second."""
     return change(session, mine(job_id, attempt), progress=values)
+
+
+def set_result(session: Session, job_id: int, attempt: int, values: dict[str, Any]) -> bool:
+    """Write the small answer of a job."""
+    return change(session, mine(job_id, attempt), result=values)
 
 
 def finish(session: Session, job_id: int, attempt: int) -> bool:

@@ -126,8 +126,8 @@ def settle(session: Session, parent_id: int) -> bool:
 def _verdict(kind: JobKind, keep_best: bool, children: Sequence[Any]) -> dict[str, Any]:
     broken = [child for child in children if child.state != JobState.DONE]
     failed = [child for child in broken if child.state == JobState.FAILED]
-    if keep_best and not failed:
-        return {"state": JobState.QUEUED if len(broken) < len(children) else JobState.CANCELLED}
+    if keep_best:
+        return {"state": JobState.QUEUED}
     if not broken:
         return {"state": JobState.DONE if kind is JobKind.GROUP else JobState.QUEUED}
     if kind is JobKind.GROUP and not failed:
