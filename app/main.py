@@ -37,6 +37,7 @@ ROUTES = (
     "train",
     "runs",
     "review",
+    "predict",
     "jobs",
 )
 

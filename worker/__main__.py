@@ -21,6 +21,7 @@ def main() -> int:
         end_with_parent()
     own = parts.assemble(settings)
     code = celery_app.serve(own, celery_app.make(own))
+    own.warm.close()
     own.database.dispose()
     return code
 

@@ -17,6 +17,7 @@ from app.services.review import MEAN
 LAYERS = "conv_layers"  # key of ``Run.environment``: names of the network's convolutions, input first
 SCALE_PERCENTILE = 95  # the strongest twentieth of the maps may run into the last colour
 MOST_ITEMS = 200  # images of one explain job
+FEW_ITEMS = 4  # so few are made at once by the process that is kept ready
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def scale(session: Session, run: Run, fold: int, layer: str) -> float:
 def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
     """Queue a job that makes maps of one model, layer and class; asking again while it waits gives the same job.
 
+    A few maps overtake all other work; many take their turn beside imports.
+
     Raises:
         Invalid: nothing or too much asked for, the maps differ in model, layer or class, or the run has no such one.
         NotFound: an item of another run.
@@ -138,7 +141,8 @@ def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
     for job in waiting:
         if job.spec == spec:
             return job
-    return jobs.create(session, project_id=run.project_id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec=spec)
+    lane = Lane.INTERACTIVE if len(item_ids) <= FEW_ITEMS else Lane.CPU
+    return jobs.create(session, project_id=run.project_id, kind=JobKind.EXPLAIN, lane=lane, spec=spec)
 
 
 def _there(session: Session, run: Run, wanted: Wanted) -> bool:

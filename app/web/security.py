@@ -109,6 +109,8 @@ def body_limits(settings: Settings) -> Callable[[str], int]:
     def limit(path: str) -> int:
         if path.endswith("/zip"):
             return settings.max_zip_mb * MIB + MIB
+        if path.endswith("/try"):
+            return settings.max_file_mb * MIB + MIB
         if path.endswith("/files"):
             return max(FILES_PER_REQUEST_MB, settings.max_file_mb) * MIB + MIB
         return PAGE_LIMIT

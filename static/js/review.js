@@ -62,7 +62,7 @@ async function prefetch(item, href) {
 function arrange() {
   paint(place);
   heat.arrange();
-  connectExplain(place, words, () => reload());
+  connectExplain(place, words, current(), () => reload());
   connectForms(place);
   for (const button of place.querySelectorAll(".fix-class")) {
     button.disabled = false;

@@ -4,6 +4,7 @@ To build and trace a network takes a second. The K models of a run, and all runs
 are arguments of the traced functions, so that going from one model to another copies nothing.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.ml import predict
 from worker.ml.data import Pictures
 from worker.ml.device import FLOAT32
 from worker.ml.explain import Explainer, Maps
@@ -30,10 +30,10 @@ def shape_of(model: SavedModel) -> Shape:
 
 
 class ReadyModel:
-    """The weights of one model as tensors. ``size`` is their number of bytes."""
+    """The weights of one model as tensors; ``size`` is their number of bytes. ``saved`` is the model without them."""
 
     def __init__(self, saved: SavedModel) -> None:
-        self.saved = saved
+        self.saved = dataclasses.replace(saved, weights=())
         self.weights = [tf.constant(weight) for weight in saved.weights]
         self.size = sum(weight.nbytes for weight in saved.weights)
 
@@ -49,8 +49,9 @@ class ReadyNetwork:
 
     def __init__(self, model: ReadyModel) -> None:
         saved = model.saved
-        self._exact = predict.network(saved, FLOAT32)
-        self._own = self._exact if saved.precision == FLOAT32 else predict.network(saved)
+        classes = len(saved.class_names)
+        self._exact = Network(saved.recipe, classes, FLOAT32)
+        self._own = self._exact if saved.precision == FLOAT32 else Network(saved.recipe, classes, saved.precision)
         self._specs = [tf.TensorSpec(weight.shape, tf.float32) for weight in model.weights]
         size = saved.recipe.image_size
         self._pictures = tf.TensorSpec((None, size, size, 3), tf.uint8)

@@ -10,13 +10,9 @@ from sqlalchemy.orm import Session
 from app.db.models import Image, Project
 from app.domain.errors import NotFound
 from app.web.deps import ProjectDep, ReadSession, StateDep
+from app.web.own_copies import ASK, SANDBOX, picture
 
 router = APIRouter()
-
-MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
-SANDBOX = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
-KEPT = "private, max-age=31536000, immutable"
-ASK = "private, no-cache"
 
 
 @router.get("/p/{slug}/media/{image_id}/{kind}", name="media")
@@ -52,19 +48,6 @@ def find(session: Session, project: Project, image_id: int) -> Image:
     if image is None:
         raise NotFound("image_missing", image=image_id)
     return image
-
-
-def picture(data: bytes, *, immutable: bool) -> Response:
-    """An answer with one of our own copies; its type is read from its first bytes.
-
-    Raises:
-        NotFound: the bytes are neither PNG nor JPEG, so they are none of our copies.
-    """
-    for magic, media_type in MAGIC:
-        if data.startswith(magic):
-            headers = {**SANDBOX, "Cache-Control": KEPT if immutable else ASK}
-            return Response(data, media_type=media_type, headers=headers)
-    raise NotFound("page_missing", path="")
 
 
 def attachment(name: str) -> str:

@@ -3,15 +3,16 @@
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
+from anyio import to_thread
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from app.domain import heat
-from app.services import heatmaps, jobs, runs
+from app.services import heatmaps, jobs, projects, runs
 from app.services.heatmaps import Wanted
-from app.web import i18n, review_page
-from app.web.deps import ProjectDep, ReadSession, StateDep, WriteSession
+from app.web import ends, i18n, review_page
+from app.web.deps import AppState, ProjectDep, ReadSession, StateDep
 from app.web.errors import plain, wants_json
 from app.web.messages import say
 from app.web.review_query import ReviewQuery
@@ -21,6 +22,7 @@ router = APIRouter()
 
 PICTURE = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 KEPT = "private, max-age=31536000, immutable"
+Wait = Annotated[float, Query(ge=0, le=30, allow_inf_nan=False)]
 
 
 class HeatQuery(BaseModel):
@@ -83,30 +85,48 @@ def heat_legend() -> Response:
 
 
 @router.post("/p/{slug}/runs/{number}/explain", name="explain")
-def explain(
-    request: Request, project: ProjectDep, session: WriteSession, number: int, form: Annotated[ExplainForm, Form()]
+async def explain(
+    request: Request, state: StateDep, slug: str, number: int, form: Annotated[ExplainForm, Form()], wait: Wait = 0.0
 ) -> Response:
-    """Order heat maps of several pictures; as JSON the answer names the address where their state can be asked."""
-    run = runs.by_number(session, project.id, number)
-    job = heatmaps.order(session, run, [Wanted(one, form.fold, form.layer, form.position) for one in form.item])
-    if wants_json(request):
-        url = address(request.app, "explain_state", slug=project.slug, number=number, job_id=job.id)
-        return JSONResponse({"job": job.id, "url": url}, status_code=202, headers={"Cache-Control": "no-store"})
-    return redirect(request, "review", slug=project.slug, number=number, query=dict(parse_qsl(form.back)))
+    """Order heat maps of several pictures; as JSON the answer says after ``wait`` seconds at most how they fare."""
+    job_id = await to_thread.run_sync(_order, state, slug, number, form)
+    if not wants_json(request):
+        return redirect(request, "review", slug=slug, number=number, query=dict(parse_qsl(form.back)))
+    await ends.ends_of(request.app, state.database).wait(job_id, wait)
+    return await to_thread.run_sync(_fares, request, state, slug, number, job_id, True)
 
 
 @router.get("/p/{slug}/runs/{number}/explain/{job_id}", name="explain_state")
-def explain_state(
-    request: Request, project: ProjectDep, session: ReadSession, number: int, job_id: int
-) -> JSONResponse:
-    """How the heat maps that were ordered fare."""
-    run = runs.by_number(session, project.id, number)
-    ordered = heatmaps.ordered(session, run, job_id)
+async def explain_state(
+    request: Request, state: StateDep, slug: str, number: int, job_id: int, wait: Wait = 0.0
+) -> Response:
+    """How the heat maps that were ordered fare, after ``wait`` seconds at most."""
+    await ends.ends_of(request.app, state.database).wait(job_id, wait)
+    return await to_thread.run_sync(_fares, request, state, slug, number, job_id, False)
+
+
+def _order(state: AppState, slug: str, number: int, form: ExplainForm) -> int:
+    """The number of the job; committed when this returns."""
+    with state.database.write() as session:
+        session.info[jobs.QUEUE] = state.queue
+        run = runs.by_number(session, projects.by_slug(session, slug).id, number)
+        wanted = [Wanted(one, form.fold, form.layer, form.position) for one in form.item]
+        return heatmaps.order(session, run, wanted).id
+
+
+def _fares(request: Request, state: AppState, slug: str, number: int, job_id: int, ordered_now: bool) -> Response:
+    with state.database.read() as session:
+        run = runs.by_number(session, projects.by_slug(session, slug).id, number)
+        ordered = heatmaps.ordered(session, run, job_id)
+        workers = 0 if ordered.finished else len(jobs.workers_alive(session))
     t = i18n.translations(i18n.choose(request))
     values: dict[str, Any] = {
+        "job": job_id,
+        "url": address(request.app, "explain_state", slug=slug, number=number, job_id=job_id),
         "state": ordered.state,
         "finished": ordered.finished,
-        "workers": 0 if ordered.finished else len(jobs.workers_alive(session)),
+        "workers": workers,
         "message": say(ordered.error_code, plain(ordered.error_params), t.gettext) if ordered.error_code else "",
     }
-    return JSONResponse(values, headers={"Cache-Control": "no-store"})
+    status = 202 if ordered_now and not ordered.finished else 200
+    return JSONResponse(values, status, headers={"Cache-Control": "no-store"})

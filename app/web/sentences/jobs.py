@@ -7,6 +7,18 @@ SENTENCES: dict[str, str] = {
         "Miwake has no accounts yet, so it listens on this machine only (127.0.0.1), not on %(host)s. "
         "From another machine, use an SSH tunnel."
     ),
+    "answer_crashed": N_(
+        "The process that answers crashed twice over this picture (%(signal)s). It was started anew; trainings went "
+        "on. Try another picture; if it happens again, report it."
+    ),
+    "answer_memory": N_(
+        "The models of this run need more than the %(limit_mb)s MB that the process for predictions may take. "
+        "Raise MIWAKE_WARM_MEMORY_MB and start the worker again."
+    ),
+    "answer_slow": N_(
+        "There was no answer within %(seconds)s s, so the process was started anew. Try again when the machine has "
+        "less to do, or raise MIWAKE_ANSWER_SECONDS."
+    ),
     "crashed": N_(
         "The training process crashed (%(signal)s). Other jobs went on. Try again; if it happens again, choose the "
         "precision float32 or report it."

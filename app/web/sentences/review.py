@@ -10,4 +10,8 @@ SENTENCES: dict[str, str] = {
     "heat_map_missing": N_("There is no heat map of this picture for this layer and class yet. Order it on the page."),
     "metrics_class_range": N_("A label or an answer is not one of the %(classes)s classes."),
     "metrics_shape": N_("Labels %(labels)s and answers %(predicted)s must be two lists of the same length."),
+    "prediction_missing": N_(
+        "There is no prediction %(job)s of this run; predictions are kept for a day. Try the picture again."
+    ),
+    "prediction_picture_missing": N_("Choose a picture file or an image of the project."),
 }

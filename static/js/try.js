@@ -1,0 +1,194 @@
+// The page that asks a run about one picture: chosen, dropped, pasted, or an image of the project.
+//
+// A question and its answer are one request. While nothing is asked, the models are loaded.
+
+import { paint } from "./colors.js";
+import { HeatView } from "./heat-view.js";
+import { data } from "./save-view.js";
+import { register } from "./shortcuts.js";
+import { toast } from "./toast.js";
+
+const page = data("try-data");
+const place = document.getElementById("answer");
+const drop = document.getElementById("try-drop");
+const input = document.getElementById("try-picture");
+const heat = new HeatView(place);
+let question = 0; // the newest one; answers of older ones are not shown
+
+const PATIENCE_MS = 1200; // after this long it is said what is being waited for
+
+async function send(address, options = {}) {
+  const response = await fetch(address, { ...options, headers: { Accept: "application/json" } });
+  if (!response.ok) {
+    const { error } = await response.json();
+    throw new Error(error?.message ?? page.failed);
+  }
+  return response.text();
+}
+
+function show(html) {
+  place.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+  arrange();
+}
+
+function arrange() {
+  paint(place);
+  const state = place.querySelector(".try-state");
+  if (!state) {
+    return;
+  }
+  heat.arrange();
+  const form = place.querySelector(".try-again");
+  form?.addEventListener("change", () => ask(new FormData(form)));
+  history.replaceState(null, "", `${page.page}?job=${state.dataset.job}`);
+  if (["queued", "running"].includes(state.dataset.state)) {
+    follow(state.dataset.wait);
+  }
+}
+
+/** Wait for an answer that did not come in its own request. */
+async function follow(address) {
+  const mine = question;
+  try {
+    const html = await send(address);
+    if (mine === question) {
+      show(html);
+    }
+  } catch (error) {
+    toast(error.message || page.failed, { error: true });
+  }
+}
+
+async function ask(body) {
+  question += 1;
+  const mine = question;
+  const started = performance.now();
+  place.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => toast(page.loading), PATIENCE_MS);
+  try {
+    const html = await send(page.ask, { method: "POST", body });
+    if (mine === question) {
+      show(html);
+      seen();
+      took(started);
+    }
+  } catch (error) {
+    toast(error instanceof TypeError ? page.failed : error.message, { error: true });
+  }
+  clearTimeout(slow);
+  if (mine === question) {
+    place.removeAttribute("aria-busy");
+  }
+}
+
+/** On a phone the answer is below the pictures. */
+function seen() {
+  if (place.getBoundingClientRect().top > window.innerHeight * 0.6) {
+    place.scrollIntoView({ block: "start" });
+  }
+}
+
+/** Say how long it took, once its pictures are there too. */
+async function took(started) {
+  const line = place.querySelector("#try-took");
+  if (!line) {
+    return;
+  }
+  await Promise.allSettled([...place.querySelectorAll("img")].map((image) => image.decode()));
+  const seconds = ((performance.now() - started) / 1000).toLocaleString(document.documentElement.lang, {
+    minimumFractionDigits: 2, maximumFractionDigits: 2,
+  });
+  line.textContent = `${page.took.replace("{seconds}", seconds)} ·`;
+  line.dataset.milliseconds = String(Math.round(performance.now() - started));
+}
+
+function askFile(file) {
+  if (!file) {
+    return;
+  }
+  if (file.size > page.limit) {
+    toast(page.tooLarge, { error: true });
+    return;
+  }
+  unmark();
+  const body = new FormData();
+  body.append("picture", file, file.name || "pasted.png");
+  ask(body);
+}
+
+function askImage(button) {
+  unmark();
+  button.setAttribute("aria-current", "true");
+  const body = new FormData();
+  body.append("image", button.value);
+  ask(body);
+}
+
+function unmark() {
+  document.querySelector(".try-tile[aria-current]")?.removeAttribute("aria-current");
+}
+
+function connectFile() {
+  input.addEventListener("change", () => {
+    askFile(input.files[0]);
+    input.value = ""; // the same file may be chosen again
+  });
+  for (const type of ["dragenter", "dragover"]) {
+    document.addEventListener(type, (event) => {
+      event.preventDefault();
+      drop.classList.add("over");
+    });
+  }
+  for (const type of ["dragleave", "drop"]) {
+    document.addEventListener(type, () => drop.classList.remove("over"));
+  }
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    askFile(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => askFile(event.clipboardData.files[0]));
+}
+
+function connectImages() {
+  document.getElementById("try-image")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    askImage(event.submitter);
+  });
+  const filter = document.querySelector(".try-filter");
+  filter.querySelector("select").addEventListener("change", () => filter.requestSubmit());
+}
+
+function connectAnswer() {
+  place.addEventListener("click", (event) => {
+    const link = event.target.closest(".try-swap");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) {
+      return;
+    }
+    event.preventDefault();
+    const wanted = new URL(link.href).searchParams;
+    const address = new URL(place.querySelector(".try-state").dataset.part, location.href);
+    for (const name of ["position", "own"]) {
+      if (wanted.has(name)) {
+        address.searchParams.set(name, wanted.get(name));
+      }
+    }
+    follow(address);
+  });
+}
+
+function begin() {
+  if (page.image) {
+    const body = new FormData();
+    body.append("image", String(page.image));
+    ask(body);
+  } else {
+    send(page.prepare, { method: "POST" }).catch(() => {}); // the first question loads them then
+  }
+}
+
+connectFile();
+connectImages();
+connectAnswer();
+register([{ keys: ["KeyH"], group: page.keys, label: page.heat, run: () => heat.toggle() }]);
+arrange();
+begin();

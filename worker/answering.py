@@ -1,0 +1,139 @@
+"""Answers about single pictures, from models that are kept: one process with TensorFlow, many questions."""
+
+import base64
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.errors import Invalid
+from app.domain.recipe import Recipe
+from app.storage import Store, open_store
+from worker import heat_maps
+from worker.ml import data, device, explain, models, saving
+from worker.ml.device import FLOAT32
+from worker.ml.network import Network
+from worker.ml.ready import ReadyModel, ReadyNetwork, Shape, shape_of
+from worker.orders import ExplainOrder, HeatMap, HeatMaps, Predicted, PredictOrder, PrepareOrder
+
+MOST_NETWORKS = 4
+_TRIAL = Recipe(architecture="conv2", image_size=16, precision=FLOAT32)
+
+
+class Answering:
+    """Models by the hash of their weights and networks by their shape, those used last.
+
+    Args:
+        most_bytes: of kept weights; the models of the present question are always kept.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        device.prepare()
+        self._most_bytes = most_bytes
+        self._models: OrderedDict[str, ReadyModel] = OrderedDict()
+        self._networks: OrderedDict[Shape, ReadyNetwork] = OrderedDict()
+
+    def warm_up(self) -> None:
+        """Run everything once with a tiny network: the first operations of TensorFlow take half a second."""
+        net = Network(_TRIAL, 2, FLOAT32)
+        saved = saving.SavedModel(_TRIAL, ("a", "b"), net.weights(), None, FLOAT32, 1, {}, {})
+        _try(ReadyNetwork(ReadyModel(saved)), ReadyModel(saved))
+
+    def forget(self) -> None:
+        """Let all models go."""
+        self._models.clear()
+        self._networks.clear()
+
+    def prepare(self, order: PrepareOrder) -> None:
+        """Load and trace what questions about these models need."""
+        self._load(open_store(order.storage), order.weights)
+
+    def predict(self, order: PredictOrder) -> Predicted:
+        """What the models say of a picture.
+
+        Raises:
+            Invalid: ``layer_missing``.
+            AppError: the picture or the weights are missing in the store, or the weights are broken.
+        """
+        started = time.perf_counter()
+        store = open_store(order.storage)
+        pictures = data.square(store.get(order.picture), Recipe.from_json(order.recipe))[None]
+        network, loaded = self._load(store, order.weights)
+        said = [network.probabilities(model, pictures)[0] for model in loaded]
+        layer = _layer(network, loaded[0], order.layer)
+        top = np.argsort(-np.mean(said, axis=0), kind="stable")[: order.most_maps].tolist()
+        maps = _mean_maps(network, loaded, pictures, layer, top)[0]
+        made = [_map(position, maps[index]) for index, position in enumerate(top)]
+        return Predicted([one.tolist() for one in said], layer, made, time.perf_counter() - started)
+
+    def explain(self, order: ExplainOrder) -> HeatMaps:
+        """Heat maps of a few pictures of a run; they are in the store when this returns.
+
+        Raises:
+            Invalid: ``layer_missing``.
+            AppError: a picture or the weights are missing in the store, or the weights are broken.
+        """
+        store, recipe = open_store(order.storage), Recipe.from_json(order.recipe)
+        pictures = np.stack([data.square(store.get(digest), recipe) for digest in order.items.digests])
+        network, loaded = self._load(store, order.weights)
+        layer = _layer(network, loaded[0], order.layer)
+        made = []
+        with store.batch() as batch:
+            for index, item_id in enumerate(order.items.ids.tolist()):
+                position = order.class_positions[index]
+                maps = _mean_maps(network, loaded, pictures[index : index + 1], layer, [position])
+                content, peak = heat_maps.grey_png(maps[0, 0])
+                made.append(HeatMap(item_id, order.fold, layer, position, batch.put(content), peak))
+        return HeatMaps(tuple(made))
+
+    def _load(self, store: Store, digests: Sequence[str]) -> tuple[ReadyNetwork, list[ReadyModel]]:
+        for digest in digests:
+            if digest not in self._models:
+                self._models[digest] = ReadyModel(saving.load(store.get(digest)))
+            self._models.move_to_end(digest)
+        while len(self._models) > len(digests) and sum(kept.size for kept in self._models.values()) > self._most_bytes:
+            self._models.popitem(last=False)
+        loaded = [self._models[digest] for digest in digests]
+        return self._network(loaded[0]), loaded
+
+    def _network(self, model: ReadyModel) -> ReadyNetwork:
+        shape = shape_of(model.saved)
+        if shape not in self._networks:
+            self._networks[shape] = ReadyNetwork(model)
+            _try(self._networks[shape], model)
+        self._networks.move_to_end(shape)
+        while len(self._networks) > MOST_NETWORKS:
+            self._networks.popitem(last=False)
+        return self._networks[shape]
+
+
+def _try(network: ReadyNetwork, model: ReadyModel) -> None:
+    """Trace and run both functions, for the numbers of pictures and classes that will be asked."""
+    size, classes = model.saved.recipe.image_size, range(len(model.saved.class_names))
+    picture = np.zeros((1, size, size, 3), np.uint8)
+    network.probabilities(model, picture)
+    network.maps(model, picture, None, classes[:1])
+
+
+def _layer(network: ReadyNetwork, model: ReadyModel, wanted: str | None) -> str:
+    try:
+        return network.layer(wanted)
+    except KeyError:
+        known = ", ".join(explain.conv_layers(models.build(model.saved.recipe, len(model.saved.class_names))))
+        raise Invalid("layer_missing", layer=str(wanted), known=known) from None
+
+
+def _mean_maps(
+    network: ReadyNetwork, loaded: Sequence[ReadyModel], pictures: data.Pictures, layer: str, classes: Sequence[int]
+) -> explain.Maps:
+    maps: explain.Maps = np.mean(
+        [network.maps(model, pictures, layer, classes) for model in loaded], axis=0, dtype=np.float32
+    )
+    return maps
+
+
+def _map(position: int, values: NDArray[np.float32]) -> dict[str, object]:
+    content, peak = heat_maps.grey_png(values)
+    return {"position": position, "png": base64.b64encode(content).decode("ascii"), "peak": peak}
