@@ -7,7 +7,7 @@ from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from app.domain.enums import Lane
 from app.queue import TASK, configure
-from worker import tasks
+from worker import interactive_jobs, tasks
 from worker.keeper import Keeper
 from worker.parts import Parts
 
@@ -42,6 +42,7 @@ def _connect(parts: Parts, keeper: Keeper) -> None:
 
     def ready(**_kw: Any) -> None:
         keeper.start()
+        interactive_jobs.prepare_newest(parts)
 
     def shutting_down(**_kw: Any) -> None:
         parts.stopping.set()
