@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import platform
 import socket
 import sys
 import threading
@@ -16,6 +15,8 @@ from app.db.session import Database
 from app.domain.errors import AppError
 from app.services.jobs import Able
 from app.storage import Store, open_store
+from worker import devices
+from worker.devices import Devices
 from worker.interactive import Warm
 from worker.slots import Slots
 
@@ -35,6 +36,7 @@ class Parts:
     context: Context
     stopping: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
+    devices: Devices = field(default_factory=lambda: Devices((), 1))
     warm: Warm = field(init=False)  # the process that answers at once; not started yet
 
     def __post_init__(self) -> None:
@@ -48,41 +50,32 @@ class Parts:
     @property
     def able(self) -> Able:
         """Which jobs this worker may take."""
-        return Able(self.host, gpu=bool(self.info().get("gpus")))
+        return Able(self.host, gpu=bool(self.devices.cards))
 
     def info(self) -> dict[str, object]:
         """What the worker says of itself with each sign of life."""
         return {
             "host": self.host,
             "pid": os.getpid(),
-            "cpus": os.cpu_count(),
-            "memory": total_memory(),
-            "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-            "python": platform.python_version(),
             "slots": {str(lane): size for lane, size in self.slots.sizes.items()},
             "start_method": self.context.get_start_method(),
             "warm": self.warm.info(),
+            **self.devices.info(),
         }
-
-
-def total_memory() -> int:
-    """Bytes of memory of this machine; 0 where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0
 
 
 def assemble(settings: Settings) -> Parts:
     """The parts of a worker with these settings; training processes can be started at once afterwards."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported, in the processes below
+    context = process_context(settings.start_method)
     return Parts(
         settings=settings,
         database=Database(settings.database),
         store=open_store(settings.store_address),
         name=f"{settings.worker_host or socket.gethostname()}:{os.getpid()}",
         slots=Slots(settings.worker_gpu_slots, settings.worker_cpu_slots, settings.worker_interactive_slots),
-        context=process_context(settings.start_method),
+        context=context,
+        devices=devices.find(context, settings.worker_gpu_slots),
     )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +52,7 @@ class WorkerProcess:
             "MIWAKE_BROKER_URL": settings.broker_url,
             "MIWAKE_LEASE_SECONDS": str(settings.lease_seconds),
             "MIWAKE_RESEND_SECONDS": str(settings.resend_seconds),
+            "MIWAKE_JOB_MEMORY_MB": str(settings.job_memory_mb),
         }
         self.log = log
         with log.open("ab") as out:
@@ -210,4 +212,9 @@ def thaw(pid: int) -> None:
 
 def parts(settings: Settings, database: Database, store: LocalStore) -> Parts:
     """The parts of a worker in this process; it can start no training."""
-    return Parts(settings, database, store, "test:1", Slots(1, 1, 1), multiprocessing.get_context("spawn"))
+    return Parts(settings, database, store, "test:1", Slots(1, 1, 1), parts_context())
+
+
+def parts_context() -> SpawnContext:
+    """How a worker in this process would start others."""
+    return multiprocessing.get_context("spawn")
