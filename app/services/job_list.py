@@ -18,6 +18,7 @@ from app.services.worker_list import WorkerLine
 ENDED_SHOWN = 30
 OPEN_SHOWN = 200  # families; the rest is counted
 CHILDREN_SHOWN = 40
+LANES = list(Lane)
 GENERATIONS = 2  # a group of trainings has trainings, which have folds
 
 
@@ -121,7 +122,7 @@ def overview(session: Session) -> Overview:
     waiting = [line for line in opened if not line.begun]
     return Overview(
         running=[line for line in opened if line.begun],
-        waiting=sorted(waiting, key=lambda line: (_first(line) or 10**9, line.job_id)),
+        waiting=sorted(waiting, key=lambda line: (LANES.index(line.lane), _first(line) or 10**9, line.job_id)),
         ended=ended,
         workers=workers,
         more=total - len(opened),

@@ -42,12 +42,21 @@ class Part:
     digest: str
 
 
+@dataclass(frozen=True)
+class _Drawing:
+    """All parts in one language; ``marks`` were read before them, at ``made`` (``time.monotonic``) or later."""
+
+    made: float
+    marks: events.Mark
+    parts: list[Part]
+
+
 class Board:
     """Draws the parts; ``fresh`` lets all streams share one drawing."""
 
     def __init__(self, state: AppState, templates: Templates) -> None:
         self._state, self._templates = state, templates
-        self._drawn: dict[str, tuple[float, list[Part]]] = {}
+        self._drawn: dict[str, _Drawing] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._use: disk.Use | None = None
         self._measuring: asyncio.Task[None] | None = None
@@ -68,16 +77,25 @@ class Board:
         text = self._templates.environments[language].get_template(f"jobs/_{name}.html").render(**values).strip()
         return Part(name, Markup(text), hashlib.sha256(text.encode()).hexdigest()[:DIGITS])  # noqa: S704 - our own page
 
-    async def fresh(self, language: str, since: float) -> list[Part]:
-        """The parts, drawn at ``since`` (``time.monotonic``) or later."""
+    async def fresh(self, language: str, since: float | None) -> list[Part]:
+        """The parts, drawn at ``since`` (``time.monotonic``) or later; None: as they are now."""
         async with self._locks.setdefault(language, asyncio.Lock()):
-            made, parts = self._drawn.get(language, (0.0, []))
-            if not parts or made < since:
+            drawing = self._drawn.get(language)
+            if since is None and drawing is not None:
+                # A page that comes back must not get an old drawing: nobody would wake it for what was changed before.
+                same = await to_thread.run_sync(self._marks) == drawing.marks
+                since = drawing.made if same else time.monotonic()
+            if drawing is None or since is None or drawing.made < since:
                 made = time.monotonic()
-                parts = await to_thread.run_sync(self.draw, language)
-                self._drawn[language] = made, parts
+                marks = await to_thread.run_sync(self._marks)
+                drawing = _Drawing(made, marks, await to_thread.run_sync(self.draw, language))
+                self._drawn[language] = drawing
             self._measure()
-            return parts
+            return drawing.parts
+
+    def _marks(self) -> events.Mark:
+        with self._state.database.read() as session:
+            return job_list.marks(session, [0])[0]
 
     def _measure(self) -> None:
         """Have the store measured when nobody did lately; counting 300,000 files takes seconds."""
@@ -98,7 +116,7 @@ class Board:
         have = dict(zip(PARTS, shown, strict=False))
         with hub.watching(job_list.marks, 0) as bell:
             yield ServerSentEvent(retry=events.RETRY_MS, comment="parts of the jobs page")
-            since = 0.0
+            since: float | None = None
             while not hub.stopping:
                 bell.clear()
                 try:
