@@ -57,6 +57,7 @@ class Snapshot:
     keep_best: bool
     error_code: str | None
     error_params: dict[str, Any]
+    trace: str  # the last lines of a training that failed, "" when it wrote none
     place: int | None
     workers: int
     phase: str
@@ -105,6 +106,7 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         keep_best=job.keep_best,
         error_code=job.error_code,
         error_params=dict(job.error_params),
+        trace=job.error_trace or "",
         place=jobs.place_in_line(session, job) if waiting else None,
         workers=0 if state in FINAL_STATES else len(jobs.workers_alive(session)),
         phase=str(job.progress.get("phase", "")),

@@ -114,6 +114,16 @@ def test_run__failed_says_why_in_words(client, database, store, made):
     text = page(client)
     assert "The disk is full" in text
     assert "This run left no result." in text
+    assert "Last lines of the log" not in text
+
+
+def test_run__that_crashed_shows_its_last_lines(client, database, store, made):
+    written = "Fatal Python error: <Segmentation fault>"
+    started(database, store, made, JobState.FAILED, error_code="crashed", error_params={"signal": "SIGSEGV"},
+            error_trace=written)  # fmt: skip
+    text = page(client)
+    assert "Last lines of the log" in text
+    assert "Fatal Python error: &lt;Segmentation fault&gt;" in text
 
 
 def test_run__missing_number(client, made):
