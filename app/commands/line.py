@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_report(commands)
     _add_check(commands)
+    _add_migrate_storage(commands)
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(command=_migrate)
     table = commands.add_parser("settings", help="print the table of settings")
@@ -152,6 +153,27 @@ def _add_check(commands: Any) -> None:
         return code
 
     parser.set_defaults(command=_lazily("check", check))
+
+
+def _add_migrate_storage(commands: Any) -> None:
+    parser = commands.add_parser("migrate-storage", help="move to another database and another store of files")
+    parser.add_argument(
+        "--to-database", default="", metavar="URL", help="such as postgresql+psycopg://name@host/miwake"
+    )
+    parser.add_argument("--to-storage", default="", metavar="URL", help="such as s3://bucket/prefix or file:///folder")
+    parser.add_argument(
+        "--to-env", type=Path, metavar="FILE", help="the settings of the new place, one NAME=VALUE a line"
+    )
+    parser.add_argument("--verify", action="store_true", help="read every file back and compare its SHA-256")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.set_defaults(command=_migrate_storage)
+
+
+def _migrate_storage(settings: Settings, typed: argparse.Namespace) -> int:
+    module = import_module("app.commands.migrate_storage")
+    wish = module.Wish(typed.to_database, typed.to_storage, typed.to_env, typed.verify, typed.json)
+    code: int = module.run(settings, wish)
+    return code
 
 
 def _migrate(settings: Settings, _typed: argparse.Namespace) -> int:
