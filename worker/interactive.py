@@ -21,6 +21,8 @@ LOOK_SECONDS = 0.25
 TRIES = 2
 log = logging.getLogger(__name__)
 
+Main = Callable[[Connection, int], None]
+
 
 class Unanswered(AppError):
     """The process crashed over a question, or took too long. ``code`` and ``params`` say which."""
@@ -37,11 +39,11 @@ class _Crashed(Exception):
 class _Process:
     """One process and the pipe to it; used by one thread at a time."""
 
-    def __init__(self, context: ForkServerContext | SpawnContext, memory_mb: int) -> None:
+    def __init__(self, context: ForkServerContext | SpawnContext, main: Main, memory_mb: int) -> None:
         self.pipe: Connection
         self.pipe, far_end = context.Pipe()
         self.process: ForkServerProcess | SpawnProcess = context.Process(
-            target=interactive_child.main, args=(far_end, memory_mb), name="interactive", daemon=True
+            target=main, args=(far_end, memory_mb), name="interactive", daemon=True
         )
         try:
             self.process.start()
@@ -83,10 +85,17 @@ class Warm:
     """Answers questions through one process that stays; safe to use from several threads, one question at a time.
 
     With the setting ``warm`` of 0 nothing stays: a process is started for each question.
+
+    Args:
+        context: how the process starts.
+        settings: ``warm``, ``warm_memory_mb``, ``answer_seconds``.
+        main: what it runs; tests put programs here that crash or hang.
     """
 
-    def __init__(self, context: ForkServerContext | SpawnContext, settings: Settings) -> None:
-        self._context, self._settings = context, settings
+    def __init__(
+        self, context: ForkServerContext | SpawnContext, settings: Settings, main: Main = interactive_child.main
+    ) -> None:
+        self._context, self._settings, self._main = context, settings, main
         self._lock = threading.Lock()
         self._process: _Process | None = None
         self._closed = False
@@ -177,9 +186,11 @@ class Warm:
         if self._closed:
             raise _GaveUp
         started = time.monotonic()
-        process = _Process(self._context, self._settings.warm_memory_mb)
+        process = _Process(self._context, self._main, self._settings.warm_memory_mb)
         try:
             self._memory = process.hear(START_SECONDS, go_on).memory
+            if self._closed:
+                raise _GaveUp
         except BaseException:
             process.end()
             raise
