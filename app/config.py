@@ -79,6 +79,8 @@ class Settings:
         "", "How training processes start: forkserver or spawn; empty: the best for this system."
     )
     lease_seconds: float = _setting(30.0, "After this long without a sign of life a job is taken from its worker.")
+    job_seconds: float = _setting(0.0, "A job that takes longer fails, with what it has kept so far; 0: no limit.")
+    max_queued: int = _setting(500, "Jobs of one project that may wait at the same time; 0: no limit.")
     resend_seconds: float = _setting(10.0, "After this long without a start a job is announced again.")
     decode_workers: int = _setting(2, "Processes that decode uploaded pictures.")
     max_file_mb: int = _setting(25, "Largest picture file.")

@@ -81,5 +81,5 @@ def open_state(settings: Settings) -> AppState:
         database=database,
         store=store,
         decoder=Decoder(settings.decode_workers),
-        queue=Queue(settings.broker_url, settings.broker_ca_file),
+        queue=Queue(settings.broker_url, settings.broker_ca_file, settings.max_queued),
     )

@@ -42,9 +42,10 @@ def queue_name(lane: str, needs: str = "") -> str:
 
 
 class Queue:
-    """The sending side of the broker at ``broker_url``."""
+    """The sending side of the broker at ``broker_url``; ``max_queued`` jobs of a project may wait (0: any number)."""
 
-    def __init__(self, broker_url: str, ca_file: str = "") -> None:
+    def __init__(self, broker_url: str, ca_file: str = "", max_queued: int = 0) -> None:
+        self.max_queued = max_queued
         self.embedded = broker_url.startswith("memory:")
         self._celery: Any = Celery("miwake", broker=broker_url, backend=None, set_as_current=False)
         configure(self._celery, broker_url, ca_file)

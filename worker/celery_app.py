@@ -6,7 +6,7 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from app.domain.enums import Lane
-from app.queue import TASK, configure
+from app.queue import TASK, configure, queue_name
 from worker import interactive_jobs, tasks
 from worker.keeper import Keeper
 from worker.parts import Parts
@@ -25,6 +25,8 @@ def make(parts: Parts) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
     )
+    if parts.settings.embedded_broker:
+        app.conf.broker_transport = "worker.local_broker:Transport"
 
     @app.task(name=TASK, ignore_result=True)  # type: ignore[untyped-decorator]
     def look_at(job_id: int) -> None:
@@ -61,7 +63,7 @@ def serve(parts: Parts, app: Celery) -> int:
         hostname=f"{parts.name.replace(':', '-')}@miwake",
         pool="threads",
         concurrency=sum(parts.slots.sizes.values()) + 1,  # one more, to turn messages away while all places are taken
-        queues=[str(lane) for lane in Lane],
+        queues=[queue_name(lane, needs) for lane in Lane for needs in parts.able.needs],
         loglevel="WARNING",
         without_gossip=True,
         without_mingle=True,

@@ -33,10 +33,11 @@ class Lease:
 
     A thread does it (``watched``), so that nothing the work waits for, such as the start of a process or a large write,
     can cost the job. ``until`` is in seconds of ``time.monotonic``: a moment before the lease in the table ends.
-    ``on_renewed`` is called with the new ``until``.
+    ``on_renewed`` is called with the new ``until``. After ``limit`` seconds (0: none) the word is to end at once.
     """
 
-    def __init__(self, database: Database, claim: Claim, seconds: float) -> None:
+    def __init__(self, database: Database, claim: Claim, seconds: float, limit: float = 0.0) -> None:
+        self._began, self._limit = time.monotonic(), limit
         self._database, self._claim, self._seconds = database, claim, seconds
         self._renewed = time.monotonic()
         self._word = Word.GO_ON
@@ -53,8 +54,14 @@ class Lease:
 
         The work sees that by itself: the thread that asks may hang in a network that answers nothing.
         """
-        self._is_over()
+        if not self._is_over() and self.overdue:
+            return Word.CANCEL
         return self._word
+
+    @property
+    def overdue(self) -> bool:
+        """True when the work takes longer than a job may."""
+        return bool(self._limit) and time.monotonic() - self._began > self._limit
 
     def _is_over(self) -> bool:
         if time.monotonic() > self.until:

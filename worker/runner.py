@@ -14,7 +14,7 @@ from app.domain.errors import AppError
 from app.services import jobs
 from app.services.jobs import Claim, LeaseLost
 from app.services.results import Writer
-from worker import fan_out, importing, interactive_jobs, order_maker, writing
+from worker import checking, fan_out, importing, interactive_jobs, order_maker, writing
 from worker.lease import Lease
 from worker.parts import Parts
 from worker.supervisor import End, Outcome, Supervisor
@@ -25,13 +25,16 @@ log = logging.getLogger(__name__)
 
 def run(parts: Parts, claim: Claim) -> None:
     """Do the work of ``claim`` and write how it ended; never raises for what the work did wrong."""
-    lease = Lease(parts.database, claim, parts.settings.lease_seconds)
+    limit = parts.settings.job_seconds
+    lease = Lease(parts.database, claim, parts.settings.lease_seconds, limit)
     log.info("Job %s (%s) begins, attempt %s.", claim.job_id, claim.kind, claim.attempt)
     started = time.monotonic()
     try:
         parts.store.check_space()
         with lease.watched():
             end = WORK[claim.kind](parts, claim, lease)
+            if end.outcome is Outcome.CANCELLED and lease.overdue:
+                end = End(Outcome.FAILED, "job_too_long", {"seconds": round(limit)}, end.trace)
     except LeaseLost:
         end = End(Outcome.LOST)
     except Exception as error:
@@ -96,4 +99,5 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.PREDICT: interactive_jobs.predict,
     JobKind.IMPORT: importing.whole,
     JobKind.IMPORT_PART: importing.part,
+    JobKind.FACTS: checking.run,
 }

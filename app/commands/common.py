@@ -58,7 +58,10 @@ def opened(settings: Settings) -> Iterator[Parts]:
     try:
         upgrade(database)
         yield Parts(
-            settings, database, open_store(settings.store_address), Queue(settings.broker_url, settings.broker_ca_file)
+            settings,
+            database,
+            open_store(settings.store_address),
+            Queue(settings.broker_url, settings.broker_ca_file, settings.max_queued),
         )
     finally:
         database.dispose()

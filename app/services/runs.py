@@ -1,6 +1,7 @@
 """Runs: made from the labels and splits of this moment, frozen, and found again."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.db.models import Image, LabelEvent, Project
-from app.db.run_models import Run, RunClass, RunFold, RunItem
+from app.db.run_models import Job, Run, RunClass, RunFold, RunItem
 from app.domain import architectures
-from app.domain.enums import ImageState, JobKind, Lane, RunKind
-from app.domain.errors import NotFound
+from app.domain.enums import ImageState, JobKind, JobState, Lane, RunKind
+from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
 from app.services import jobs, plans, projects, splits
+from app.services.spreading import Spread
 
+MOST_RUNS = 200  # of one matrix
 _CHUNK = 20_000  # rows in one bulk insert: keeps the memory of a run of 100,000 images small
 
 
@@ -29,14 +32,30 @@ class ChangedLabel:
     class_id: int | None
 
 
-def create(session: Session, project: Project, recipe: Recipe, *, name: str = "", actor: str) -> Run:
+@dataclass(frozen=True)
+class How:
+    """How a training is carried out; nothing of it changes the result.
+
+    ``needs``: "" for any worker, "gpu" or "worker:<host>". ``group_id``: the job of the matrix that the run belongs to.
+    """
+
+    needs: str = ""
+    spread: Spread = Spread.AUTO
+    priority: int = 0
+    group_id: int | None = None
+
+
+ANYHOW = How()
+
+
+def create(session: Session, project: Project, recipe: Recipe, *, name: str = "", actor: str, how: How = ANYHOW) -> Run:
     """Freeze classes, images, labels and splits for ``recipe`` and queue the training.
 
     The seed of the recipe decides the draw: the same recipe on unchanged labels gives the same split again.
 
     Raises:
         Invalid: the first of ``plans.Forecast.problems``, what ``plans.draw`` refuses, or
-            ``network_needs_larger_images``. Nothing is written then.
+            ``network_needs_larger_images``, or ``queue_full``. Nothing is written then.
     """
     # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.
     projects.lock(session, project.id)
@@ -49,7 +68,7 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     position = {class_id: index for index, class_id in enumerate(class_ids)}
     labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
     draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes])
-    run = _add_run(session, project.id, recipe, name, actor)
+    run = _add_run(session, project.id, recipe, (name, actor), how)
     session.add_all(
         RunClass(run_id=run.id, position=index, class_id=row.class_id, name=row.name, color=row.color)
         for index, row in enumerate(forecast.classes)
@@ -69,7 +88,8 @@ def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any
     return list(session.execute(query.order_by(Image.id)))
 
 
-def _add_run(session: Session, project_id: int, recipe: Recipe, name: str, actor: str) -> Run:
+def _add_run(session: Session, project_id: int, recipe: Recipe, named: tuple[str, str], how: How) -> Run:
+    name, actor = named
     number = session.scalar(
         sa.update(Project)
         .where(Project.id == project_id)
@@ -77,7 +97,16 @@ def _add_run(session: Session, project_id: int, recipe: Recipe, name: str, actor
         .returning(Project.next_run_number - 1)
         .execution_options(synchronize_session=False)
     )
-    job = jobs.create(session, project_id=project_id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={})
+    job = jobs.create(
+        session,
+        project_id=project_id,
+        kind=JobKind.TRAIN,
+        lane=Lane.GPU,
+        spec={},
+        parent_id=how.group_id,
+        priority=how.priority,
+        needs=how.needs,
+    )
     run = Run(
         project_id=project_id,
         number=number,
@@ -90,7 +119,7 @@ def _add_run(session: Session, project_id: int, recipe: Recipe, name: str, actor
     )
     session.add(run)
     session.flush()
-    job.spec = {"run_id": run.id}
+    job.spec = {"run_id": run.id, "spread": str(how.spread)}
     return run
 
 
@@ -120,7 +149,41 @@ def again(session: Session, run: Run, *, actor: str) -> Run:
         Invalid: as ``create``.
     """
     project = session.get_one(Project, run.project_id)
-    return create(session, project, Recipe.from_json(run.recipe), name=run.name, actor=actor)
+    return create(session, project, Recipe.from_json(run.recipe), name=run.name, actor=actor, how=how_of(session, run))
+
+
+def how_of(session: Session, run: Run) -> How:
+    """How ``run`` was to be carried out, for one that is made like it."""
+    job = session.get_one(Job, run.job_id)
+    return How(job.needs, Spread(job.spec.get("spread", Spread.AUTO)))
+
+
+def create_matrix(
+    session: Session, project: Project, recipes: Sequence[tuple[str, Recipe]], *, actor: str, how: How = ANYHOW
+) -> tuple[Job, list[Run]]:
+    """Queue a training for each (name, recipe), together as the children of one job; all are made, or none.
+
+    The group ends when all of them have; it can be cancelled and tried again as one.
+
+    Raises:
+        Invalid: as ``create``; ``matrix_size``.
+    """
+    if not 1 <= len(recipes) <= MOST_RUNS:
+        raise Invalid("matrix_size", count=len(recipes), most=MOST_RUNS)
+    projects.lock(session, project.id)
+    jobs.refuse_full(session, project.id, len(recipes))
+    group = jobs.create(
+        session,
+        project_id=project.id,
+        kind=JobKind.GROUP,
+        lane=Lane.GPU,
+        spec={"runs": len(recipes)},
+        priority=how.priority,
+        needs=how.needs,
+        state=JobState.WAITING,
+    )
+    how = replace(how, group_id=group.id)
+    return group, [create(session, project, recipe, name=name, actor=actor, how=how) for name, recipe in recipes]
 
 
 def by_number(session: Session, project_id: int, number: int) -> Run:

@@ -31,7 +31,7 @@ from app.services.jobs.line import (
     waiting_lane,
 )
 from app.services.jobs.lost import Held, held, reap
-from app.services.jobs.making import announce, create
+from app.services.jobs.making import announce, create, refuse_full
 from app.services.jobs.rows import ACTIVE, QUEUE, LeaseLost
 from app.services.jobs.sharing import await_children, children, share_out
 from app.services.jobs.workers import SILENT_SECONDS, Able, able, heartbeat, sign_off, workers_alive
@@ -68,6 +68,7 @@ __all__ = [
     "place_in_line",
     "put_back",
     "reap",
+    "refuse_full",
     "release",
     "renew",
     "retry",

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.db.run_models import Job
 from app.db.session import after_commit, db_now
 from app.domain.enums import JobKind, JobState, Lane
+from app.domain.errors import Invalid
 from app.queue import Queue
 from app.services.jobs.rows import QUEUE
 
@@ -36,7 +37,12 @@ def create(  # noqa: PLR0913 - the columns of a row, all by name
         priority: the greater goes first.
         needs: which workers may run it: "" for any, "gpu", or "worker:<host>".
         state: QUEUED, or WAITING for a parent whose children are made in the same transaction.
+
+    Raises:
+        Invalid: ``queue_full``: too many jobs of the project wait. Children are always taken.
     """
+    if parent_id is None and lane is not Lane.INTERACTIVE:
+        refuse_full(session, project_id, 1)
     job = Job(
         project_id=project_id,
         kind=kind,
@@ -52,6 +58,19 @@ def create(  # noqa: PLR0913 - the columns of a row, all by name
     if state is JobState.QUEUED:
         announce(session, job)
     return job
+
+
+def refuse_full(session: Session, project_id: int, more: int) -> None:
+    """Raises Invalid (``queue_full``) when ``more`` jobs are more than the project may have waiting."""
+    queue = session.info.get(QUEUE)
+    limit = queue.max_queued if isinstance(queue, Queue) else 0
+    if not limit:
+        return
+    own = Job.kind.not_in((JobKind.FOLD, JobKind.IMPORT_PART, JobKind.PREDICT))
+    waiting = sa.select(sa.func.count()).where(Job.project_id == project_id, Job.state == JobState.QUEUED, own)
+    count = session.scalar(waiting) or 0
+    if count + more > limit:
+        raise Invalid("queue_full", count=count, more=more, limit=limit)
 
 
 def announce(session: Session, job: Job) -> None:

@@ -23,6 +23,10 @@ SENTENCES: dict[str, str] = {
         "The training process crashed (%(signal)s). Other jobs went on. Try again; if it happens again, choose the "
         "precision float32 or report it."
     ),
+    "fold_failed": N_(
+        "%(failed)s of the %(total)s folds that other jobs trained did not end well: %(folds)s. The others are kept. "
+        "Look at their reasons on the jobs page and try them again there."
+    ),
     "folder_in_use": N_(
         "Another Miwake already uses the folder %(folder)s. Stop it, or choose another folder with MIWAKE_DATA_DIR."
     ),
@@ -30,25 +34,42 @@ SENTENCES: dict[str, str] = {
         "The data folder %(folder)s cannot be written (%(reason)s). Correct its permissions, or choose another folder "
         "with MIWAKE_DATA_DIR."
     ),
+    "group_failed": N_(
+        "%(failed)s of the %(total)s trainings of this group did not end well. The others are kept. Look at their "
+        "reasons on the jobs page and try them again there."
+    ),
     "internal": N_("The job failed because of a mistake in the program (%(error)s). The trace is kept with the job."),
     "job_missing": N_("There is no job %(job)s."),
+    "job_too_long": N_(
+        "The job took longer than the %(seconds)s seconds that a job may take (MIWAKE_JOB_SECONDS). Try again: a "
+        "training goes on where it was; or have the limit raised."
+    ),
     "killed": N_(
         "The training process was killed by the system, most likely because memory ran out. Choose a smaller batch "
         "than %(batch_size)s or smaller pictures than %(image_size)s pixels, or close other programs."
     ),
     "layer_missing": N_("The network has no layer %(layer)s. Choose one of: %(known)s."),
     "lease_lost": N_("The job was given to another worker, because this one was silent for too long."),
+    "matrix_size": N_("These values make %(count)s trainings; from 1 to %(most)s are possible. Choose fewer values."),
     "nothing_to_keep": N_("The training was stopped before its first epoch was done, so there is nothing to keep."),
     "option_unreadable": N_("“%(text)s” cannot be read. Write --set name=value, for example --set epochs=20."),
     "out_of_memory": N_(
         "The memory was not enough for a batch of %(batch_size)s pictures of %(image_size)s pixels. "
         "Choose a smaller batch or smaller pictures."
     ),
+    "part_failed": N_(
+        "%(failed)s of the %(total)s parts of this job did not end well. The others are kept. Try again on the jobs "
+        "page."
+    ),
     "port_in_use": N_(
         "Port %(port)s is used by another program. Stop that program, or choose another port: --port %(other)s."
     ),
     "port_refused": N_("Port %(port)s cannot be opened (%(reason)s). Choose another one: --port %(other)s."),
     "preset_unknown": N_("There is no preset “%(preset)s”. Known presets: %(known)s."),
+    "queue_full": N_(
+        "%(count)s jobs of this project wait already, and %(more)s more would be more than %(limit)s "
+        "(MIWAKE_MAX_QUEUED). Wait until some have begun, or cancel some."
+    ),
     "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
     "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
     "worker_lost": N_(
