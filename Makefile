@@ -64,9 +64,8 @@ results: $(VENV)/dev.stamp  ## train on the real pictures and write docs/results
 	$(BIN)/python -m benchmarks.results
 	$(BIN)/python -m benchmarks.page
 
-chaos: $(VENV)/dev.stamp  ## fault tests: kill, cancel, full disk
-	$(BIN)/python -m pytest tests/jobs -m "slow" -s
-	$(BIN)/python -m benchmarks.page
+chaos: system $(VENV)/dev.stamp  ## fault tests in full: kills, cuts, full disks, clocks (an hour)
+	$(BIN)/python -m benchmarks.chaos $(TESTS); code=$$?; $(BIN)/python -m benchmarks.page && exit $$code
 
 shots: system $(VENV)/dev.stamp  ## take the screenshots of the documentation
 	WRITE_SHOTS=1 $(BIN)/python -m pytest tests/e2e/test_demo.py

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 PROGRAMS = {
     "engine": "training and explanation beside the posts' own programs",
     "demo": "from the first command to the review page",
+    "latency": "from the click to the first training step, and small jobs in a second",
+    "idle": "processor and memory while nothing is done",
 }
 
 

@@ -18,6 +18,8 @@ TITLES = {
     "demo": "From the first command to the review page",
     "imports": "Importing",
     "chaos": "Faults",
+    "latency": "From the click to the first training step",
+    "idle": "Cost while nothing is done",
     "web": "Pages",
 }
 TARGET_MET = {True: "yes", False: "**no**", None: ""}

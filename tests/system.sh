@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the programs that some tests drive: Chromium with a Japanese font, Redis, PostgreSQL.
+# Installs the programs that some tests drive: Chromium with a Japanese font, Redis, PostgreSQL; for the fault tests ip
+# (network namespaces) and a C compiler (a clock that tests can set).
 # Where we are not root, or there is no apt, it says what is missing; those tests then skip and say so.
 set -u
 missing=""
@@ -7,6 +8,8 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 fc-list 2>/dev/null | grep -qi 'noto.*cjk' || missing="$missing fonts-noto-cjk"
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v postgres >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
+command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "Installing for the tests:$missing"

@@ -46,6 +46,12 @@ class Broker:
         if not self._prefix:
             servers._wait_for(self._port, self._process)
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End it at once, as a power cut would."""
         if self._process is not None:
@@ -141,12 +147,13 @@ class Disk:
         self.folder = folder
         self._ballast = folder / "ballast"
 
-    def fill(self, leave: int = 0) -> None:
-        """Take all room but ``leave`` bytes."""
-        room = shutil.disk_usage(self.folder).free - leave
-        if room > 0:
-            with self._ballast.open("ab") as file:
-                os.posix_fallocate(file.fileno(), self._ballast.stat().st_size, room)
+    def fill(self) -> None:
+        """Take all room, also what others make or take at this moment."""
+        with self._ballast.open("ab", buffering=0) as file:
+            for size in (2**20, 2**12):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(bytes(size))
 
     def empty(self) -> None:
         """Make room again."""
@@ -239,3 +246,10 @@ class Clock:
         """Put the clock ``seconds`` before the true time."""
         with self._file.open("r+b" if self._file.exists() else "wb") as file:
             file.write(struct.pack("=q", seconds))
+
+
+@contextlib.contextmanager
+def clock() -> Iterator[Clock]:
+    with servers._folder() as folder:
+        folder.chmod(0o755)  # PostgreSQL runs as somebody else
+        yield Clock(folder)

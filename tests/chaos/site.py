@@ -102,6 +102,7 @@ class Site:
         names = {f":{one.pid}" for one in made}
 
         def alive() -> bool:
+            assert all(one.process.poll() is None for one in made), "a worker ended by itself"
             with self.database.read() as session:
                 known = [worker.name for worker in jobs.workers_alive(session)]
             return all(any(name.endswith(end) for name in known) for end in names)
@@ -112,11 +113,11 @@ class Site:
     def ledger_worker(self, prefix: Sequence[str] = (), **changes: Any) -> Process:
         """One such worker, not waited for."""
         words = ("-m", "tests.chaos.ledger_worker", "--end-with-parent")
-        return self.start(*words, prefix=prefix, start_method="spawn", **changes)
+        return self.start(*words, prefix=prefix, start_method="spawn", warm=0, **changes)
 
     def worker(self, **changes: Any) -> Process:
-        """A worker that trains."""
-        return self.start("-m", "worker", "--end-with-parent", **changes)
+        """A worker that trains; without the process that is kept for predictions, its one child is the training."""
+        return self.start("-m", "worker", "--end-with-parent", warm=0, **changes)
 
     def wait_for_workers(self, count: int) -> None:
         def alive() -> bool:

@@ -1,0 +1,125 @@
+"""kill -9 at any moment of a 5-fold training: it goes on after its checkpoint and ends as if nothing had happened."""
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from app.db.models import Project
+from app.db.run_models import Job
+from app.domain.enums import FINAL_STATES, JobState
+from app.services import jobs, runs
+from tests.chaos.outcome import Left, differences, left, resumed
+from tests.chaos.record import Tally, rounds, tally
+from tests.chaos.site import Process, Site, site
+from tests.jobs import processes
+
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
+
+RECIPE = processes.QUICK.updated(
+    {
+        "folds": 5,
+        "epochs": 60,
+        "batch_size": 4,
+        "deterministic": True,
+        "architecture": "conv2-plus",
+        "augmentation.rotation": 20,
+        "augmentation.horizontal_flip": True,
+    }
+)
+SEED = 20
+WEB, WORKER, CHILD = "web", "worker", "child"
+
+
+@dataclass
+class Server:
+    """``python -m app serve`` with a project."""
+
+    made: Site
+    serve: Process
+    project_id: int
+
+    def pid(self, victim: str) -> int | None:
+        """The process, if it is there at this moment."""
+        below = processes.descendants(self.serve.pid)
+        if victim == WEB:
+            return next((pid for pid, words in below.items() if " web " in words), None)
+        worker = next((pid for pid, words in below.items() if "-m worker" in words), None)
+        if victim == WORKER or worker is None:
+            return worker
+        servers = [pid for pid, words in processes.descendants(worker).items() if "forkserver" in words]
+        return next((pid for server in servers for pid in processes.descendants(server)), None)
+
+    def train(self) -> tuple[int, int]:
+        """Queue the training again; ids of the run and of its job."""
+        with self.made.database.write() as session:
+            project = session.get_one(Project, self.project_id)
+            run = runs.create(session, project, RECIPE, actor="tester")
+            return run.id, run.job_id
+
+    def job(self, job_id: int) -> Job:
+        return processes.job_of(self.made.database, job_id)
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[Server]:
+    with site(tmp_path, warm=0) as made:  # the one child of the worker is the training
+        project_id = processes.add_project(made.database, made.store)
+        yield Server(made, made.start("-m", "app", "serve", "--port", "0"), project_id)
+
+
+@dataclass(frozen=True)
+class Unbroken:
+    """What the training leaves when nobody disturbs it, and the seconds it takes."""
+
+    left: Left
+    seconds: float
+
+
+def unbroken(server: Server) -> Unbroken:
+    run_id, job_id = server.train()
+    processes.wait_for("the training", lambda: server.job(job_id).state == JobState.RUNNING)
+    begin = time.monotonic()
+    assert processes.ended(server.made.database, job_id, 240).state == JobState.DONE
+    return Unbroken(left(server.made.database, run_id), time.monotonic() - begin)
+
+
+def test_killed_at_seeded_moments(server):
+    chance = random.Random(SEED)
+    name = "kill -9 of child, worker or web in a 5-fold training: weights and numbers as of an unbroken one"
+    with tally(name) as told:
+        expected = unbroken(server)
+        told.figure("seconds of the unbroken training", expected.seconds)
+        victims = [CHILD, WORKER, WEB]
+        for number in rounds(2, 20):
+            victim = victims[number % 3]
+            moment = chance.uniform(0.0, 1.0)
+            with told.round(f"{victim} at {moment:.0%}"):
+                kill_once(server, expected, victim, moment, told)
+
+
+def kill_once(server: Server, expected: Unbroken, victim: str, moment: float, told: Tally) -> None:
+    run_id, job_id = server.train()
+    processes.wait_for("the training", lambda: server.job(job_id).state == JobState.RUNNING)
+    time.sleep(moment * expected.seconds)  # the moment of the fault is drawn, not waited for
+    if server.job(job_id).state not in FINAL_STATES:
+        pid = processes.wait_for(f"the {victim}", lambda: server.pid(victim))
+        processes.send(pid, signal.SIGKILL)
+        processes.wait_for("its end", lambda: processes.gone(pid))
+    begin = time.monotonic()
+    job = processes.ended(server.made.database, job_id, 240)
+    if victim == CHILD and job.state == JobState.FAILED:
+        assert job.error_code == "killed"  # almost always for memory: a person decides whether it shall go on
+        with server.made.database.write() as session:
+            assert jobs.retry(session, job_id)
+        job = processes.ended(server.made.database, job_id, 240)
+    assert job.state == JobState.DONE, (job.state, job.error_code, job.error_trace)
+    told.figure("seconds from the kill to the end", time.monotonic() - begin)
+    if job.attempt > 1:
+        told.figure("epochs kept of 300", resumed(server.made.database, run_id))
+    assert differences(expected.left, left(server.made.database, run_id)) == []
+    # The next round begins with a whole server.
+    processes.wait_for("web and worker", lambda: server.pid(WEB) and server.pid(WORKER))

@@ -1,0 +1,147 @@
+"""What a person who uses the pages sees of a broken broker, and how soon a job ends that is told to stop."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import Project
+from app.db.run_models import Run
+from app.domain.enums import JobState
+from tests import servers
+from tests.chaos import ledger
+from tests.chaos.machines import Broker
+from tests.chaos.record import Tally, rounds, tally
+from tests.chaos.site import Site, site
+from tests.jobs import processes
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Pages:
+    """The web process of an installation, on a port of its own."""
+
+    made: Site
+    address: str
+    slug: str
+
+    def client(self) -> httpx.Client:
+        headers = {"Origin": self.address, "Accept": "application/json"}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=60)
+
+    def train(self) -> tuple[str, int]:
+        """Submit a training; the address of its page and the id of its job."""
+        values = {"architecture": "conv2", "image_size": 32, "epochs": 2, "patience": 0, "batch_size": 16}
+        with self.client() as client:
+            answer = client.post(f"/p/{self.slug}/train", json=values)
+        assert answer.status_code == 201, answer.text
+        with self.made.database.read() as session:
+            number = Run.number == answer.json()["run"]
+            return answer.json()["url"], session.scalars(sa.select(Run.job_id).where(number)).one()
+
+    def text(self, url: str) -> str:
+        with httpx.Client(base_url=self.address, timeout=60) as client:
+            answer = client.get(url)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+
+def open_pages(made: Site) -> Pages:
+    """Start the web process of a site that has a project, and wait for its first answer."""
+    project_id = processes.add_project(made.database, made.store)
+    with made.database.read() as session:
+        slug = session.get_one(Project, project_id).slug
+    port = servers.free_port()
+    web = made.start("-m", "app", "web", "--end-with-parent", port=port)
+    pages = Pages(made, f"http://127.0.0.1:{port}", slug)
+
+    def answers() -> bool:
+        assert web.process.poll() is None, "the web process ended by itself"
+        try:
+            return httpx.get(f"{pages.address}/healthz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    processes.wait_for("the first page", answers)
+    return pages
+
+
+@pytest.fixture
+def pages(broker: Broker, tmp_path: Path) -> Iterator[Pages]:
+    with site(tmp_path, broker_url=broker.url) as made:
+        yield open_pages(made)
+
+
+@pytest.mark.ml
+@pytest.mark.redis
+def test_broker_down_at_submit(pages, broker):
+    with tally("broker down at submit: the page says queued, the job starts when it is back") as told:
+        pages.made.worker()
+        pages.made.wait_for_workers(1)
+        for _ in rounds(1, 5):
+            with told.round():
+                down_round(pages, broker, told)
+
+
+def down_round(pages: Pages, broker: Broker, told: Tally) -> None:
+    broker.stop()
+    begin = time.monotonic()
+    try:
+        url, job_id = pages.train()
+        told.figure("seconds for the answer of the form", time.monotonic() - begin)
+        assert "state-queued" in pages.text(url)
+        # Whether the worker could start it without a broker is not asked here; it must not get lost.
+    finally:
+        broker.start()
+    back = time.monotonic()
+    job = processes.ended(pages.made.database, job_id)
+    told.figure("seconds from the broker's return to the end", time.monotonic() - back)
+    assert (job.state, job.attempt) == (JobState.DONE, 1)
+    assert "state-done" in pages.text(url)
+
+
+def test_cancel_while_queued(tmp_path):
+    with tally("cancel while queued: never begun") as told, site(tmp_path) as made:
+        run_id = made.run_without_job()
+        made.ledger_workers(1)
+        for _ in rounds(1, 10):
+            with told.round():
+                first, second, third = ledger.add(made.database, run_id, made.ledger, 3, 0.5)
+                processes.wait_for("the first", lambda: processes.running(made.database, first))  # noqa: B023
+                processes.cancel(made.database, second)
+                ledger.all_ended(made.database, [first, second, third])
+                ledger.check(made.database, made.ledger, [first, third])
+                assert processes.job_of(made.database, second).state == JobState.CANCELLED
+                assert second not in {one.job_id for one in ledger.executions(made.ledger)}
+
+
+@pytest.mark.ml
+def test_cancel_while_running(tmp_path):
+    with tally("cancel while running: the training process is gone") as told, site(tmp_path) as made:
+        project_id = processes.add_project(made.database, made.store)
+        worker = made.worker()
+        for number in rounds(2, 10):
+            keep = bool(number % 2)
+            with told.round("keeping the best" if keep else "at once"):
+                job_id = processes.add_run(made.database, project_id, processes.ENDLESS).job_id
+                processes.in_training(made.database, job_id)
+                child = training_process(worker.pid)
+                begin = time.monotonic()
+                processes.cancel(made.database, job_id, keep_best=keep)
+                job = processes.ended(made.database, job_id)
+                processes.wait_for("the end of the process", lambda: processes.gone(child))  # noqa: B023
+                seconds = time.monotonic() - begin
+                told.figure("seconds, keeping the best" if keep else "seconds, at once", seconds)
+                assert job.state == (JobState.DONE if keep else JobState.CANCELLED)
+                assert keep or seconds < 5.0
+
+
+def training_process(worker: int) -> int:
+    """The child of the fork server that trains."""
+    servers_below = [pid for pid, words in processes.descendants(worker).items() if "forkserver" in words]
+    return next(pid for server in servers_below for pid in processes.descendants(server))
