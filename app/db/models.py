@@ -38,8 +38,10 @@ class LabelClass(Base):
     name: Mapped[str] = mapped_column(sa.String(200))
     name_key: Mapped[str] = mapped_column(sa.String(200))  # NFKC + casefold, so that two spellings of one name meet
     color: Mapped[str] = mapped_column(sa.String(7))
-    key: Mapped[str] = mapped_column(sa.String(4), default="")  # "1" to "0": the digit that chooses the class, or ""
+    key: Mapped[str] = mapped_column(sa.String(4), default="")  # the digit or letter that chooses the class, or ""
     position: Mapped[int]
+    second_name: Mapped[str] = mapped_column(sa.String(200), default="", server_default=sa.text("''"))  # other language
+    retired: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # offered no more; labels stay
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     project: Mapped[Project] = relationship(back_populates="classes", lazy="raise")
@@ -76,6 +78,11 @@ class Image(Base):
     split: Mapped[str | None] = mapped_column(sa.String(10))
     split_source: Mapped[str] = mapped_column(sa.String(20), default="")  # "folder", "drawn", "hand" or ""
     state: Mapped[str] = mapped_column(sa.String(10), default="active")
+    reason: Mapped[str] = mapped_column(sa.String(200), default="", server_default=sa.text("''"))  # why it is excluded
+    unsure: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    skipped: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    note: Mapped[str] = mapped_column(sa.Text, default="", server_default=sa.text("''"))
+    mark_version: Mapped[int] = mapped_column(default=0, server_default="0")  # grows by one with each mark event
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -89,6 +96,7 @@ class ChangeSet(Base):
     project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"), index=True)
     request_id: Mapped[str] = mapped_column(sa.String(64))  # made by the client: a repeated request changes nothing
     source: Mapped[str] = mapped_column(sa.String(10))
+    field: Mapped[str] = mapped_column(sa.String(10), default="label", server_default="label")  # what it changed
     actor: Mapped[str] = mapped_column(sa.String(100))
     image_count: Mapped[int]
     undoes_id: Mapped[int | None] = mapped_column(
@@ -110,6 +118,50 @@ class LabelEvent(Base):
     version: Mapped[int]  # the label version that this event made
     before_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
     after_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+
+
+class MarkEvent(Base):
+    """Append-only: one mark of one image (excluded, unsure, skipped or note) went from ``before`` to ``after``.
+
+    Which mark it is stands in the change set. None: not set. A text: set, with the reason or the note.
+    """
+
+    __tablename__ = "mark_event"
+    __table_args__ = (sa.UniqueConstraint("image_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    change_set_id: Mapped[int] = mapped_column(sa.ForeignKey("change_set.id"), index=True)
+    image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"))
+    version: Mapped[int]  # the mark version that this event made
+    before: Mapped[str | None] = mapped_column(sa.Text)
+    after: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class ClassEvent(Base):
+    """Append-only: a class was changed. ``before`` and ``after`` hold the values that differ, such as {"name": …}.
+
+    ``class_id`` is no foreign key: a class that nothing uses may be deleted, its history stays.
+    """
+
+    __tablename__ = "class_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    change_set_id: Mapped[int] = mapped_column(sa.ForeignKey("change_set.id"), index=True)
+    class_id: Mapped[int]
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    after: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ImageLease(Base):
+    """Somebody has this image on the screen of label mode, or will have it next."""
+
+    __tablename__ = "image_lease"
+    __table_args__ = (sa.Index("ix_image_lease_project_id", "project_id", "until"),)
+
+    image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"), primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
+    holder: Mapped[str] = mapped_column(sa.String(64))  # made by the page; two pages of one person are two holders
+    until: Mapped[float]  # seconds by the database's clock
 
 
 class ImportBatch(Base):

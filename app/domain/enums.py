@@ -18,13 +18,29 @@ class ImageState(StrEnum):
     EXCLUDED = "excluded"
 
 
+class Field(StrEnum):
+    """What a change set changed: the label of images, one of their marks, or classes."""
+
+    LABEL = "label"
+    EXCLUDED = "excluded"  # taken out of training, with a reason
+    UNSURE = "unsure"  # somebody shall look at it again
+    SKIPPED = "skipped"  # shown in label mode and left without a label
+    NOTE = "note"
+    CLASS = "class"
+
+
+MARKS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE)
+
+
 class LabelSource(StrEnum):
-    """By what means a label was changed."""
+    """By what means a label, a mark or a class was changed."""
 
     IMPORT = "import"
     LABEL_MODE = "label"
     GALLERY = "gallery"
     REVIEW = "review"
+    CLASSES = "classes"  # the page of the classes: a merge, a new name
+    HEALTH = "health"  # a finding that was mended
     COMMAND = "command"
     UNDO = "undo"
     REDO = "redo"
@@ -55,6 +71,7 @@ class JobKind(StrEnum):
     IMPORT_PART = "import_part"  # some files of a zip; its parent is the IMPORT job
     EXPLAIN = "explain"
     PREDICT = "predict"  # what a run says of one picture that somebody tries
+    FACTS = "facts"  # measures new pictures and checks the project for the health page
 
 
 class Lane(StrEnum):

@@ -1,79 +1,39 @@
-"""Which images of a project are meant: filters, their counts, pages of ids, and taking images out of training."""
+"""The images of a project that match a filter: pages of them, neighbours, and the counts beside the filters."""
 
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch
-from app.domain.enums import ImageState, Split
-from app.domain.errors import AppError, Conflict, Invalid, NotFound
+from app.domain.enums import ImageState
+from app.domain.errors import Conflict, NotFound
+from app.services.image_filter import ALL, BIG, CHUNK, MARKED, NONE, ImageFilter, chunks, conditions, pieces
 
-NONE = "none"  # in a query string: without a class, without a split
-ALL = "all"
-CHUNK = 10_000  # ids in one statement; SQLite allows 32,766 parameters
+__all__ = [
+    "ALL",
+    "CHUNK",
+    "MARKED",
+    "NONE",
+    "ImageFilter",
+    "ImageRow",
+    "after",
+    "before",
+    "check_not_grown",
+    "chunks",
+    "conditions",
+    "counts",
+    "ids",
+    "image",
+    "pieces",
+    "position",
+    "rows",
+    "total",
+]
+
 MAX_LIMIT = 1000
-MAX_QUERY = 200
-_BIG = 2**53  # larger numbers do not survive JSON in a browser
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFilter:
-    """A set of images of one project, as the query string of a page describes it.
-
-    ``unlabelled`` wins over ``class_id``. ``split`` is a split or ``"none"``. ``state`` None means any state.
-    ``ids`` restricts the set to the images named.
-    """
-
-    class_id: int | None = None
-    unlabelled: bool = False
-    split: str | None = None
-    state: ImageState | None = ImageState.ACTIVE
-    import_number: int | None = None
-    query: str = ""
-    ids: tuple[int, ...] | None = None
-
-    @classmethod
-    def from_query(cls, values: Mapping[str, str]) -> Self:
-        """Read ``class``, ``split``, ``state``, ``import`` and ``q``; other names are not for us.
-
-        Every value is looked up in a fixed list or read as a number: nothing reaches the database as text of a query.
-
-        Raises:
-            Invalid: ``filter_invalid`` with the field and the value.
-        """
-        label = values.get("class", "")
-        split = values.get("split", "")
-        state = values.get("state", "") or ImageState.ACTIVE
-        if split not in {"", NONE, *Split}:
-            raise _invalid("split", split)
-        if state not in {ALL, *ImageState}:
-            raise _invalid("state", state)
-        query = unicodedata.normalize("NFC", values.get("q", "")).strip()
-        if len(query) > MAX_QUERY or "\x00" in query:
-            raise _invalid("q", query[:40])
-        return cls(
-            class_id=None if label in {"", NONE} else _number("class", label),
-            unlabelled=label == NONE,
-            split=split or None,
-            state=None if state == ALL else ImageState(state),
-            import_number=_number("import", values["import"]) if values.get("import") else None,
-            query=query,
-        )
-
-    def to_query(self) -> dict[str, str]:
-        """The query string of this filter, without what is the default."""
-        pairs = {
-            "class": NONE if self.unlabelled else str(self.class_id or ""),
-            "split": self.split or "",
-            "state": "" if self.state == ImageState.ACTIVE else self.state or ALL,
-            "import": str(self.import_number or ""),
-            "q": self.query,
-        }
-        return {name: value for name, value in pairs.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +46,10 @@ class ImageRow:
     version: int
     split: str | None
     state: str
+    reason: str
+    unsure: bool
+    skipped: bool
+    note: str
     width: int
     height: int
     canonical_sha256: str
@@ -114,54 +78,8 @@ class Counts:
     splits: dict[str | None, int]
     states: dict[str, int]
     imports: dict[int | None, int]
-
-
-def _invalid(field: str, value: str) -> AppError:
-    return Invalid("filter_invalid", field=field, value=value[:40])
-
-
-def _number(field: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < _BIG):
-        raise _invalid(field, text)
-    return int(text)
-
-
-def conditions(project_id: int, chosen: ImageFilter) -> list[sa.ColumnElement[bool]]:
-    """The filter as conditions on the table of images; ``ids`` must fit into one statement."""
-    found: list[sa.ColumnElement[bool]] = [Image.project_id == project_id]
-    if chosen.unlabelled:
-        found.append(Image.class_id.is_(None))
-    elif chosen.class_id is not None:
-        found.append(Image.class_id == chosen.class_id)
-    if chosen.split is not None:
-        found.append(Image.split.is_(None) if chosen.split == NONE else Image.split == chosen.split)
-    if chosen.state is not None:
-        found.append(Image.state == chosen.state)
-    if chosen.import_number is not None:
-        batch = sa.select(ImportBatch.id).where(
-            ImportBatch.project_id == project_id, ImportBatch.number == chosen.import_number
-        )
-        found.append(Image.import_id.in_(batch))
-    if chosen.query:
-        found.append(Image.name.icontains(chosen.query, autoescape=True))
-    if chosen.ids is not None:
-        found.append(Image.id.in_(chosen.ids))
-    return found
-
-
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """``ids`` in pieces that fit into one statement."""
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
-
-
-def pieces(chosen: ImageFilter) -> Iterator[ImageFilter]:
-    """The same filter as one or more that each fit into one statement; their results are disjoint."""
-    if chosen.ids is None:
-        yield chosen
-        return
-    for ids in chunks(tuple(dict.fromkeys(chosen.ids))):
-        yield replace(chosen, ids=tuple(ids))
+    marks: dict[str | None, int]  # an image may have several; None: however marked
+    reasons: dict[str, int]
 
 
 def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
@@ -172,7 +90,7 @@ def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
 
 def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0, limit: int = 500) -> Page:
     """Images ``offset`` to ``offset + limit`` of those that match, at most ``MAX_LIMIT``."""
-    offset, limit = max(0, min(offset, _BIG)), max(0, min(limit, MAX_LIMIT))
+    offset, limit = max(0, min(offset, BIG)), max(0, min(limit, MAX_LIMIT))
     wanted = sa.select(Image.id).where(*conditions(project_id, chosen)).order_by(Image.id).offset(offset).limit(limit)
     return Page(total(session, project_id, chosen), offset, rows(session, project_id, list(session.scalars(wanted))))
 
@@ -204,7 +122,7 @@ def image(session: Session, project_id: int, image_id: int) -> Image:
     Raises:
         NotFound: there is no such image in this project.
     """
-    found = session.get(Image, image_id) if image_id < _BIG else None
+    found = session.get(Image, image_id) if image_id < BIG else None
     if found is None or found.project_id != project_id:
         raise NotFound("image_missing", image=image_id)
     return found
@@ -227,48 +145,70 @@ def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, show
         raise Conflict("selection_grew", shown=shown, found=found)
 
 
-def set_state(session: Session, project_id: int, chosen: ImageFilter, state: ImageState) -> list[int]:
-    """Exclude images from training or take them back in; return those that changed. Labels and files stay."""
-    changed: list[int] = []
-    for piece in pieces(chosen):
-        query = sa.select(Image.id).where(*conditions(project_id, piece), Image.state != state).order_by(Image.id)
-        changed += session.scalars(query.with_for_update())
-    for some in chunks(changed):
-        session.execute(sa.update(Image).where(Image.id.in_(some)).values(state=state))
-    return changed
+class _Group(NamedTuple):
+    """Images that no facet tells apart."""
+
+    class_id: int | None
+    split: str | None
+    state: str
+    number: int | None
+    unsure: bool
+    skipped: bool
+    noted: bool
+    reason: str
 
 
 def counts(session: Session, project_id: int, chosen: ImageFilter) -> Counts:
     """The numbers beside the filters, from one pass over the images of the project."""
-    free = replace(chosen, class_id=None, unlabelled=False, split=None, state=None, import_number=None)
+    free = ImageFilter(state=None, query=chosen.query, ids=chosen.ids)
     keys = (Image.class_id, Image.split, Image.state, ImportBatch.number)
+    marks = (Image.unsure, Image.skipped, sa.label("noted", Image.note != ""), Image.reason)
     query = (
-        sa.select(*keys, sa.func.count())
+        sa.select(*keys, *marks, sa.func.count())
         .select_from(Image)
         .outerjoin(ImportBatch, ImportBatch.id == Image.import_id)
         .where(*conditions(project_id, free))
-        .group_by(*keys)
+        .group_by(*keys, *marks)
     )
-    found = Counts(0, {}, {}, {}, {})
-    for class_id, split, state, number, count in session.execute(query):
-        _add(found, chosen, (class_id, split, state, number), count)
+    found = Counts(0, {}, {}, {}, {}, {}, {})
+    for *values, count in session.execute(query):
+        _add(found, chosen, _Group(*values), count)
     return found
 
 
-def _add(found: Counts, chosen: ImageFilter, key: tuple[int | None, str | None, str, int | None], count: int) -> None:
+def _marks(group: _Group) -> list[str | None]:
+    """The values of the filter "mark" that such images match; None: not filtered by it."""
+    matched = {
+        None: True,
+        "unsure": group.unsure,
+        "skipped": group.skipped and group.class_id is None,
+        "note": group.noted,
+        "open": not (group.unsure or group.skipped),
+        "later": group.unsure or group.skipped,
+    }
+    return [name for name, matches in matched.items() if matches]
+
+
+def _add(found: Counts, chosen: ImageFilter, group: _Group, count: int) -> None:
     """Count a group of equal images for each facet whose *other* facets let it through."""
-    fits = (
-        (chosen.class_id is None or key[0] == chosen.class_id or chosen.unlabelled)
-        and (not chosen.unlabelled or key[0] is None),
-        chosen.split is None or key[1] == (None if chosen.split == NONE else chosen.split),
-        chosen.state is None or key[2] == chosen.state,
-        chosen.import_number is None or key[3] == chosen.import_number,
+    excluded = group.state == ImageState.EXCLUDED
+    facets: tuple[tuple[bool, dict[Any, int], list[Any]], ...] = (
+        (
+            group.class_id is None if chosen.unlabelled else chosen.class_id in (None, group.class_id),
+            found.classes,
+            [group.class_id],
+        ),
+        (chosen.split in (None, group.split or NONE), found.splits, [group.split]),
+        (chosen.state in (None, group.state), found.states, [group.state]),
+        (chosen.import_number in (None, group.number), found.imports, [group.number]),
+        (chosen.mark in _marks(group), found.marks, _marks(group)),
+        (chosen.reason is None or (excluded and chosen.reason == group.reason), found.reasons, [group.reason]),
     )
-    found.total += count if all(fits) else 0
-    facets: tuple[dict[Any, int], ...] = (found.classes, found.splits, found.states, found.imports)
-    for place, facet in enumerate(facets):
-        if all(fit for other, fit in enumerate(fits) if other != place):
-            facet[key[place]] = facet.get(key[place], 0) + count
+    found.total += count if all(fits for fits, _, _ in facets) else 0
+    for place, (_, facet, keys) in enumerate(facets):
+        if all(fits for other, (fits, _, _) in enumerate(facets) if other != place):
+            for key in keys:
+                facet[key] = facet.get(key, 0) + count
 
 
 def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:
@@ -279,6 +219,10 @@ def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:
         Image.label_version,
         Image.split,
         Image.state,
+        Image.reason,
+        Image.unsure,
+        Image.skipped,
+        Image.note,
         Image.width,
         Image.height,
         Image.canonical_sha256,

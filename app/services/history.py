@@ -1,4 +1,4 @@
-"""Reading the history of labels: of one image, of a project, of one person's last steps."""
+"""Reading the history of labels, marks and classes: of one image, of a project, of one person's last steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import ChangeSet, Image, LabelEvent
+from app.db.models import ChangeSet, ClassEvent, Image, LabelEvent, MarkEvent
+from app.domain.enums import Field
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One label event with the act it belongs to."""
+    """One event with the act it belongs to: a label (``before_id``, ``after_id``) or a mark (``before``, ``after``)."""
 
     change_set_id: int
     image_id: int
@@ -25,11 +26,23 @@ class Step:
     source: str
     actor: str
     at: datetime
+    field: str
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """What an act changed of a class; the values that differ."""
+
+    class_id: int
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One change set as a line of the project's history. ``example`` is one of its events."""
+    """One change set as a line of the project's history. ``example`` is one of its events on images."""
 
     change_set_id: int
     source: str
@@ -38,13 +51,18 @@ class Act:
     image_count: int
     undone: bool
     several_classes: bool
-    example: Step
+    example: Step | None
+    field: str
+    class_changes: list[ClassChange]
 
 
 def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
-    """Everything that happened to the label of one image, newest first."""
-    query = _steps(project_id).where(LabelEvent.image_id == image_id).order_by(LabelEvent.version.desc())
-    return [Step(*row) for row in session.execute(query)]
+    """Everything that happened to the label and the marks of one image, newest first."""
+    found = [
+        *(Step(*row) for row in session.execute(_steps(project_id).where(LabelEvent.image_id == image_id))),
+        *(Step(*row) for row in session.execute(_mark_steps(project_id).where(MarkEvent.image_id == image_id))),
+    ]
+    return sorted(found, key=lambda step: (step.change_set_id, step.version), reverse=True)
 
 
 def written(session: Session, change_set_id: int, limit: int | None = None) -> list[tuple[int, int | None, int]]:
@@ -55,15 +73,19 @@ def written(session: Session, change_set_id: int, limit: int | None = None) -> l
 
 
 def last_steps(session: Session, project_id: int, actor: str, limit: int = 20) -> list[Step]:
-    """A person's last label events on single images, newest first; the strip of label mode."""
+    """A person's last events on single images, newest first; the strip of label mode."""
     newest = (
         sa.select(ChangeSet.id)
         .where(ChangeSet.project_id == project_id, ChangeSet.actor == actor[:100], ChangeSet.image_count == 1)
         .order_by(ChangeSet.id.desc())
         .limit(limit)
     )
-    query = _steps(project_id).where(LabelEvent.change_set_id.in_(newest)).order_by(LabelEvent.id.desc())
-    return [Step(*row) for row in session.execute(query)]
+    chosen = list(session.scalars(newest))
+    found = [
+        *(Step(*row) for row in session.execute(_steps(project_id).where(LabelEvent.change_set_id.in_(chosen)))),
+        *(Step(*row) for row in session.execute(_mark_steps(project_id).where(MarkEvent.change_set_id.in_(chosen)))),
+    ]
+    return sorted(found, key=lambda step: step.change_set_id, reverse=True)
 
 
 def of_project(session: Session, project_id: int, *, before_id: int | None = None, limit: int = 50) -> list[Act]:
@@ -71,11 +93,13 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
 
     Change sets that changed nothing are left out.
     """
-    query = sa.select(ChangeSet).where(ChangeSet.project_id == project_id, ChangeSet.image_count > 0)
+    counted = sa.or_(ChangeSet.image_count > 0, ChangeSet.field == Field.CLASS)
+    query = sa.select(ChangeSet).where(ChangeSet.project_id == project_id, counted)
     if before_id is not None:
         query = query.where(ChangeSet.id < before_id)
     found = session.scalars(query.order_by(ChangeSet.id.desc()).limit(limit)).all()
     examples = _examples(session, project_id, [change.id for change in found])
+    class_changes = _class_changes(session, [change.id for change in found])
     return [
         Act(
             change_set_id=change.id,
@@ -84,45 +108,81 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
             at=change.created_at,
             image_count=change.image_count,
             undone=change.undone_by_id is not None,
-            several_classes=examples[change.id][1],
-            example=examples[change.id][0],
+            several_classes=examples[change.id][1] if change.id in examples else False,
+            example=examples[change.id][0] if change.id in examples else None,
+            field=change.field,
+            class_changes=class_changes.get(change.id, []),
         )
         for change in found
     ]
 
 
+def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int, list[ClassChange]]:
+    query = sa.select(ClassEvent).where(ClassEvent.change_set_id.in_(change_set_ids)).order_by(ClassEvent.id)
+    found: dict[int, list[ClassChange]] = {}
+    for event in session.scalars(query):
+        change = ClassChange(event.class_id, event.before, event.after)
+        found.setdefault(event.change_set_id, []).append(change)
+    return found
+
+
 def _examples(session: Session, project_id: int, change_set_ids: Sequence[int]) -> dict[int, tuple[Step, bool]]:
-    """For each change set its first event, and whether its images got different classes."""
-    spread = (
+    """For each change set its first event, and whether its images got different classes or texts."""
+    labels = _spread(LabelEvent, sa.func.coalesce(LabelEvent.after_id, 0), change_set_ids)
+    marks = _spread(MarkEvent, sa.func.coalesce(MarkEvent.after, ""), change_set_ids)
+    found: dict[int, tuple[Step, bool]] = {}
+    for query, spread, event_id in (
+        (_steps(project_id), labels, LabelEvent.id),
+        (_mark_steps(project_id), marks, MarkEvent.id),
+    ):
+        joined = query.add_columns(spread.c.different).join(spread, spread.c.first_id == event_id)
+        found |= {row[0]: (Step(*row[:-1]), row[-1] > 1) for row in session.execute(joined)}
+    return found
+
+
+def _spread(
+    event: type[LabelEvent] | type[MarkEvent], value: sa.ColumnElement[Any], change_set_ids: Sequence[int]
+) -> sa.Subquery:
+    return (
         sa.select(
-            LabelEvent.change_set_id,
-            sa.func.min(LabelEvent.id).label("first_id"),
-            sa.func.count(sa.distinct(sa.func.coalesce(LabelEvent.after_id, 0))).label("classes"),
+            event.change_set_id,
+            sa.func.min(event.id).label("first_id"),
+            sa.func.count(sa.distinct(value)).label("different"),
         )
-        .where(LabelEvent.change_set_id.in_(change_set_ids))
-        .group_by(LabelEvent.change_set_id)
+        .where(event.change_set_id.in_(change_set_ids))
+        .group_by(event.change_set_id)
         .subquery()
     )
-    query = _steps(project_id).add_columns(spread.c.classes).join(spread, spread.c.first_id == LabelEvent.id)
-    return {row[0]: (Step(*row[:-1]), row[-1] > 1) for row in session.execute(query)}
 
 
 def _steps(project_id: int) -> sa.Select[*tuple[Any, ...]]:
+    return _of_images(project_id, LabelEvent, LabelEvent.before_id, LabelEvent.after_id)
+
+
+def _mark_steps(project_id: int) -> sa.Select[*tuple[Any, ...]]:
+    none = sa.null()
+    return _of_images(project_id, MarkEvent, none, none).add_columns(MarkEvent.before, MarkEvent.after)
+
+
+def _of_images(
+    project_id: int, event: type[LabelEvent] | type[MarkEvent], before: Any, after: Any
+) -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             ChangeSet.id,
             Image.id,
             Image.name,
             Image.thumbnail_sha256,
-            LabelEvent.version,
-            LabelEvent.before_id,
-            LabelEvent.after_id,
+            event.version,
+            before,
+            after,
             ChangeSet.source,
             ChangeSet.actor,
             ChangeSet.created_at,
+            ChangeSet.field,
         )
-        .select_from(LabelEvent)
-        .join(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
-        .join(Image, Image.id == LabelEvent.image_id)
+        .select_from(event)
+        .join(ChangeSet, ChangeSet.id == event.change_set_id)
+        .join(Image, Image.id == event.image_id)
         .where(ChangeSet.project_id == project_id)
     )

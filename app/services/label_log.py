@@ -1,30 +1,38 @@
-"""The append-only log of labels: how a change is written, and who gave a label. Used through ``labels``."""
+"""The append-only log of labels and marks: how a change is written, and who gave what. Used through ``labels``.
+
+Labels and marks have a log each, ``LabelEvent`` and ``MarkEvent``, and a version each on the image: a note does not
+make the label that somebody else has on the screen out of date.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
-from app.db.models import ChangeSet, Image, LabelEvent
-from app.domain.enums import LabelSource
+from app.db.models import ChangeSet, Image, LabelEvent, MarkEvent
+from app.domain.enums import Field, ImageState, LabelSource
 from app.domain.errors import Conflict, Invalid
 from app.services import gallery, projects
 
 
 @dataclass(frozen=True, slots=True)
 class OtherLabel:
-    """The label that stood in the way: its value, who gave it and when (unknown for a label never changed)."""
+    """The label or mark that stood in the way: its value, who gave it and when (unknown where it never changed).
+
+    ``class_id`` is the value of a label, ``text`` that of a mark.
+    """
 
     image_id: int
     class_id: int | None
     version: int
     actor: str | None
     at: datetime | None
+    text: str | None = None
 
 
 class LabelConflict(Conflict):
@@ -36,12 +44,12 @@ class LabelConflict(Conflict):
 
 
 class Event(NamedTuple):
-    """A label event that is going to be written."""
+    """An event that is going to be written. ``before`` and ``after``: class ids, or texts of a mark; None: not set."""
 
     image_id: int
     version: int
-    before_id: int | None
-    after_id: int | None
+    before: int | str | None
+    after: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,42 @@ class Act:
     actor: str
     request_id: str
     undoes_id: int | None = None
+    field: Field = Field.LABEL
+
+
+class Log(NamedTuple):
+    """Where the events of a field stand: their table, its columns, and what the image has of it now."""
+
+    event: type[LabelEvent] | type[MarkEvent]
+    before: sa.ColumnElement[Any]
+    after: sa.ColumnElement[Any]
+    now: sa.ColumnElement[Any]
+    version: sa.ColumnElement[int]
+
+
+def log_of(field: str) -> Log:
+    """The log that a field is written to."""
+    if field == Field.LABEL:
+        before, after, version = (cast("sa.ColumnElement[Any]", column) for column in _LABEL_COLUMNS)
+        return Log(LabelEvent, before, after, cast("sa.ColumnElement[Any]", Image.class_id), version)
+    before, after, version = (cast("sa.ColumnElement[Any]", column) for column in _MARK_COLUMNS)
+    return Log(MarkEvent, before, after, mark_now(Field(field)), version)
+
+
+_LABEL_COLUMNS = (LabelEvent.before_id, LabelEvent.after_id, Image.label_version)
+_MARK_COLUMNS = (MarkEvent.before, MarkEvent.after, Image.mark_version)
+
+
+def mark_now(field: Field) -> sa.ColumnElement[str | None]:
+    """A mark of an image as its events have it: None when it is not set, else the reason, the note or ""."""
+    empty: sa.ColumnElement[str] = sa.literal("")
+    if field == Field.EXCLUDED:
+        return sa.case((Image.state == ImageState.EXCLUDED, Image.reason), else_=None)
+    if field == Field.UNSURE:
+        return sa.case((Image.unsure, empty), else_=None)
+    if field == Field.SKIPPED:
+        return sa.case((Image.skipped, empty), else_=None)
+    return sa.func.nullif(Image.note, "")
 
 
 def start(session: Session, project_id: int, request_id: str) -> ChangeSet | None:
@@ -81,6 +125,7 @@ def record(session: Session, events: Sequence[Event], act: Act) -> ChangeSet:
         project_id=act.project_id,
         request_id=act.request_id,
         source=act.source,
+        field=act.field,
         actor=act.actor[:100],
         image_count=len(events),
         undoes_id=act.undoes_id,
@@ -88,39 +133,78 @@ def record(session: Session, events: Sequence[Event], act: Act) -> ChangeSet:
     session.add(change_set)
     session.flush()
     if events:
-        connection = session.connection()
-        images = cast("sa.Table", Image.__table__)
-        log = cast("sa.Table", LabelEvent.__table__)
-        connection.execute(log.insert(), [{"change_set_id": change_set.id, **event._asdict()} for event in events])
-        connection.execute(
+        log = log_of(act.field)
+        table, images = cast("sa.Table", log.event.__table__), cast("sa.Table", Image.__table__)
+        names = ("image_id", "version", str(log.before.key), str(log.after.key))
+        rows = [{"change_set_id": change_set.id, **dict(zip(names, event, strict=True))} for event in events]
+        session.connection().execute(table.insert(), rows)
+        session.connection().execute(
             images.update()
-            .values(class_id=log.c.after_id, label_version=log.c.version)
-            .where(log.c.change_set_id == change_set.id, log.c.image_id == images.c.id)
+            .values(**_values(act.field, log.after), **{str(log.version.key): table.c.version})
+            .where(table.c.change_set_id == change_set.id, table.c.image_id == images.c.id)
         )
-        _tell_loaded(session, events)
+        _tell_loaded(session, events, act.field)
     return change_set
 
 
-def _tell_loaded(session: Session, events: Sequence[Event]) -> None:
+def _values(field: Field, after: sa.ColumnElement[Any]) -> dict[str, Any]:
+    """What an event does to the columns of its image."""
+    if field == Field.LABEL:
+        return {"class_id": after}
+    if field == Field.EXCLUDED:
+        state = sa.case((after.is_(None), ImageState.ACTIVE.value), else_=ImageState.EXCLUDED.value)
+        return {"state": state, "reason": sa.func.coalesce(after, "")}
+    if field == Field.NOTE:
+        return {"note": sa.func.coalesce(after, "")}
+    return {field.value: after.is_not(None)}
+
+
+def _tell_loaded(session: Session, events: Sequence[Event], field: Field) -> None:
     """Image objects that the caller holds show the new label; loading them all again would cost a query each."""
     for event in events:
         image = session.identity_map.get(identity_key(Image, event.image_id))
-        if image is not None:
-            set_committed_value(image, "class_id", event.after_id)
+        if image is None:
+            continue
+        if field == Field.LABEL:
+            set_committed_value(image, "class_id", event.after)
             set_committed_value(image, "label_version", event.version)
+        else:
+            session.expire(image)
 
 
-def others(session: Session, image_ids: Sequence[int]) -> list[OtherLabel]:
-    """The present labels of images with who gave them and when, in the order of the ids."""
+def others(session: Session, image_ids: Sequence[int], field: str = Field.LABEL) -> list[OtherLabel]:
+    """The present labels or marks of images with who gave them and when, in the order of the ids."""
     found: list[OtherLabel] = []
-    given_by = sa.and_(LabelEvent.image_id == Image.id, LabelEvent.version == Image.label_version)
     for ids in gallery.chunks(sorted(image_ids)):
-        query = (
-            sa.select(Image.id, Image.class_id, Image.label_version, ChangeSet.actor, ChangeSet.created_at)
-            .outerjoin(LabelEvent, given_by)
-            .outerjoin(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
-            .where(Image.id.in_(ids))
-            .order_by(Image.id)
-        )
-        found += [OtherLabel(*row) for row in session.execute(query)]
+        found += _labels(session, ids) if field == Field.LABEL else _marks(session, ids, Field(field))
     return found
+
+
+def _labels(session: Session, ids: Sequence[int]) -> list[OtherLabel]:
+    given_by = sa.and_(LabelEvent.image_id == Image.id, LabelEvent.version == Image.label_version)
+    query = (
+        sa.select(Image.id, Image.class_id, Image.label_version, ChangeSet.actor, ChangeSet.created_at)
+        .outerjoin(LabelEvent, given_by)
+        .outerjoin(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
+        .where(Image.id.in_(ids))
+        .order_by(Image.id)
+    )
+    return [OtherLabel(*row) for row in session.execute(query)]
+
+
+def _marks(session: Session, ids: Sequence[int], field: Field) -> list[OtherLabel]:
+    newest = (
+        sa.select(MarkEvent.image_id, sa.func.max(MarkEvent.change_set_id).label("change_set_id"))
+        .join(ChangeSet, ChangeSet.id == MarkEvent.change_set_id)
+        .where(MarkEvent.image_id.in_(ids), ChangeSet.field == field)
+        .group_by(MarkEvent.image_id)
+        .subquery()
+    )
+    query = (
+        sa.select(Image.id, sa.null(), Image.mark_version, ChangeSet.actor, ChangeSet.created_at, mark_now(field))
+        .outerjoin(newest, newest.c.image_id == Image.id)
+        .outerjoin(ChangeSet, ChangeSet.id == newest.c.change_set_id)
+        .where(Image.id.in_(ids))
+        .order_by(Image.id)
+    )
+    return [OtherLabel(*row) for row in session.execute(query)]

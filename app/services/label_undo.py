@@ -1,15 +1,17 @@
-"""Undo and redo of label changes. Used through ``labels``."""
+"""Undo and redo of changes of labels, marks and classes. Used through ``labels``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from app.db.models import ChangeSet, Image, LabelEvent
-from app.domain.enums import LabelSource
+from app.db.models import ChangeSet, Image
+from app.domain.enums import Field, LabelSource
 from app.domain.errors import Conflict, NotFound
-from app.services.label_log import Act, Event, LabelConflict, OtherLabel, others, record, start
+from app.services import class_log
+from app.services.label_log import Act, Event, LabelConflict, OtherLabel, log_of, others, record, start
 
 # Undo without a name takes back what a person did in the pages, never an import of 40,000 labelled images.
 _BY_HAND = (LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW)
@@ -115,43 +117,60 @@ def _own(project_id: int, actor: str, sources: Sequence[LabelSource]) -> sa.Sele
 
 
 def _take_back(session: Session, target: ChangeSet, actor: str, request_id: str) -> TakenBack:
-    query = (
-        sa.select(LabelEvent.image_id, LabelEvent.version, LabelEvent.before_id, Image.class_id, Image.label_version)
-        .join(Image, Image.id == LabelEvent.image_id)
-        .where(LabelEvent.change_set_id == target.id)
-        .order_by(LabelEvent.image_id)
-    )
-    rows = session.execute(query).all()
-    touched = {row.image_id for row in rows if row.label_version != row.version}
+    field = Field(target.field)
+    rows = [] if field == Field.CLASS else _present(session, target)
+    touched = {row.image_id for row in rows if row.now_version != row.version}
     changed = _changed_since(session, target) & touched if touched else set()
     if changed and len(changed) == len(rows):
-        raise LabelConflict("label_changed_since", others(session, sorted(changed)))
+        raise LabelConflict("label_changed_since", others(session, sorted(changed), field))
     events = [
-        Event(row.image_id, row.label_version + 1, row.class_id, row.before_id)
-        for row in rows
-        if row.image_id not in changed
+        Event(row.image_id, row.now_version + 1, row.now, row.before) for row in rows if row.image_id not in changed
     ]
     source = LabelSource.REDO if target.source == LabelSource.UNDO else LabelSource.UNDO
-    act = Act(target.project_id, source, actor, request_id, undoes_id=target.id)
+    act = Act(target.project_id, source, actor, request_id, undoes_id=target.id, field=field)
     change_set = record(session, events, act)
+    class_log.take_back(session, target, change_set)
     target.undone_by_id = change_set.id
     session.flush()
-    return TakenBack(change_set, others(session, sorted(changed)))
+    return TakenBack(change_set, others(session, sorted(changed), field))
+
+
+class _Present(NamedTuple):
+    """An image of a change set: what the change wrote and what the image has now."""
+
+    image_id: int
+    version: int
+    before: int | str | None
+    now: int | str | None
+    now_version: int
+
+
+def _present(session: Session, target: ChangeSet) -> list[_Present]:
+    log = log_of(target.field)
+    event = log.event
+    query = (
+        sa.select(event.image_id, event.version, log.before, log.now, log.version)
+        .join(Image, Image.id == event.image_id)
+        .where(event.change_set_id == target.id)
+        .order_by(event.image_id)
+    )
+    return [_Present(*row) for row in session.execute(query)]
 
 
 def _changed_since(session: Session, target: ChangeSet) -> set[int]:
-    """Images of ``target`` with a later change that still holds.
+    """Images of ``target`` with a later change of the same field that still holds.
 
     A later change and its undo cancel each other. Comparing the present class would not do: a label that somebody
     changed away and deliberately back again must not be taken back.
     """
-    first = aliased(LabelEvent)
+    event = log_of(target.field).event
+    first = aliased(event)
     query = (
-        sa.select(LabelEvent.image_id, LabelEvent.change_set_id, ChangeSet.undoes_id)
-        .join(first, sa.and_(first.image_id == LabelEvent.image_id, LabelEvent.version > first.version))
-        .join(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
-        .where(first.change_set_id == target.id)
-        .order_by(LabelEvent.image_id, LabelEvent.version)
+        sa.select(event.image_id, event.change_set_id, ChangeSet.undoes_id)
+        .join(first, sa.and_(first.image_id == event.image_id, event.version > first.version))
+        .join(ChangeSet, ChangeSet.id == event.change_set_id)
+        .where(first.change_set_id == target.id, ChangeSet.field == target.field)
+        .order_by(event.image_id, event.version)
     )
     holding: dict[int, list[int]] = {}
     for image_id, change_set_id, undoes_id in session.execute(query):
@@ -165,8 +184,9 @@ def _changed_since(session: Session, target: ChangeSet) -> set[int]:
 
 def _repeated(session: Session, known: ChangeSet) -> TakenBack:
     """The answer of an undo that was done already: what it did not touch of its target was in conflict."""
-    mine = sa.select(LabelEvent.image_id).where(LabelEvent.change_set_id == known.id)
-    left = sa.select(LabelEvent.image_id).where(
-        LabelEvent.change_set_id == known.undoes_id, LabelEvent.image_id.not_in(mine)
-    )
-    return TakenBack(known, others(session, list(session.scalars(left))))
+    if known.field == Field.CLASS:
+        return TakenBack(known, [])
+    event = log_of(known.field).event
+    mine = sa.select(event.image_id).where(event.change_set_id == known.id)
+    left = sa.select(event.image_id).where(event.change_set_id == known.undoes_id, event.image_id.not_in(mine))
+    return TakenBack(known, others(session, list(session.scalars(left)), known.field))

@@ -103,19 +103,24 @@ def create(session: Session, *, name: str, description: str = "") -> Project:
 
 
 def clean_name(name: str) -> str:
-    """``name`` in NFC, on one line, without control, direction or other invisible characters.
+    """``name`` as ``clean_line`` gives it.
 
     Raises:
         Invalid: the name is too long.
     """
-    text = unicodedata.normalize("NFC", name)
-    text = "".join(" " if unicodedata.category(letter).startswith("Z") else letter for letter in text)
-    # Cc, Cf, Cs, Co, Cn: nothing a reader can see. The joiner and the variation selector hold emoji together.
-    shown = (letter for letter in text if letter == "\u200d" or not unicodedata.category(letter).startswith("C"))
-    clean = " ".join("".join(shown).split()).strip("\u200d\ufe0f ")
+    clean = clean_line(name)
     if len(clean) > MAX_NAME:
         raise Invalid("name_too_long", length=len(clean), limit=MAX_NAME)
     return clean
+
+
+def clean_line(text: str) -> str:
+    """``text`` in NFC, on one line, without control, direction or other invisible characters."""
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(" " if unicodedata.category(letter).startswith("Z") else letter for letter in text)
+    # Cc, Cf, Cs, Co, Cn: nothing a reader can see. The joiner and the variation selector hold emoji together.
+    shown = (letter for letter in text if letter == "\u200d" or not unicodedata.category(letter).startswith("C"))
+    return " ".join("".join(shown).split()).strip("\u200d\ufe0f ")
 
 
 def slug_of(name: str) -> str:

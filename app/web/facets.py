@@ -9,9 +9,10 @@ from app.db.models import Project
 from app.domain.enums import ImageState, Split
 from app.domain.text import N_
 from app.services.gallery import NONE, Counts, ImageFilter
-from app.web.pictures import SPLITS, STATES
+from app.web.pictures import REASONS, SPLITS, STATES
 from app.web.templating import address
 
+REASONS_SHOWN = 12
 IMPORTS = 8  # the newest imports; older ones are reached from their own page
 
 Say = Callable[[str], str]
@@ -54,9 +55,16 @@ def facets(request: Request, project: Project, chosen: ImageFilter, counts: Coun
         Facet("class", say(N_("Class")), _classes(project, chosen, counts, say, choice)),
         Facet("split", say(N_("Split")), _splits(chosen, counts, say, choice)),
         Facet("state", say(N_("Training")), _states(chosen, counts, say, choice)),
+        Facet("reason", say(N_("Excluded because")), _reasons(chosen, counts, say, choice)),
+        Facet("mark", say(N_("Marks")), _marks(chosen, counts, say, choice)),
         Facet("import", say(N_("Import")), _imports(chosen, counts, say, choice)),
     ]
-    return [facet for facet in found if len(facet.choices) > 2 or facet.used or facet.name == "class"]
+    alone = ("class", "mark", "reason")  # shown even with one thing to choose
+    return [
+        facet
+        for facet in found
+        if len(facet.choices) > (1 if facet.name in alone else 2) or facet.used or facet.name == "class"
+    ]
 
 
 def _classes(
@@ -95,13 +103,39 @@ def _splits(chosen: ImageFilter, counts: Counts, say: Say, choice: Callable[...,
 def _states(chosen: ImageFilter, counts: Counts, say: Say, choice: Callable[..., Choice]) -> list[Choice]:
     active = counts.states.get(ImageState.ACTIVE, 0)
     excluded = counts.states.get(ImageState.EXCLUDED, 0)
-    first = choice(say(STATES["active"]), replace(chosen, state=ImageState.ACTIVE), "active", active)
+    first = choice(say(STATES["active"]), replace(chosen, state=ImageState.ACTIVE, reason=None), "active", active)
     if not excluded and first.current:
         return [first]
     return [
         first,
         choice(say(STATES["excluded"]), replace(chosen, state=ImageState.EXCLUDED), "excluded", excluded),
-        choice(say(STATES["all"]), replace(chosen, state=None), "all", active + excluded),
+        choice(say(STATES["all"]), replace(chosen, state=None, reason=None), "all", active + excluded),
+    ]
+
+
+def _reasons(chosen: ImageFilter, counts: Counts, say: Say, choice: Callable[..., Choice]) -> list[Choice]:
+    """Shown with the excluded images only: the reasons that were given, the most frequent first."""
+    given = {reason: count for reason, count in counts.reasons.items() if reason}
+    everything = choice(say(N_("All")), replace(chosen, reason=None), "", sum(counts.reasons.values()))
+    if chosen.reason is None and (not given or chosen.state == ImageState.ACTIVE):
+        return [everything]
+    shown = sorted(given, key=lambda reason: -given[reason])[:REASONS_SHOWN]
+    if chosen.reason is not None and chosen.reason not in shown:
+        shown.append(chosen.reason)
+    words = {reason: say(REASONS[reason]) if reason in REASONS else reason for reason in shown}
+    return [
+        everything,
+        *(choice(words[one], replace(chosen, reason=one), one, counts.reasons.get(one, 0)) for one in shown),
+    ]
+
+
+def _marks(chosen: ImageFilter, counts: Counts, say: Say, choice: Callable[..., Choice]) -> list[Choice]:
+    shown = [name for name in ("unsure", "skipped", "note") if counts.marks.get(name) or name == chosen.mark]
+    everything = choice(say(N_("All")), replace(chosen, mark=None), "", counts.marks.get(None, 0))
+    words = {"unsure": say(N_("unsure")), "skipped": say(N_("skipped")), "note": say(N_("with a note"))}
+    return [
+        everything,
+        *(choice(words[name], replace(chosen, mark=name), name, counts.marks.get(name, 0)) for name in shown),
     ]
 
 

@@ -13,11 +13,27 @@ from app.web.templating import address
 
 SPLITS = {"train": N_("Training"), "validation": N_("Validation"), "test": N_("Test"), "none": N_("No split yet")}
 STATES = {"active": N_("In use"), "excluded": N_("Excluded"), "all": N_("All")}
+REASONS = {
+    "blurred": N_("blurred"),
+    "damaged": N_("damaged"),
+    "unrelated": N_("shows something else"),
+    "duplicate": N_("a duplicate"),
+    "several": N_("shows several things"),
+    "private": N_("must not be used"),
+}
+MARKS = {
+    "excluded": N_("excluded"),
+    "unsure": N_("unsure"),
+    "skipped": N_("skipped"),
+    "note": N_("Note"),
+}
 SOURCES = {
     "import": N_("import"),
     "label": N_("label mode"),
     "gallery": N_("gallery"),
     "review": N_("review"),
+    "classes": N_("classes"),
+    "health": N_("health page"),
     "command": N_("command"),
     "undo": N_("undo"),
     "redo": N_("redo"),
@@ -38,11 +54,20 @@ def as_item(request: Request, project: Project, row: ImageRow) -> dict[str, Any]
         "version": row.version,
         "split": row.split,
         "state": row.state,
+        "reason": row.reason,
+        "unsure": row.unsure,
+        "skipped": row.skipped,
+        "note": row.note,
         "width": row.width,
         "height": row.height,
         "full": media(request, project, row.id, "full", row.canonical_sha256),
         "thumb": media(request, project, row.id, "thumb", row.thumbnail_sha256),
     }
+
+
+def mark_letters(row: ImageRow) -> str:
+    """The marks of an image as letters, for the tiles of the gallery: unsure "u", skipped "s"."""
+    return ("u" if row.unsure else "") + ("s" if row.skipped else "")
 
 
 def class_of(do: str) -> int | None:

@@ -91,7 +91,10 @@ export class Images extends EventTarget {
   }
 
   #take(page, { total, rows }) {
-    const items = rows.map(([id, name, class_id, version, state, hash]) => ({ id, name, class_id, version, state, hash }));
+    const items = rows.map(([id, name, class_id, version, state, hash, marks, note]) => {
+      const [unsure, skipped] = [marks.includes("u"), marks.includes("s")];
+      return { id, name, class_id, version, state, hash, unsure, skipped, note };
+    });
     this.#pages.set(page, items);
     for (const item of items) {
       this.#byId.set(item.id, item);

@@ -1,10 +1,12 @@
 // The gallery: all images that match in one grid. Click, Shift-click, a drag or Ctrl+A select; a digit labels them.
 
+import { Acts, setValue } from "./grid-acts.js";
 import { Images } from "./grid-data.js";
 import { connectKeys } from "./grid-keys.js";
 import { connectPointer } from "./grid-pointer.js";
 import { GridView } from "./grid-view.js";
 import { Selection } from "./grid-selection.js";
+import { connectNote, connectReasons } from "./label-marks.js";
 import { connectPicker } from "./picker.js";
 import { data, fill, showConflicts, showState } from "./save-view.js";
 import { Saver } from "./saver.js";
@@ -19,7 +21,7 @@ const root = by("grid");
 const form = by("gallery-form");
 const number = new Intl.NumberFormat(document.documentElement.lang);
 
-const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: urls.redo, stateUrl: urls.state });
+const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: urls.redo, markUrl: urls.mark });
 const images = new Images(page, Number(by("total").textContent.replace(/\D/g, "")));
 const selection = new Selection(images);
 const view = new GridView(root, images, render);
@@ -34,6 +36,7 @@ function render(tile, item, place) {
   tile.classList.toggle("focused", place === view.focused);
   tile.classList.toggle("unlabelled", Boolean(item) && item.class_id === null);
   tile.classList.toggle("excluded", item?.state === "excluded");
+  tile.dataset.marks = item ? (item.unsure ? "?" : "") + (item.skipped && item.class_id === null ? "↷" : "") + (item.note ? "✎" : "") : "";
   tile.setAttribute("aria-selected", String(Boolean(item) && selection.has(item)));
   label.textContent = item ? className(item.class_id) : "";
   label.style.borderColor = classItem?.color ?? "transparent";
@@ -53,103 +56,7 @@ function render(tile, item, place) {
   }
 }
 
-// --- what is done with the selection -----------------------------------------------------------------------------
-
-const acted = new Map(); // request id -> {items, before} to show the old labels again when it is refused or undone
-let done = [];
-let undone = [];
-
-function remember(requestId, sentence, step) {
-  acted.set(requestId, step);
-  done.push(requestId);
-  undone = [];
-  toast(sentence, { action: { label: texts.undo, run: undo } });
-}
-
-function label(classId) {
-  if (!selection.count) {
-    return;
-  }
-  const text = fill(texts.labelled_as, { count: number.format(selection.count), name: className(classId) });
-  if (selection.all) {
-    remember(saver.assignMatching(query, images.total, classId, "gallery"), text, { all: true });
-    selection.clear();
-    return;
-  }
-  const items = selection.items.filter((item) => item.class_id !== classId);
-  if (items.length) {
-    const before = items.map((item) => item.class_id);
-    const seen = items.map((item) => ({ imageId: item.id, version: item.version }));
-    remember(saver.assign(seen, classId, "gallery"), text, { items, before, after: classId });
-    setLabels(items, () => classId);
-  }
-}
-
-function setLabels(items, value) {
-  items.forEach((item, at) => {
-    item.class_id = value(at);
-  });
-  view.paint();
-}
-
-function setState(state) {
-  if (!selection.count) {
-    return;
-  }
-  const chosen = selection.all ? { filter: query, shown: images.total } : { image_ids: selection.items.map((item) => item.id) };
-  const sentence = state === "excluded" ? texts.excluded_count : texts.included_count;
-  const text = fill(sentence, { count: number.format(selection.count) });
-  const changed = selection.items.filter((item) => item.state !== state);
-  for (const item of changed) {
-    item.state = state;
-  }
-  const imageIds = selection.all ? null : changed.map((item) => item.id); // for all that match, the answer names them
-  remember(saver.setState(chosen, state), text, { isState: true, after: state, imageIds });
-  view.paint();
-}
-
-function turnBack(step, side) {
-  const state = (side === "after") === (step.after === "excluded") ? "excluded" : "active";
-  step.wanted = state;
-  if (step.imageIds === null) {
-    return; // done once the answer has come
-  }
-  saver.setState({ image_ids: step.imageIds }, state);
-  for (const item of step.imageIds.map((id) => images.byId(id)).filter(Boolean)) {
-    item.state = state;
-  }
-}
-
-function exclude() {
-  const excluded = !selection.all && selection.items.length && selection.items.every((item) => item.state === "excluded");
-  setState(excluded ? "active" : "excluded");
-}
-
-function undo() {
-  takeBack(done.pop(), undone, "before", (id) => saver.undo(id));
-}
-
-function redo() {
-  takeBack(undone.pop(), done, "after", (id) => saver.redo(id));
-}
-
-function takeBack(requestId, other, side, send) {
-  const step = acted.get(requestId);
-  if (!step) {
-    send(); // of an earlier page
-    return;
-  }
-  other.push(requestId);
-  if (step.isState) {
-    turnBack(step, side);
-  } else {
-    send(requestId);
-    if (step.items) {
-      setLabels(step.items, (at) => (side === "after" ? step.after : step.before[at]));
-    }
-  }
-  view.paint();
-}
+const acts = new Acts(saver, { selection, images, query, view, texts, className });
 
 // --- what the server says ----------------------------------------------------------------------------------------
 
@@ -195,31 +102,35 @@ function adopt(rows) {
   view.paint();
 }
 
-saver.addEventListener("saved", ({ detail: { entry, answer } }) => {
-  adopt(answer.images ?? []);
-  if (answer.conflicts?.length) {
-    toast(fill(texts.others_kept, { count: answer.conflicts.length }), { error: true });
-    adopt(answer.conflicts);
-  }
-  const step = acted.get(entry.body.request_id);
-  if (step?.isState && step.imageIds === null) {
-    step.imageIds = answer.image_ids;
-    if (step.wanted && step.wanted !== step.after) {
-      saver.setState({ image_ids: step.imageIds }, step.wanted);
+function adoptMarks(field, rows) {
+  for (const row of rows) {
+    const item = images.byId(row.image_id);
+    if (item) {
+      setValue(item, field, row.value ?? row.text ?? null);
     }
   }
-  const bulk = entry.body.filter !== undefined || (entry.kind !== "assign" && (acted.get(entry.body.of_request)?.all ?? true));
-  refreshSoon(bulk || "class" in query || "state" in query);
+  view.paint();
+}
+
+saver.addEventListener("saved", ({ detail: { entry, answer } }) => {
+  const isLabel = (answer.field ?? "label") === "label";
+  adopt(answer.images ?? []);
+  adoptMarks(answer.field, answer.marks ?? []);
+  if (answer.conflicts?.length) {
+    toast(fill(texts.others_kept, { count: answer.conflicts.length }), { error: true });
+    if (isLabel) {
+      adopt(answer.conflicts);
+    } else {
+      adoptMarks(answer.field, answer.conflicts);
+    }
+  }
+  refreshSoon(acts.changesMany(entry) || ["class", "state", "mark", "reason"].some((name) => name in query));
 });
 saver.addEventListener("rejected", ({ detail: { entry, error } }) => {
   toast(error?.message ?? "", { error: true });
-  forget(entry);
+  acts.refused(entry.body.request_id);
   refreshSoon(true);
 });
-
-function forget(entry) {
-  done = done.filter((id) => id !== entry.body.request_id);
-}
 
 showState(saver, by("save-state"), texts);
 showConflicts(saver, by("conflicts"), {
@@ -227,21 +138,17 @@ showConflicts(saver, by("conflicts"), {
   classes,
   describe: (imageId) => images.byId(imageId)?.name ?? String(imageId),
   adopt: (conflicts, entry) => {
-    const step = acted.get(entry.body.request_id);
-    if (step?.items) {
-      setLabels(step.items, (at) => step.before[at]); // nothing of the request was written
-    }
-    forget(entry);
+    acts.refused(entry.body.request_id); // nothing of it was written
     adopt(conflicts);
   },
   insist: (entry, conflicts) => {
     const versions = new Map(conflicts.map((other) => [other.image_id, other.version]));
-    const seen = entry.body.changes.map((change) => ({ imageId: change.image_id, version: versions.get(change.image_id) ?? change.version }));
     const items = entry.body.changes.map((change) => images.byId(change.image_id)).filter(Boolean);
-    const before = items.map((item) => item.class_id);
-    const text = fill(texts.labelled_as, { count: number.format(seen.length), name: className(entry.body.class_id) });
-    remember(saver.assign(seen, entry.body.class_id, "gallery"), text, { items, before, after: entry.body.class_id });
-    setLabels(items, () => entry.body.class_id);
+    for (const item of items) {
+      item.version = versions.get(item.id) ?? item.version;
+    }
+    const text = fill(texts.labelled_as, { count: number.format(items.length), name: className(entry.body.class_id) });
+    acts.send("label", entry.body.class_id, items, text);
   },
 });
 
@@ -253,7 +160,7 @@ selection.addEventListener("change", () => {
   shown.hidden = !count;
   shown.textContent = fill(all ? texts.selected_all : texts.selected, { count: number.format(count) });
   by("select-none").hidden = !count;
-  for (const button of form.querySelectorAll(".class-button, [value=none], [value=exclude], [value=include]")) {
+  for (const button of form.querySelectorAll(".class-button, .gallery-actions [data-on-selection]")) {
     button.disabled = !count;
   }
   view.paint();
@@ -261,8 +168,23 @@ selection.addEventListener("change", () => {
 
 connectPointer(root, { view, images, selection, open });
 
+const label = (classId) => acts.label(classId);
 const pick = connectPicker(page.classes, label);
-const actions = { none: () => label(null), exclude, include: () => setState("active"), undo, redo };
+const openReasons = connectReasons((reason) => acts.mark("excluded", reason));
+const openNote = connectNote((text) => acts.mark("note", text));
+const some = (open) => () => selection.count > 0 && open();
+const keyActs = {
+  open,
+  label,
+  pick,
+  exclude: () => acts.toggle("excluded"),
+  reason: some(openReasons),
+  unsure: () => acts.toggle("unsure"),
+  note: some(() => openNote(selection.items[0]?.note ?? "")),
+  undo: () => acts.undo(),
+  redo: () => acts.redo(),
+};
+const actions = { ...keyActs, none: () => label(null), include: () => acts.mark("excluded", null) };
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const what = event.submitter?.value;
@@ -274,7 +196,7 @@ by("select-none").addEventListener("click", () => selection.clear());
 by("tile-size").valueAsNumber = view.size;
 by("tile-size").addEventListener("input", (event) => (view.size = event.target.valueAsNumber));
 
-connectKeys(page.classes, texts, { view, images, selection, open, label, exclude, undo, redo, pick });
+connectKeys(page.classes, texts, { view, images, selection, ...keyActs });
 
 by("plain-pages").remove(); // the grid shows the same images, and all others
 root.tabIndex = 0;

@@ -6,6 +6,7 @@ import { register } from "./shortcuts.js";
 const texts = data("image-data");
 const form = document.getElementById("image-form");
 const press = (value) => form.requestSubmit(form.querySelector(`button[name="do"][value="${value}"]`));
+const pressMark = (mark) => form.requestSubmit(form.querySelector(`button[data-mark="${mark}"]`));
 const follow = (rel) => document.querySelector(`a[rel="${rel}"]`)?.click();
 const digit = (key) => (key.startsWith("⇧") ? `Shift+Digit${key.slice(1)}` : `Digit${key}`);
 
@@ -14,5 +15,7 @@ register([
   { keys: ["ArrowRight", "Space"], label: texts.next, run: () => follow("next") },
   { keys: ["ArrowLeft", "Backspace"], label: texts.previous, run: () => follow("prev") },
   { keys: ["KeyZ"], label: texts.undo, run: () => press("undo") },
-  { keys: ["KeyX"], label: texts.state, run: () => press("state") },
+  { keys: ["KeyX"], label: texts.state, run: () => pressMark("excluded") },
+  { keys: ["KeyF"], label: texts.unsure, run: () => pressMark("unsure") },
+  { keys: ["KeyM"], label: texts.note, run: () => document.getElementById("note").focus() },
 ]);

@@ -5,6 +5,7 @@ const MORE_WHEN_LEFT = 15;
 export class Queue {
   #url;
   #ended = false;
+  #skippedUpTo = 0; // those of an earlier visit come when everything else is done
   #fetching = null;
 
   constructor({ items, index, urls, queue }) {
@@ -75,7 +76,8 @@ export class Queue {
     }
   }
 
-  // At the end of the unlabelled queue it is asked once more from its beginning, for what was not on this page yet.
+  // At the end of the unlabelled queue it is asked once more from its beginning, for what was not on this page yet and
+  // for what somebody skipped or was not sure of.
   async #more(now = false) {
     if (this.#ended || (!now && this.items.length - this.index > MORE_WHEN_LEFT)) {
       return;
@@ -87,18 +89,32 @@ export class Queue {
   async #fetch() {
     const last = Math.max(0, ...this.items.map((item) => item.id));
     let found = await this.#ask(last);
-    if (!found.length && this.onlyUnlabelled) {
+    const known = new Set(this.items.map((item) => item.id));
+    const unknown = (items) => items.filter((item) => !known.has(item.id));
+    if (!unknown(found).length && this.onlyUnlabelled) {
       found = await this.#ask(0);
     }
-    const known = new Set(this.items.map((item) => item.id));
-    const fresh = found.filter((item) => !known.has(item.id));
+    if (!unknown(found).length && this.onlyUnlabelled) {
+      found = await this.#askSkipped();
+    }
+    const fresh = unknown(found);
     this.items.push(...fresh);
     this.#ended = fresh.length === 0;
   }
 
-  async #ask(after) {
+  #askSkipped() {
+    return this.#ask(this.#skippedUpTo, true).then((items) => {
+      this.#skippedUpTo = items.at(-1)?.id ?? this.#skippedUpTo;
+      return items;
+    });
+  }
+
+  async #ask(after, skipped = false) {
     const url = new URL(this.#url, location.href);
     url.searchParams.set("after", after);
+    if (skipped) {
+      url.searchParams.set("skipped", "1");
+    }
     for (let wait = 500; ; wait = Math.min(2 * wait, 8000)) {
       try {
         const response = await fetch(url, { headers: { Accept: "application/json" } });

@@ -22,7 +22,11 @@ export function showFacts(item, classes, texts, imageUrl) {
   badge.textContent = label?.name ?? texts.none;
   badge.style.backgroundColor = label?.color ?? "";
   badge.style.color = label ? readableOn(label.color) : "";
-  by("picture-excluded").hidden = item.state !== "excluded";
+  const excluded = by("picture-excluded");
+  excluded.hidden = item.state !== "excluded";
+  excluded.textContent = [texts.excluded, texts.reasons[item.reason] ?? item.reason].filter(Boolean).join(": ");
+  by("picture-unsure").hidden = !item.unsure;
+  by("picture-note").textContent = item.note;
   for (const button of document.querySelectorAll("[data-class]")) {
     const chosen = Number(button.dataset.class) === item.class_id;
     button.classList.toggle("chosen", chosen);

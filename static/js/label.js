@@ -2,6 +2,8 @@
 
 import { Queue } from "./label-queue.js";
 import { Counts, Pace, Strip, showFacts } from "./label-view.js";
+import { connectNote, connectReasons, markOf, setMark } from "./label-marks.js";
+import { Steps } from "./label-steps.js";
 import { Stage } from "./label-stage.js";
 import { connectPicker } from "./picker.js";
 import { fill, data, showConflicts, showState } from "./save-view.js";
@@ -16,15 +18,20 @@ const { urls } = page;
 const form = document.getElementById("label-form");
 const advance = document.getElementById("advance");
 
-const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: urls.redo, stateUrl: urls.state });
+const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: urls.redo, markUrl: urls.mark });
 const queue = new Queue(page);
 const stage = new Stage(texts.broken);
 const counts = new Counts();
 const pace = new Pace(texts);
 const seen = new Map([...page.strip_items, ...page.items].map((item) => [item.id, item]));
 const strip = new Strip((imageId) => queue.find(imageId) ?? seen.get(imageId), open);
-let done = []; // what undo takes back: {item, requestId, before, after} with labels or states
-let undone = [];
+const steps = new Steps(saver, (step, value) => {
+  if (step.requestId) {
+    setValue(step.item, step.field, value);
+    note(step.item);
+  }
+  open(step.item);
+});
 let last = null; // the class given last, for "same again"
 
 const pageUrl = (imageId) => {
@@ -65,6 +72,18 @@ function open(item) {
   show();
 }
 
+function setValue(item, field, value) {
+  if (field === "label") {
+    setLabel(item, value);
+    return;
+  }
+  const wasActive = item.state === "active";
+  setMark(item, field, value);
+  if (wasActive !== (item.state === "active")) {
+    counts.count(item.class_id, wasActive ? -1 : 1);
+  }
+}
+
 function setLabel(item, classId) {
   if (item.state === "active") {
     counts.move(item.class_id, classId);
@@ -74,7 +93,8 @@ function setLabel(item, classId) {
 
 function note(item) {
   const label = classes.get(item.class_id);
-  strip.add(item, label?.name ?? texts.none, label?.color, pageUrl(item.id));
+  const skipped = item.skipped && item.class_id === null;
+  strip.add(item, label?.name ?? (skipped ? texts.skipped : texts.none), label?.color, pageUrl(item.id));
 }
 
 function label(classId) {
@@ -88,8 +108,7 @@ function label(classId) {
     requestId = saver.assign([{ imageId: item.id, version: item.version }], classId, "label");
     setLabel(item, classId);
   }
-  done.push({ item, requestId, before, after: classId });
-  undone = [];
+  steps.push({ item, field: "label", requestId, before, after: classId });
   last = classId ?? last;
   note(item);
   pace.tick(counts.total - counts.labelled);
@@ -100,58 +119,42 @@ function label(classId) {
   }
 }
 
-function setState(item, state) {
-  counts.count(item.class_id, state === "active" ? 1 : -1);
-  item.state = state;
-  saver.setState({ image_ids: [item.id] }, state);
-}
-
-function exclude() {
+function mark(field, value, { leave = false } = {}) {
   if (form.hidden) {
     return;
   }
   const item = queue.current;
-  const before = item.state;
-  setState(item, before === "active" ? "excluded" : "active");
-  done.push({ item, before, after: item.state, isState: true });
-  undone = [];
-  if (advance.checked && item.state === "excluded") {
-    go({ toOpen: true });
+  const before = markOf(item, field);
+  if (before !== value) {
+    const requestId = saver.mark({ image_ids: [item.id] }, field, value, "label");
+    steps.push({ item, field, requestId, before, after: value });
+      setValue(item, field, value);
+  }
+  if (leave) {
+    go();
   } else {
     show();
   }
 }
 
-function undo() {
-  const step = done.pop();
-  if (!step) {
-    saver.undo(); // of an earlier visit: the answer says which picture
-    return;
+const exclude = (reason = "") => mark("excluded", reason, { leave: advance.checked });
+const toggleExcluded = () => (queue.current.state === "active" ? exclude() : mark("excluded", null));
+const toggleUnsure = () => mark("unsure", queue.current.unsure ? null : "");
+
+// In the queue of unlabelled images a skip is kept, so that everybody gets the others first.
+function skip() {
+  const item = queue.current;
+  const kept = queue.onlyUnlabelled && item.class_id === null && item.state === "active";
+  if (kept && !form.hidden) {
+    mark("skipped", "", { leave: true });
+    note(item);
+  } else if (!form.hidden) {
+    go();
   }
-  undone.push(step);
-  takeBack(step, step.before, (id) => saver.undo(id));
 }
 
-function redo() {
-  const step = undone.pop();
-  if (!step) {
-    saver.redo();
-    return;
-  }
-  done.push(step);
-  takeBack(step, step.after, (id) => saver.redo(id));
-}
-
-function takeBack(step, value, send) {
-  if (step.isState) {
-    setState(step.item, value);
-  } else if (step.requestId) {
-    send(step.requestId);
-    setLabel(step.item, value);
-    note(step.item);
-  }
-  open(step.item);
-}
+const undo = () => steps.undo();
+const redo = () => steps.redo();
 
 function back() {
   if (form.hidden) {
@@ -190,16 +193,16 @@ saver.addEventListener("saved", ({ detail: { entry, answer } }) => {
     toast(fill(texts.others_kept, { count: answer.conflicts.length }), { error: true });
     adopt(answer.conflicts);
   }
-  if (entry.body.of_request === null && answer.images.length) {
-    location.assign(pageUrl(answer.images[0].image_id));
+  const first = answer.images?.[0] ?? answer.marks?.[0];
+  if (entry.body.of_request === null && first) {
+    location.assign(pageUrl(first.image_id));
   }
 });
 saver.addEventListener("rejected", ({ detail: { entry, error } }) => {
   toast(error?.message ?? "", { error: true });
-  const step = done.find((one) => one.requestId === entry.body.request_id);
+  const step = steps.drop(entry.body.request_id);
   if (step) {
-    done = done.filter((one) => one !== step);
-    setLabel(step.item, step.before);
+    setValue(step.item, step.field, step.before);
     open(step.item);
   }
 });
@@ -209,7 +212,7 @@ showConflicts(saver, document.getElementById("conflicts"), {
   classes,
   describe: (imageId) => (queue.find(imageId) ?? seen.get(imageId))?.name ?? String(imageId),
   adopt: (conflicts, entry) => {
-    done = done.filter((step) => step.requestId !== entry.body.request_id);
+    steps.drop(entry.body.request_id);
     adopt(conflicts);
   },
   insist: (entry, conflicts) => {
@@ -218,14 +221,19 @@ showConflicts(saver, document.getElementById("conflicts"), {
     const requestId = saver.assign([{ imageId: other.image_id, version: other.version }], after, "label");
     const item = queue.find(other.image_id) ?? seen.get(other.image_id);
     if (item) {
-      done.push({ item, requestId, before: other.class_id, after });
+      steps.push({ item, field: "label", requestId, before: other.class_id, after });
     }
     adopt([{ ...other, class_id: after }]);
   },
 });
 
 const pick = connectPicker(page.classes, label);
-const actions = { skip: () => go(), back, undo, redo, same, pick, none: () => label(null), exclude };
+const askReason = connectReasons(exclude);
+const askNote = connectNote((text) => mark("note", text));
+const editNote = () => !form.hidden && askNote(queue.current.note);
+const actions = {
+  skip, back, undo, redo, same, pick, none: () => label(null), exclude: toggleExcluded, reason: askReason, unsure: toggleUnsure, note: editNote,
+};
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const what = event.submitter?.value;
@@ -243,12 +251,16 @@ const free = () => document.activeElement?.type !== "range";
 const digit = (key) => (key.startsWith("⇧") ? `Shift+Digit${key.slice(1)}` : `Digit${key}`);
 register([
   ...page.classes.filter((item) => item.key).map((item) => ({ keys: [digit(item.key)], label: item.name, run: () => label(item.id) })),
-  { keys: ["Space", "ArrowRight"], label: texts.key_next, when: free, repeat: true, run: () => !form.hidden && go() },
+  { keys: ["Space"], label: texts.key_skip, when: free, run: skip },
+  { keys: ["ArrowRight"], label: texts.key_next, when: free, repeat: true, run: () => !form.hidden && go() },
   { keys: ["ArrowLeft", "Backspace"], label: texts.key_back, when: free, repeat: true, run: back },
   { keys: ["KeyZ", "Ctrl+KeyZ"], label: texts.key_undo, run: undo },
   { keys: ["Shift+KeyZ", "Ctrl+Shift+KeyZ"], label: texts.key_redo, run: redo },
   { keys: ["Period"], label: texts.key_same, run: same },
-  { keys: ["KeyX"], label: texts.key_exclude, run: exclude },
+  { keys: ["KeyX"], label: texts.key_exclude, run: toggleExcluded },
+  { keys: ["Shift+KeyX"], label: texts.key_reason, run: () => !form.hidden && askReason() },
+  { keys: ["KeyF"], label: texts.key_unsure, run: toggleUnsure },
+  { keys: ["KeyM"], label: texts.key_note, run: editNote },
   { keys: ["Delete"], label: texts.key_none, run: () => label(null) },
   { keys: ["Slash"], label: texts.key_pick, when: () => page.classes.length > 0, run: pick },
   { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => stage.step(1) },
@@ -256,7 +268,7 @@ register([
   { keys: ["KeyP"], label: texts.key_pixels, run: () => stage.togglePixels() },
 ]);
 
-// Labels of an earlier visit that the server does not have yet.
+// Labels and marks of an earlier visit that the server does not have yet.
 for (const [imageId, classId] of saver.pending()) {
   const item = queue.find(imageId);
   if (item) {

@@ -2,7 +2,7 @@
 // has acknowledged it, is tried again after a failure, and carries an id made once, so that the server carries it out
 // only once however often it arrives. Used by the label page, the gallery and the review page.
 //
-//   const saver = new Saver({ assignUrl, undoUrl, redoUrl, stateUrl });
+//   const saver = new Saver({ assignUrl, undoUrl, redoUrl, markUrl });
 //   saver.assign([{ imageId: 7, version: 0 }], classId, "label");   // returns the id of the request
 //   saver.undo(); saver.redo();
 //
@@ -39,9 +39,9 @@ export class Saver extends EventTarget {
   #running = false;
   #wake = () => {};
 
-  constructor({ assignUrl, undoUrl, redoUrl, stateUrl }) {
+  constructor({ assignUrl, undoUrl, redoUrl, markUrl }) {
     super();
-    this.#urls = { assign: assignUrl, undo: undoUrl, redo: redoUrl, state: stateUrl };
+    this.#urls = { assign: assignUrl, undo: undoUrl, redo: redoUrl, mark: markUrl };
     this.#prefix = `miwake.save:${assignUrl}:`;
     this.#adopt();
     addEventListener("online", () => this.#wake());
@@ -89,9 +89,9 @@ export class Saver extends EventTarget {
     return this.#remember(this.#add("assign", { source, class_id: classId, filter, shown }));
   }
 
-  /** Exclude images ("excluded") or take them in again ("active"); `images` is {image_ids} or {filter, shown}. */
-  setState(images, state) {
-    return this.#add("state", { ...images, state });
+  /** Set the mark `field` (null: take it off); `images` is {image_ids} or {filter, shown}. Undone like a label. */
+  mark(images, field, value, source) {
+    return this.#remember(this.#add("mark", { ...images, source, field, value }));
   }
 
   /** Take back one request, or the newest of this page, or else the newest of this person. */
@@ -204,7 +204,7 @@ export class Saver extends EventTarget {
       this.#emit("saved", { entry, answer });
       return;
     }
-    if (entry.kind === "assign") {
+    if (entry.kind === "assign" || entry.kind === "mark") {
       this.#forget(entry.body.request_id);
     }
     if (conflicts) {

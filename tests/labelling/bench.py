@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from app.db.models import Image
 from app.db.session import Database
-from app.domain.enums import LabelSource
-from app.services import labels
+from app.domain.enums import Field, LabelSource
+from app.services import labels, marks
 from app.services.labels import LabelChange
 from tests.labelling.factories import class_ids, make_images, make_project
 
@@ -61,3 +61,22 @@ class Bench:
     def count(self, table):
         with self.database.read() as session:
             return session.scalar(sa.select(sa.func.count()).select_from(table))
+
+    def mark(self, field, value, *images, actor="mika", request_id=None):
+        with self.database.write() as session:
+            return marks.put_each(
+                session,
+                self.project_id,
+                images,
+                marks.Mark(Field(field), value),
+                source=LabelSource.LABEL_MODE,
+                actor=actor,
+                request_id=request_id or self.request_id(),
+            )
+
+    def marks(self):
+        """For each image: the reason it is excluded for, unsure, skipped, note."""
+        columns = (Image.state, Image.reason, Image.unsure, Image.skipped, Image.note)
+        with self.database.read() as session:
+            rows = session.execute(sa.select(*columns).order_by(Image.id)).all()
+        return [(row.reason if row.state == "excluded" else None, row.unsure, row.skipped, row.note) for row in rows]

@@ -49,6 +49,7 @@ def test_assign__conflict_names_the_other_label(post, rows):
         "image_id": rows.images[0],
         "class_id": rows.classes[1],
         "version": 1,
+        "text": None,
         "actor": "tester",
         "at": "",
     }
@@ -118,18 +119,41 @@ def test_assign__refuses_what_belongs_to_another_project(post, rows, database, s
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "image_missing")
 
 
-def test_state__excludes_and_names_what_changed(post, client, rows):
-    body = {"state": "excluded", "image_ids": rows.images[:2]}
-    assert post("/images/state", **body).json()["image_ids"] == rows.images[:2]
-    assert post("/images/state", **body).json()["count"] == 0
-    found = client.get(rows.path + "/images/ids", params={"state": "excluded"}).json()
+def test_marks__exclude_with_a_reason_and_undo(post, client, rows):
+    body = {"source": "gallery", "field": "excluded", "value": "blurred"}
+    first = post("/marks", **body, image_ids=rows.images[:2], request_id="mine").json()
+    assert first["marks"] == [{"image_id": image_id, "value": "blurred"} for image_id in rows.images[:2]]
+    assert post("/marks", **body, image_ids=rows.images[:2]).json()["count"] == 0
+    found = client.get(rows.path + "/images/ids", params={"state": "excluded", "reason": "blurred"}).json()
     assert [row[0] for row in found["rows"]] == rows.images[:2]
-    assert post("/images/state", state="active", filter={"state": "excluded"}).json()["count"] == 2
+    undone = post("/labels/undo", of_request="mine").json()
+    assert (undone["field"], [item["value"] for item in undone["marks"]]) == ("excluded", [None, None])
+    assert client.get(rows.path + "/images/ids", params={"state": "excluded"}).json()["total"] == 0
+
+
+def test_marks__of_everything_that_matches(post, rows):
+    body = {"source": "gallery", "field": "unsure", "value": "", "filter": {"class": "none"}}
+    refused = post("/marks", **body, shown=31)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "selection_grew")
+    first = post("/marks", **body, shown=32, request_id="bulk")
+    assert (first.json()["count"], post("/marks", **body, shown=0, request_id="bulk").json()) == (32, first.json())
+    assert post("/marks", source="gallery", field="unsure", value=None, filter={"mark": "unsure"}).json()["count"] == 32
+
+
+def test_marks__refuse_what_is_none(post, rows, database):
+    with database.write() as session:
+        foreign_image = make_images(session, make_project(session, "other"), 1)[0]
+    for body in ({"field": "label", "value": ""}, {"field": "note", "value": 7}, {"field": "state", "value": ""}):
+        assert post("/marks", source="label", image_ids=rows.images[:1], **body).status_code == 422, body
+    answer = post("/marks", source="label", field="note", value="n", image_ids=[foreign_image])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "image_missing")
+    answer = post("/marks", source="label", field="note", value="n" * 2001, image_ids=rows.images[:1])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "mark_too_long")
 
 
 @pytest.mark.parametrize("path", ["/images", "/images/ids", "/images/counts", "/images/1", "/label/items"])
 def test_filter__takes_known_values_only(client, rows, path):
-    for field in ("class", "split", "state", "import"):
+    for field in ("class", "split", "state", "import", "mark"):
         for value in NAUGHTY:
             answer = client.get(rows.path + path, params={field: value, "queue": "all"})
             assert answer.status_code == 422, (field, value, answer.text)
@@ -143,14 +167,23 @@ def test_search__is_plain_text(client, rows):
 
 
 def test_filter__reads_what_it_writes():
-    for query in ({"class": "3", "split": "none", "state": "all", "import": "2", "q": "ガ"}, {"class": "none"}, {}):
+    every = {
+        "class": "3",
+        "split": "none",
+        "state": "all",
+        "import": "2",
+        "q": "ガ",
+        "mark": "unsure",
+        "reason": "ぼけ",
+    }
+    for query in (every, {"class": "none"}, {}):
         assert ImageFilter.from_query(query).to_query() == query
 
 
 def test_counts__follow_the_other_filters(client, post, rows, database):
     for place, number in ((0, 0), (1, 0), (2, 1)):
         label(post, rows, place, number)
-    post("/images/state", state="excluded", image_ids=[rows.images[1]])
+    post("/marks", source="gallery", field="excluded", value="", image_ids=[rows.images[1]])
     found = client.get(rows.path + "/images/counts", params={"class": rows.classes[0]}).json()
     assert found["total"] == 1
     assert found["class"] == {"": 31, "none": 29, str(rows.classes[0]): 1, str(rows.classes[1]): 1}

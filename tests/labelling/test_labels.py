@@ -3,7 +3,7 @@
 import pytest
 
 from app.db.models import ChangeSet, Image, LabelEvent
-from app.domain.enums import ImageState, LabelSource
+from app.domain.enums import LabelSource
 from app.domain.errors import Invalid, NotFound
 from app.services import gallery, history, labels
 from app.services.labels import LabelChange
@@ -112,8 +112,7 @@ def test_assign__refuses_an_image_of_another_project(bench):
 def test_assign_matching__labels_what_the_filter_finds(bench):
     a, _, c = bench.images
     bench.assign((a, bench.classes[0]))
-    with bench.database.write() as session:
-        gallery.set_state(session, bench.project_id, gallery.ImageFilter(ids=(c,)), ImageState.EXCLUDED)
+    bench.mark("excluded", "", c)
     with bench.database.write() as session:
         chosen = gallery.ImageFilter(unlabelled=True)
         change = labels.assign_matching(

@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.db.models import LabelClass, Project
-from app.domain.enums import ImageState, LabelSource
+from app.domain.enums import LabelSource
 from app.domain.errors import AppError, Invalid
-from app.services import gallery, labels
+from app.services import gallery, labels, marks
 from app.services.gallery import ImageFilter, ImageRow
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
@@ -30,7 +30,7 @@ URLS = {
     "assign": "labels_assign",
     "undo": "labels_undo",
     "redo": "labels_redo",
-    "state": "images_state",
+    "mark": "marks_put",
     "ids": "gallery_ids",
     "counts": "gallery_counts",
     "gallery": "gallery",
@@ -53,16 +53,19 @@ class GalleryPage:
     classes: Mapping[int, LabelClass]
     class_keys: Mapping[int, str]
     data: Mapping[str, Any]
+    reasons: Mapping[str, str]
+    marks: Mapping[str, str]
     request_id: str
     error: str = ""
 
 
 class Press(BaseModel):
-    """A press of a button below ticked images: ``do`` is the id of a class, "none", "exclude", "include" or "undo"."""
+    """A press of a button below ticked images: ``do`` is the id of a class, "none", "undo" or a mark."""
 
     do: str
     request_id: str = Field(min_length=1, max_length=64)
     image: list[Annotated[int, Field(ge=1, le=2**53)]] = []
+    text: str = Field("", max_length=4000)
 
 
 def class_map(project: Project) -> dict[int, LabelClass]:
@@ -114,6 +117,8 @@ def gallery_page(
         classes=class_map(project),
         class_keys=pictures.key_names(project.classes),
         data=module_data(request, project, query),
+        reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
+        marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_id=uuid.uuid4().hex,
         error=sentence(error, gettext) if error else "",
     )
@@ -150,14 +155,13 @@ def act(session: Session, project: Project, press: Press, actor: str) -> None:
         return
     if not press.image:
         raise Invalid("nothing_selected")
-    if press.do in ("exclude", "include"):
-        state = ImageState.EXCLUDED if press.do == "exclude" else ImageState.ACTIVE
-        gallery.set_state(session, project.id, ImageFilter(state=None, ids=tuple(press.image)), state)
+    who: marks.Who = {"source": LabelSource.GALLERY, "actor": actor, "request_id": press.request_id}
+    if press.do in marks.BUTTONS:
+        marks.press(session, project.id, press.image, press.do, press.text, **who)
         return
     class_id = pictures.class_of(press.do)
     changes = [labels.LabelChange(image_id, class_id) for image_id in dict.fromkeys(press.image)]
-    by_hand = LabelSource.GALLERY
-    labels.assign(session, project.id, changes, source=by_hand, actor=actor, request_id=press.request_id)
+    labels.assign(session, project.id, changes, **who)
 
 
 @router.get("/images/ids", name="gallery_ids")
@@ -168,9 +172,15 @@ def ids(
     offset: Number = 0,
     limit: Annotated[int, Query(ge=1, le=PER_REQUEST)] = PER_REQUEST,
 ) -> JSONResponse:
-    """A page of the images that match, as short rows: id, name, class, label version, state, hash of the thumbnail."""
+    """A page of the images that match, as short rows: id, name, class, version, state, thumbnail, marks, note."""
     found = gallery.ids(session, project.id, ImageFilter.from_query(request.query_params), offset, limit)
-    rows = [[row.id, row.name, row.class_id, row.version, row.state, row.thumbnail_sha256] for row in found.rows]
+    rows = [
+        (
+            *(row.id, row.name, row.class_id, row.version, row.state),
+            *(row.thumbnail_sha256, pictures.mark_letters(row), row.note),
+        )
+        for row in found.rows
+    ]
     return JSONResponse({"total": found.total, "offset": found.offset, "rows": rows})
 
 
@@ -188,5 +198,7 @@ def counts(request: Request, project: ProjectDep, session: ReadSession) -> JSONR
             "split": {"": everything["split"], **splits},
             "state": {"all": everything["state"], **found.states},
             "import": {"": sum(found.imports.values()), **{str(key): count for key, count in found.imports.items()}},
+            "mark": {key or "": count for key, count in found.marks.items()},
+            "reason": {"": sum(found.reasons.values()), **found.reasons},
         }
     )

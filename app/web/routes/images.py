@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch, LabelClass, Project
-from app.domain.enums import ImageState, LabelSource
+from app.domain.enums import LabelSource
 from app.domain.errors import AppError
-from app.services import gallery, history, image_predictions, labels
+from app.services import gallery, history, image_predictions, labels, marks
 from app.services.gallery import ImageFilter
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
@@ -44,6 +44,8 @@ class ImagePage:
     classes: Mapping[int, LabelClass]
     class_keys: Mapping[int, str]
     sources: Mapping[str, str]
+    reasons: Mapping[str, str]
+    marks: Mapping[str, str]
     splits: Mapping[str, str]
     request_id: str
     error: str = ""
@@ -58,18 +60,22 @@ class HistoryPage:
     older: int | None
     classes: Mapping[int, LabelClass]
     sources: Mapping[str, str]
+    reasons: Mapping[str, str]
+    marks: Mapping[str, str]
     request_ids: Mapping[int, str]
     kept: int
     error: str = ""
 
 
 class Press(BaseModel):
-    """A press of a button: ``do`` is the id of a class, "none", "undo" or "state".
+    """A press of a button: ``do`` is the id of a class, "none", "undo" or a mark ("exclude", "unsure", "note", …).
 
-    ``version`` is that of the label shown.
+    ``version`` is that of the label shown; ``text`` the note, ``reason`` why it is excluded.
     """
 
     do: str
+    text: str = Field("", max_length=4000)
+    reason: str = Field("", max_length=400)
     version: int = Field(ge=0, le=2**31 - 1)
     request_id: str = Field(min_length=1, max_length=64)
 
@@ -90,22 +96,30 @@ def change(
     press: Annotated[Press, Form()],
 ) -> Response:
     """A button of the page without JavaScript."""
+    who: marks.Who = {"source": LabelSource.GALLERY, "actor": actor, "request_id": press.request_id}
     try:
         if press.do == "undo":
             labels.undo(session, project.id, actor=actor, request_id=press.request_id)
-        elif press.do == "state":
-            found = gallery.image(session, project.id, image_id)
-            state = ImageState.ACTIVE if found.state == ImageState.EXCLUDED else ImageState.EXCLUDED
-            gallery.set_state(session, project.id, ImageFilter(state=None, ids=(image_id,)), state)
+        elif press.do == "reason":
+            marks.press(session, project.id, (image_id,), "exclude", reason_code(request, press.reason), **who)
+        elif press.do in marks.BUTTONS:
+            text = press.text if press.do == "note" else ""
+            marks.press(session, project.id, (image_id,), press.do, text, **who)
         else:
             wanted = labels.LabelChange(image_id, pictures.class_of(press.do), press.version)
-            by_hand = LabelSource.GALLERY
-            labels.assign(session, project.id, [wanted], source=by_hand, actor=actor, request_id=press.request_id)
+            labels.assign(session, project.id, [wanted], **who)
     except AppError as error:
         session.rollback()
         return image_page(request, session, project, image_id, error)
     query = ImageFilter.from_query(request.query_params).to_query()
     return redirect(request, "image", slug=project.slug, image_id=image_id, query=query)
+
+
+def reason_code(request: Request, text: str) -> str:
+    """The usual reason that the reader's words stand for, or the words themselves."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    by_words = {gettext(words): code for code, words in pictures.REASONS.items()}
+    return by_words.get(text.strip(), text)
 
 
 def image_page(
@@ -133,6 +147,8 @@ def image_page(
         classes={item.id: item for item in project.classes},
         class_keys=pictures.key_names(project.classes),
         sources={key: gettext(text) for key, text in pictures.SOURCES.items()},
+        reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
+        marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         splits={key: gettext(text) for key, text in pictures.SPLITS.items()},
         request_id=uuid.uuid4().hex,
         error=sentence(error, gettext) if error else "",
@@ -178,6 +194,8 @@ def history_page(
         older=acts[-1].change_set_id if len(acts) == HISTORY else None,
         classes={item.id: item for item in project.classes},
         sources={key: gettext(text) for key, text in pictures.SOURCES.items()},
+        reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
+        marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_ids={item.change_set_id: uuid.uuid4().hex for item in acts},
         kept=int(kept) if kept.isascii() and kept.isdigit() and len(kept) < 10 else 0,
         error=sentence(error, gettext) if error else "",

@@ -1,15 +1,17 @@
-"""Labels as JSON: what the label page, the gallery and the review page send through saver.js."""
+"""Labels and marks as JSON: what the label page, the gallery and the review page send through saver.js."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.domain.enums import ImageState, LabelSource
+from app.db.models import ChangeSet
+from app.domain.enums import Field as What
+from app.domain.enums import LabelSource
 from app.domain.errors import Invalid, NotFound
-from app.services import gallery, history, labels
+from app.services import gallery, history, labels, marks
 from app.services.gallery import ImageFilter
 from app.web import i18n
 from app.web.deps import ActorDep, ProjectDep, WriteSession
@@ -68,11 +70,13 @@ class TakeBackBody(Strict):
     of_request: RequestId | None = None
 
 
-class StateBody(Selection):
-    """Exclude images or take them in again."""
+class MarkBody(Selection):
+    """A mark of images given by id or by filter: ``value`` is the reason, the note or ""; null takes it off."""
 
     request_id: RequestId
-    state: ImageState
+    source: Literal[LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW]
+    field: Literal[What.EXCLUDED, What.UNSURE, What.SKIPPED, What.NOTE]
+    value: Annotated[str, Field(max_length=4000)] | None
     image_ids: list[Id] | None = None
 
 
@@ -124,15 +128,18 @@ def redo(
     return taken_back(session, taken)
 
 
-@router.post("/images/state", name="images_state")
-def state(project: ProjectDep, session: WriteSession, body: StateBody) -> JSONResponse:
-    """Exclude images from training or take them in again; the answer names those that changed."""
+@router.post("/marks", name="marks_put")
+def mark(project: ProjectDep, session: WriteSession, actor: ActorDep, body: MarkBody) -> JSONResponse:
+    """Set a mark of images or take it off."""
+    wanted = marks.Mark(What(body.field), body.value)
+    who: marks.Who = {"source": LabelSource(body.source), "actor": actor, "request_id": body.request_id}
     if body.image_ids is None:
-        chosen = body.chosen(session, project.id)
-    else:
-        chosen = ImageFilter(state=None, ids=tuple(body.image_ids))
-    changed = gallery.set_state(session, project.id, chosen, body.state)
-    return JSONResponse({"count": len(changed), "image_ids": changed, "state": body.state})
+        known = labels.by_request(session, project.id, body.request_id)
+        chosen = gallery.ImageFilter() if known else body.chosen(session, project.id)
+        change_set = marks.put(session, project.id, chosen, wanted, **who)
+        return JSONResponse({"change_set": change_set.id, "count": change_set.image_count})
+    change_set = marks.put_each(session, project.id, body.image_ids, wanted, **who)
+    return JSONResponse({"change_set": change_set.id, "count": change_set.image_count, **marked(session, change_set)})
 
 
 def named(session: Session, project_id: int, body: TakeBackBody, code: str) -> int | None:
@@ -167,8 +174,15 @@ def taken_back(session: Session, taken: labels.TakenBack) -> JSONResponse:
             "count": change_set.image_count,
             "images": [as_json(*row) for row in written],
             "conflicts": [conflict(item) for item in taken.conflicts],
+            **marked(session, change_set),
         }
     )
+
+
+def marked(session: Session, change_set: ChangeSet) -> dict[str, Any]:
+    """What a change of marks wrote; labels have no ``marks``."""
+    written = marks.written(session, change_set.id, SHOWN_CHANGES)
+    return {"field": change_set.field, "marks": [{"image_id": row[0], "value": row[1]} for row in written]}
 
 
 def refused(request: Request, session: Session, error: labels.LabelConflict) -> JSONResponse:
@@ -183,7 +197,8 @@ def refused(request: Request, session: Session, error: labels.LabelConflict) -> 
 def conflict(other: labels.OtherLabel) -> dict[str, int | str | None]:
     """One label that stood in the way."""
     at = other.at.isoformat() if other.at else None
-    return {**as_json(other.image_id, other.class_id, other.version), "actor": other.actor, "at": at}
+    place = as_json(other.image_id, other.class_id, other.version)
+    return {**place, "text": other.text, "actor": other.actor, "at": at}
 
 
 def as_json(image_id: int, class_id: int | None, version: int) -> dict[str, int | None]:

@@ -5,6 +5,16 @@ from app.domain.text import N_
 SENTENCES: dict[str, str] = {
     "change_missing": N_("There is no such change in this project. Reload the page."),
     "change_undone_already": N_("This change was taken back already. Reload the page to see how it stands."),
+    "class_changed_since": N_(
+        "The class “%(name)s” was changed again since, so this change cannot be taken back. Take back the newer one first."
+    ),
+    "class_gone": N_("The class “%(name)s” was deleted, so this change cannot be taken back."),
+    "class_key_taken_since": N_(
+        "“%(name)s” and “%(other)s” would have the same key. Take the key away from one of them, then try again."
+    ),
+    "class_name_taken_since": N_(
+        "“%(name)s” and “%(other)s” would have the same name. Rename one of them, then try again."
+    ),
     "filter_invalid": N_("The filter “%(field)s” cannot be “%(value)s”. Choose one of the values on the page."),
     "image_given_twice": N_("The image %(image)s is named twice in one request. Name each image once."),
     "image_missing": N_("There is no image %(image)s in this project. It may have been removed; reload the page."),
@@ -16,6 +26,8 @@ SENTENCES: dict[str, str] = {
         "These labels were changed again since (%(count)s), so they were not taken back. "
         "Change them by hand if you want to."
     ),
+    "mark_too_long": N_("This text is too long: at most %(longest)s characters. Shorten it."),
+    "mark_unknown": N_("“%(field)s” is no mark of an image. Use excluded, unsure, skipped or note."),
     "nothing_selected": N_("No image is selected. Tick at least one, then choose the class."),
     "nothing_to_redo": N_("There is nothing to redo. A new label ends the chance to redo what was undone before."),
     "nothing_to_undo": N_("There is nothing to undo. The history of the project shows all changes."),
