@@ -98,7 +98,7 @@ class Warm:
         self._context, self._settings, self._main = context, settings, main
         self._lock = threading.Lock()
         self._process: _Process | None = None
-        self._closed = False
+        self._closed = threading.Event()
         self._memory = 0
         self._restarts = 0
 
@@ -114,7 +114,7 @@ class Warm:
 
     def prepare(self, order: PrepareOrder | None = None) -> None:
         """Start the process, in the background, and have it load the models of ``order``."""
-        if self.stays and not self._closed:
+        if self.stays and not self._closed.is_set():
             threading.Thread(target=self._prepare, args=(order,), name="warm", daemon=True).start()
 
     def ask(self, question: Question, go_on: Callable[[], bool]) -> Reply | None:
@@ -142,7 +142,7 @@ class Warm:
 
     def close(self) -> None:
         """End the process at once; no other is started."""
-        self._closed = True
+        self._closed.set()
         process, self._process = self._process, None
         if process is not None:
             process.end()
@@ -151,9 +151,9 @@ class Warm:
         try:
             with self._lock:
                 if order is None:
-                    self._running(lambda: not self._closed)
+                    self._running(lambda: not self._closed.is_set())
                 else:
-                    self._ask(order, lambda: not self._closed)
+                    self._ask(order, lambda: not self._closed.is_set())
         except (_GaveUp, Unanswered) as error:
             log.info("The process for quick answers is not ready (%s); the next question starts it.", error)
         except Exception:
@@ -172,7 +172,7 @@ class Warm:
             except (_Crashed, OSError):
                 exit_code = self._drop()
                 log.warning("The process for quick answers ended with code %s.", exit_code)
-                if self._closed:
+                if self._closed.is_set():
                     raise _GaveUp from None
             else:
                 self._measure(reply)
@@ -183,17 +183,18 @@ class Warm:
         """The process, started and ready."""
         if self._process is not None:
             return self._process
-        if self._closed:
+        if self._closed.is_set():
             raise _GaveUp
         started = time.monotonic()
         process = _Process(self._context, self._main, self._settings.warm_memory_mb)
         try:
             self._memory = process.hear(START_SECONDS, go_on).memory
-            if self._closed:
-                raise _GaveUp
         except BaseException:
             process.end()
             raise
+        if self._closed.is_set():
+            process.end()
+            raise _GaveUp
         self._process = process
         log.info("The process for quick answers is ready after %.1f s.", time.monotonic() - started)
         return process

@@ -18,7 +18,7 @@ let question = 0; // the newest one; answers of older ones are not shown
 const PATIENCE_MS = 1200; // after this long it is said what is being waited for
 
 async function send(address, options = {}) {
-  const response = await fetch(address, { ...options, headers: { Accept: "application/json" } });
+  const response = await fetch(address, { ...options, headers: { Accept: "application/json", "HX-Request": "true" } });
   if (!response.ok) {
     const { error } = await response.json();
     throw new Error(error?.message ?? page.failed);

@@ -6,6 +6,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from app.config import Settings
 from worker.interactive_child import MEGABYTE, Reply
 from worker.orders import Predicted, PredictOrder
 
@@ -14,7 +15,7 @@ ANSWER = Predicted([[0.25, 0.75]], "conv2", [], 0.01)
 
 def order(folder: Path) -> PredictOrder:
     """The question of these tests; ``folder`` is where the programs remember what they did."""
-    return PredictOrder(str(folder), {}, "picture", ("weights",), None, 1)
+    return PredictOrder(Settings(data_dir=folder).store_address, {}, str(folder), ("weights",), None, 1)
 
 
 def good(pipe: Connection, _memory_mb: int) -> None:
@@ -54,5 +55,5 @@ def _serve(pipe, work, memory=MEGABYTE):
             question = pipe.recv()
         except EOFError:
             return
-        work(Path(question.storage))
+        work(Path(question.picture))
         pipe.send(Reply(ANSWER, memory))

@@ -60,7 +60,7 @@ def test_crash__twice_is_a_reason_and_the_next_question_gets_a_new_process(warm,
     assert (error.value.code, error.value.params) == ("answer_crashed", {"signal": "SIGSEGV"})
     one._main = fake_answers.good
     one.close()
-    one._closed = False
+    one._closed.clear()
     assert one.ask(fake_answers.order(tmp_path), go_on).answer == fake_answers.ANSWER
 
 
