@@ -17,12 +17,14 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import uvicorn
 
 from app.config import Settings
 from app.main import create_app
+from tests.certificates import Certificates
 
 START_SECONDS = 60
 UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root
@@ -68,16 +70,22 @@ def postgres() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def redis() -> Iterator[str]:
-    """A fresh Redis or Valkey. Yields its address."""
+def redis(password: str = "", certificates: Certificates | None = None) -> Iterator[str]:
+    """A fresh Redis or Valkey, with TLS only when there are certificates. Yields its address."""
     program = _redis_program()
     with _folder() as folder:
         port = free_port()
-        words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+        words = ["--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+        words += ["--requirepass", password] if password else []
+        words += ["--port", str(port)] if certificates is None else ["--port", "0", "--tls-port", str(port)]
+        if certificates is not None:
+            words += ["--tls-cert-file", str(certificates.server), "--tls-key-file", str(certificates.key)]
+            words += ["--tls-ca-cert-file", str(certificates.ca), "--tls-auth-clients", "no"]
         process = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         try:
             _wait_for(port, process)
-            yield f"redis://127.0.0.1:{port}/0"
+            scheme, secret = "rediss" if certificates else "redis", f":{quote(password, safe='')}@" if password else ""
+            yield f"{scheme}://{secret}127.0.0.1:{port}/0"
         finally:
             process.terminate()
             process.wait(timeout=START_SECONDS)

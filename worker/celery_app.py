@@ -3,7 +3,7 @@
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from app.domain.enums import Lane
 from app.queue import TASK, configure, queue_name
@@ -52,6 +52,10 @@ def _connect(parts: Parts, keeper: Keeper) -> None:
     def shutdown(**_kw: Any) -> None:
         keeper.stop()
 
+    def keep_log(**_kw: Any) -> None:
+        """The log is set up already; that somebody listens keeps Celery from setting its own level and handlers."""
+
+    setup_logging.connect(keep_log, weak=False)
     worker_ready.connect(ready, weak=False)
     worker_shutting_down.connect(shutting_down, weak=False)
     worker_shutdown.connect(shutdown, weak=False)
@@ -64,7 +68,6 @@ def serve(parts: Parts, app: Celery) -> int:
         pool="threads",
         concurrency=sum(parts.slots.sizes.values()) + 1,  # one more, to turn messages away while all places are taken
         queues=[queue_name(lane, needs) for lane in Lane for needs in parts.able.needs],
-        loglevel="WARNING",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -24,7 +24,7 @@ from tests.inspect import factory
 
 
 @pytest.fixture
-def installation(settings, database, store) -> Settings:
+def installation(settings: Settings, database: Database, store: LocalStore) -> Settings:
     """Images, labels with a change that was taken back, a finished run, a queued job, a zip that waits."""
     with database.write() as session:
         made = factory.project(session, store)
@@ -47,7 +47,7 @@ def installation(settings, database, store) -> Settings:
 
 
 @pytest.fixture
-def grown(postgres_database, bucket_settings) -> Settings:
+def grown(postgres_database: Database, bucket_settings: Settings) -> Settings:
     """PostgreSQL and a bucket, empty."""
     url = postgres_database.engine.url.render_as_string(hide_password=False)
     return dataclasses.replace(bucket_settings, database_url=url)
@@ -140,7 +140,8 @@ def test_move__broken_off_is_gone_on_with(installation, bucket_settings, store, 
     here = with_keys(installation, bucket_settings)
     wish = Wish(storage=bucket_settings.storage_url, verify=True, json=True)
     monkeypatch.setattr(blobs, "AT_ONCE", 8)
-    real, sent = ObjectStore.put, []
+    real = ObjectStore.put
+    sent: list[bytes] = []
 
     def put(self, data):
         if len(sent) == 20:
