@@ -1,18 +1,24 @@
 """The form of a recipe: fields from ``FIELDS``, what was typed kept as it was typed, errors beside their fields."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Field, Recipe, plain
+from app.services.runs import ANYHOW, How
+from app.services.spreading import Spread
 from app.web.fields import TEXTS, FieldText
 from app.web.messages import sentence
 
-EXTRA = frozenset({"form", "name", "image", "draw", "from"})  # controls of the page that are no part of the recipe
+EXTRA = frozenset(
+    {"form", "name", "image", "draw", "from", "needs", "spread"}
+)  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200
+NEEDS = re.compile(r"|gpu|worker:[^\s,:]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,12 @@ class TrainForm:
     recipe: Recipe | None
     errors: Mapping[str, AppError] = field(default_factory=dict)
     name: str = ""
+    how: How = ANYHOW
 
     @classmethod
-    def of(cls, recipe: Recipe, name: str = "") -> Self:
+    def of(cls, recipe: Recipe, name: str = "", how: How = ANYHOW) -> Self:
         """The form that shows ``recipe``; reading it again gives the same recipe."""
-        return cls({key: show(value) for key, value in recipe.flat().items()}, recipe, name=name)
+        return cls({key: show(value) for key, value in recipe.flat().items()}, recipe, name=name, how=how)
 
     @classmethod
     def read(cls, typed: Mapping[str, Any], base: Recipe, *, complete: bool, strict: bool = False) -> Self:
@@ -79,11 +86,13 @@ class TrainForm:
         name = show(sent.get("name", "")).strip()
         if len(name) > NAME_LENGTH:
             errors["name"] = Invalid("name_too_long", length=len(name), limit=NAME_LENGTH)
+        how, wrong = _how(sent)
+        errors |= wrong
         try:
             recipe = Recipe().updated(values)
         except Invalid as error:
             errors = {**error.fields, **errors}
-        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5])
+        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5], how)
 
     def nearest(self, base: Recipe) -> Recipe:
         """The recipe of the values that can be used, for what the page shows while others cannot."""
@@ -96,7 +105,7 @@ class TrainForm:
 
     def refused(self, key: str, error: AppError) -> Self:
         """The same form with one more error."""
-        return type(self)(self.values, None, {**self.errors, key: error}, self.name)
+        return type(self)(self.values, None, {**self.errors, key: error}, self.name, self.how)
 
     def controls(self, gettext: Callable[[str], str]) -> dict[str, Control]:
         """Every field of the form by its name, in the order of the page; the first wrong one takes the focus."""
@@ -111,12 +120,23 @@ class TrainForm:
         order = [key for key in ("name", *TEXTS) if key in self.errors]
         order += [key for key in self.errors if key not in order]
         labels = {key: gettext(text.label) for key, text in TEXTS.items()}
-        labels |= {"name": gettext("Name"), DATA: gettext("Images")}
+        labels |= {"name": gettext("Name"), DATA: gettext("Images"), "needs": gettext("Where it runs")}
         ids = {key: control_id(key) for key in labels} | {DATA: DATA}
         return [(ids.get(key, ""), labels.get(key, key), self._message(key, gettext)) for key in order]
 
     def _message(self, key: str, gettext: Callable[[str], str]) -> str:
         return sentence(self.errors[key], gettext) if key in self.errors else ""
+
+
+def _how(sent: Mapping[str, Any]) -> tuple[How, dict[str, AppError]]:
+    """Where the training runs: no part of the recipe, because it does not change the result."""
+    needs, spread = show(sent.get("needs", "")).strip()[:MAX_TEXT], show(sent.get("spread", Spread.AUTO))[:MAX_TEXT]
+    errors: dict[str, AppError] = {}
+    if not NEEDS.fullmatch(needs):
+        errors["needs"] = Invalid("needs_unknown", value=needs[:60])
+    if spread not in list(Spread):
+        errors["spread"] = Invalid("spread_unknown", value=spread[:60], known=", ".join(Spread))
+    return (ANYHOW, errors) if errors else (How(needs, Spread(spread)), errors)
 
 
 def control_id(key: str) -> str:

@@ -14,7 +14,8 @@ from app.domain.enums import JobState, Lane
 from app.domain.errors import Invalid
 from app.domain.presets import PRESETS, Preset
 from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, jobs, plans, runs, splits
+from app.services import examples, plans, runs, splits, worker_list
+from app.services.jobs.workers import GPU
 from app.web import i18n, preset_texts, preview
 from app.web.fields import TEXTS
 from app.web.forms import DATA, Control, TrainForm
@@ -74,6 +75,8 @@ class TrainPage:
     strip: PreviewStrip
     workers: int
     waiting: int
+    hosts: Sequence[str]  # that a training can be sent to
+    gpu: bool  # a worker has a graphics card
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def build(
     forecast = plans.forecast(table, recipe)
     layers, layer_error = network(recipe, len(forecast.classes), gettext)
     controls = form.controls(gettext)
+    alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
         project=project,
         form=form,
@@ -118,8 +122,10 @@ def build(
         parameters=sum(layer.parameters for layer in layers),
         layer_error=layer_error,
         strip=strip(request, session, project, form, recipe, wishes),
-        workers=len(jobs.workers_alive(session)),
+        workers=len(alive),
         waiting=waiting(session),
+        hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
+        gpu=any(GPU in worker.wishes for worker in alive),
     )
 
 

@@ -44,7 +44,7 @@ def test_train__starts_a_run_with_its_job(client, database):
     client.post(f"/p/{slug}/train", data=form_of(PRESETS["wbc"].recipe, name="最初の学習"), follow_redirects=False)
     with database.read() as session:
         job = session.scalars(sa.select(Job)).one()
-        assert (job.kind, job.state, job.spec) == ("train", "queued", {"run_id": 1})
+        assert (job.kind, job.state, job.spec) == ("train", "queued", {"run_id": 1, "spread": "auto"})
     run = runs_in(database)[0]
     assert (run.name, run.actor, run.kind) == ("最初の学習", "tester", "kfold")
 

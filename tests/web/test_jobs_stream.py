@@ -173,9 +173,12 @@ def test_shutdown__with_50_open_streams_takes_less_than_5_seconds(server):
 def test_draw__once_for_all_pages(server, add, monkeypatch):
     drawn = []
     draw = job_board.Board.draw
-    monkeypatch.setattr(
-        job_board.Board, "draw", lambda board, language: drawn.append(language) or draw(board, language)
-    )
+
+    def counted(board, language):
+        drawn.append(language)
+        return draw(board, language)
+
+    monkeypatch.setattr(job_board.Board, "draw", counted)
     url = server[0]
     after = shown(url)
     with contextlib.ExitStack() as stack:

@@ -13,6 +13,7 @@ from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, runs, splits
+from app.services.runs import ANYHOW, How
 from app.web import preview, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.forms import TrainForm
@@ -41,8 +42,8 @@ def show(
     """The form, filled from a preset, from an earlier run or from the address itself (``form=1``)."""
     query = request.query_params
     typed = query.get("form") == "1"
-    base, name = (Recipe(), "") if typed else start_values(session, project, preset, copied)
-    form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name)
+    base, name, how = (Recipe(), "", ANYHOW) if typed else start_values(session, project, preset, copied)
+    form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name, how)
     wishes = Wishes(not (typed or preset or copied), copied, image, read_draw(query.get("draw", "0")))
     return page(request, session, project, form, base, wishes)
 
@@ -78,10 +79,11 @@ def start_by_program(
     if copied is not None and not (type(copied) is int and 1 <= copied <= MOST):
         raise Invalid.of_fields({"from": Invalid("field_int", value=str(copied)[:40], low="1", high=str(MOST))})
     try:
-        base, name = start_values(session, project, str(values.get("preset", "")), copied)
+        base, name, how = start_values(session, project, str(values.get("preset", "")), copied)
     except NotFound as error:
         raise Invalid.of_fields({"from" if copied is not None else "preset": error}) from None
-    form = TrainForm.read({"name": name, **values}, base, complete=False, strict=True)
+    known = {"name": name, "needs": how.needs, "spread": str(how.spread)}
+    form = TrainForm.read({**known, **values}, base, complete=False, strict=True)
     run = create(session, project, form, actor)
     url = address(request.app, "run", slug=project.slug, number=run.number)
     return JSONResponse({"run": run.number, "url": url}, status_code=201, headers={"Location": url})
@@ -95,23 +97,23 @@ def create(session: Session, project: Project, form: TrainForm, actor: str) -> R
     """
     if form.recipe is None:
         raise Invalid.of_fields(form.errors)
-    return runs.create(session, project, form.recipe, name=form.name, actor=actor)
+    return runs.create(session, project, form.recipe, name=form.name, actor=actor, how=form.how)
 
 
-def start_values(session: Session, project: Project, preset: str, copied: int | None) -> tuple[Recipe, str]:
-    """The recipe and the name that a form begins with.
+def start_values(session: Session, project: Project, preset: str, copied: int | None) -> tuple[Recipe, str, How]:
+    """The recipe, the name and the way of carrying it out that a form begins with.
 
     Raises:
         NotFound: no such run or preset.
     """
     if copied is not None:
         run = runs.by_number(session, project.id, copied)
-        return Recipe.from_json(run.recipe), run.name
+        return Recipe.from_json(run.recipe), run.name, runs.how_of(session, run)
     if not preset:
-        return train_page.recommend(session, project, splits.table(session, project.id)).recipe, ""
+        return train_page.recommend(session, project, splits.table(session, project.id)).recipe, "", ANYHOW
     if preset not in PRESETS:
         raise NotFound("preset_missing", name=preset[:40], known=", ".join(PRESETS))
-    return PRESETS[preset].recipe, ""
+    return PRESETS[preset].recipe, "", ANYHOW
 
 
 @router.get("/augment.jpg", name="augment_preview")

@@ -39,6 +39,7 @@ SENTENCES: dict[str, str] = {
     "field_order": N_("The lower limit %(low)s is above the upper limit %(high)s. Exchange them or set both to 1."),
     "field_unknown": N_("There is no setting “%(name)s”. Remove it, or check how it is spelt."),
     "folds_one": N_("One fold would leave nothing to learn from. Use 0 for a validation share, or at least 2."),
+    "needs_unknown": N_("“%(value)s” is no place for a training. Choose any worker, a GPU, or one of the workers."),
     "no_labelled_images": N_("No image has a label yet. Label images of at least 2 classes first."),
     "no_preview_image": N_("There is no image to show yet. Import images first."),
     "no_test_set": N_(
@@ -50,6 +51,7 @@ SENTENCES: dict[str, str] = {
     "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
     "split_share": N_("“%(value)s” cannot be used. Type a share between 0 and 1; 0.2 is a fifth."),
     "split_too_few": N_("%(count)s images are too few: at least %(needed)s are needed. Label more images."),
+    "spread_unknown": N_("“%(value)s” cannot be used. Folds can be carried out as one of: %(known)s."),
     "split_unknown": N_("“%(value)s” is not a split. Allowed are train, validation, test, or nothing."),
     "test_set_incomplete": N_(
         "The test set has no image of: %(names)s. Nothing will be known about them; draw a new test set or add some."
