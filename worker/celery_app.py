@@ -21,6 +21,7 @@ def make(parts: Parts) -> Celery:
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
+        worker_send_task_events=not parts.settings.embedded_broker,  # for Flower and the like
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
