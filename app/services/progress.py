@@ -1,6 +1,7 @@
 """How far a run is: state, place in line, progress in the epoch, time left, best so far, new epoch rows."""
 
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.db.run_models import EpochMetric, Job, Run, RunFold
 from app.domain.enums import FINAL_STATES, JobState
 from app.domain.recipe import Recipe
-from app.services import jobs
+from app.services import jobs, run_jobs
 
 TRAINING = "train"  # the phase in which "done" and "total" are images of the epoch
 
@@ -86,7 +87,10 @@ class _Position:
 
 
 def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
-    """The run as it is now, with the epoch rows whose id is greater than ``after``; at most seven queries.
+    """The run as it is now, with the epoch rows whose id is greater than ``after``; a handful of queries.
+
+    A run whose folds are trained by several jobs is shown as one: fold and epoch are those of the lowest fold that is
+    trained, share and time left those of all.
 
     ``run.job`` need not be loaded: the job is read afresh.
     """
@@ -94,12 +98,12 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
     recipe = Recipe.from_json(run.recipe)
     rows = epochs(session, run)
     folds = max(recipe.folds, 1)
-    position = _position(job, rows, recipe.epochs)
-    state = JobState(job.state)
-    waiting = state in (JobState.QUEUED, JobState.WAITING)
-    ended = session.scalar(
-        sa.select(sa.func.count()).where(RunFold.run_id == run.id, RunFold.stop_reason != "", RunFold.fold < folds)
-    )
+    family = run_jobs.look(session, job)
+    state, told = family.state, family.told or (job.progress,)
+    positions = [_position(one, rows, recipe.epochs) for one in told]
+    position = positions[0]
+    done = sa.select(RunFold.fold).where(RunFold.run_id == run.id, RunFold.stop_reason != "", RunFold.fold < folds)
+    ended = set(session.scalars(done)) | (set() if family.spread else set(range(position.fold)))
     return Snapshot(
         state=state,
         attempt=job.attempt,
@@ -107,17 +111,17 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         error_code=job.error_code,
         error_params=dict(job.error_params),
         trace=job.error_trace or "",
-        place=jobs.place_in_line(session, job) if waiting else None,
+        place=family.place,
         workers=0 if state in FINAL_STATES else len(jobs.workers_alive(session)),
-        phase=str(job.progress.get("phase", "")),
+        phase=str(told[0].get("phase", "")),
         fold=position.fold,
         folds=folds,
         epoch=position.epoch,
         epochs=recipe.epochs,
-        done=_whole(job.progress.get("done"), 0),
-        total=_whole(job.progress.get("total"), 0),
-        share=_share(state, position, folds, recipe.epochs, ended or 0),
-        left=_left(rows, position, recipe) if state is JobState.RUNNING else None,
+        done=_whole(told[0].get("done"), 0),
+        total=_whole(told[0].get("total"), 0),
+        share=_share(state, positions, folds, recipe.epochs, ended),
+        left=_left(rows, positions, recipe, ended) if state is JobState.RUNNING else None,
         best=best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor),
         rows=[row for row in rows if row.id > after],
     )
@@ -152,10 +156,9 @@ def best_epoch(rows: list[EpochRow], monitor: str) -> Best | None:
     return Best(row.fold, row.epoch, row.val_loss, row.val_accuracy)
 
 
-def _position(job: Job, rows: list[EpochRow], epochs: int) -> _Position:
+def _position(told: Mapping[str, Any], rows: list[EpochRow], epochs: int) -> _Position:
     """Where the training is: what the worker reported, else the newest row."""
     last = rows[-1] if rows else None
-    told = job.progress
     fold = _whole(told.get("fold"), last.fold if last else 0)
     epoch = _whole(told.get("epoch"), min(last.epoch + 1, epochs) if last and last.fold == fold else 1)
     total = _whole(told.get("total"), 0)
@@ -168,29 +171,38 @@ def _whole(value: Any, default: int) -> int:
     return int(value) if isinstance(value, int | float) and value >= 0 else default
 
 
-def _share(state: JobState, position: _Position, folds: int, epochs: int, ended: int) -> float:
+def _share(state: JobState, positions: Sequence[_Position], folds: int, epochs: int, ended: set[int]) -> float:
     """Part of the work that is done. A fold that stopped early counts as a whole one."""
-    if state in (JobState.QUEUED, JobState.WAITING):
-        return 0.0
     if state is JobState.DONE:
         return 1.0
-    inside = 1.0 if ended > position.fold else min((position.epoch - 1 + position.step) / epochs, 1.0)
-    return min((position.fold + inside) / folds, 1.0)
+    if state in (JobState.QUEUED, JobState.WAITING):
+        return min(len(ended) / folds, 1.0)
+    inside = {one.fold: min((one.epoch - 1 + one.step) / epochs, 1.0) for one in positions if one.fold not in ended}
+    return min((len(ended) + sum(inside.values())) / folds, 1.0)
 
 
-def _left(rows: list[EpochRow], position: _Position, recipe: Recipe) -> TimeLeft | None:
+def _left(rows: list[EpochRow], positions: Sequence[_Position], recipe: Recipe, ended: set[int]) -> TimeLeft | None:
     """None while it cannot be estimated: the first epoch is not done, or only it is, with the compilation in it."""
     if len(rows) < 2:
         return None
     seconds = statistics.median(row.seconds for row in rows[1:][-10:])
-    mine = [row for row in rows if row.fold == position.fold]
-    here_most = max(recipe.epochs - (position.epoch - 1) - position.step, 0.0)
-    later = max(recipe.folds, 1) - 1 - position.fold
-    most = here_most + later * recipe.epochs
+    trained = {one.fold: one for one in positions if one.fold not in ended}
+    later = max(max(recipe.folds, 1) - len(ended) - len(trained), 0)
+    most = least = 0.0
+    for one in trained.values():
+        here = max(recipe.epochs - (one.epoch - 1) - one.step, 0.0)
+        most += here
+        least += _least(rows, one, recipe, here)
+    most += later * recipe.epochs
+    least += later * (min(recipe.patience + 1, recipe.epochs) if recipe.patience else recipe.epochs)
+    pace = seconds / max(len(trained), 1)  # several folds are trained at the same time
+    return TimeLeft(least * pace, most * pace)
+
+
+def _least(rows: list[EpochRow], position: _Position, recipe: Recipe, here: float) -> float:
+    """Epochs until the fold ends at the earliest."""
     if not recipe.patience:
-        return TimeLeft(most * seconds, most * seconds)
-    best = best_epoch(mine, recipe.monitor)
+        return here
+    best = best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor)
     stop = (best.epoch if best else 0) + recipe.patience
-    here_least = min(max(stop - (position.epoch - 1) - position.step, 0.0), here_most)
-    least = here_least + later * min(recipe.patience + 1, recipe.epochs)
-    return TimeLeft(least * seconds, most * seconds)
+    return min(max(stop - (position.epoch - 1) - position.step, 0.0), here)

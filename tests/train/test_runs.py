@@ -42,7 +42,7 @@ def test_create__freezes_classes_images_labels_and_folds(any_database):
         assert [(row.fold, row.train_count, row.validation_count) for row in run.folds] == [
             (fold, 72, 18) for fold in range(5)
         ]
-        assert (run.job.kind, run.job.lane, run.job.spec) == ("train", "gpu", {"run_id": run.id})
+        assert (run.job.kind, run.job.lane, run.job.spec) == ("train", "gpu", {"run_id": run.id, "spread": "auto"})
         assert len(items) == 102
         class_ids = {row.position: row.class_id for row in run.classes}
         for item in items:
