@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,8 @@ def _setting(default: Any, doc: str, *, secret: bool = False) -> Any:
 class StoreAddress:
     """Where pictures and models lie and how to get at them; travels to the processes that compute.
 
-    ``cache``: folder for copies of what a bucket holds, or None; ``cache_bytes``: its largest size.
+    ``cache``: folder for copies of what a bucket holds, or None; ``cache_bytes``: its largest size. ``patience``: after
+    so many seconds without an answer a bucket is given up.
     """
 
     url: str
@@ -33,6 +34,7 @@ class StoreAddress:
     ca_file: str = ""
     cache: Path | None = None
     cache_bytes: int = 0
+    patience: float = 15.0  # while a person waits for a page
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,11 @@ class Settings:
             cache=(self.data_dir / "cache").absolute(),
             cache_bytes=self.cache_mb * 2**20,
         )
+
+    @property
+    def patient_store_address(self) -> StoreAddress:
+        """The same for workers: a training of hours does not fail because the store is started again."""
+        return replace(self.store_address, patience=300.0)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def train_order(session: Session, run_id: int, settings: Settings, only: tuple[i
     models = session.scalars(sa.select(RunFold.fold).where(RunFold.run_id == run_id).order_by(RunFold.fold))
     names = session.scalars(sa.select(RunClass.name).where(RunClass.run_id == run_id).order_by(RunClass.position))
     order = TrainOrder(
-        storage=settings.store_address,
+        storage=settings.patient_store_address,
         scratch=str(settings.data_dir.absolute()),
         recipe=run.recipe,
         class_names=tuple(names),
@@ -62,7 +62,7 @@ def explain_order(session: Session, spec: dict[str, Any], settings: Settings) ->
     if len(rows) != len(set(spec["item_ids"])):
         raise NotFound("explain_item_missing")
     return ExplainOrder(
-        storage=settings.store_address,
+        storage=settings.patient_store_address,
         recipe=run.recipe,
         items=_items(rows),
         class_positions=(spec["class_position"],) * len(rows),
@@ -80,7 +80,7 @@ def predict_order(session: Session, spec: dict[str, Any], settings: Settings) ->
     """
     run = _run(session, spec["run_id"])
     return PredictOrder(
-        storage=settings.store_address,
+        storage=settings.patient_store_address,
         recipe=run.recipe,
         picture=spec[predictions.PICTURE],
         weights=_weights(session, run.id, MEAN),
@@ -96,7 +96,7 @@ def prepare_order(session: Session, run_id: int, settings: Settings) -> PrepareO
         NotFound: the run or its weights are not there.
     """
     run = _run(session, run_id)
-    return PrepareOrder(settings.store_address, run.recipe, _weights(session, run.id, MEAN))
+    return PrepareOrder(settings.patient_store_address, run.recipe, _weights(session, run.id, MEAN))
 
 
 def _weights(session: Session, run_id: int, fold: int) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def assemble(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=Database(settings.database),
-        store=open_store(settings.store_address),
+        store=open_store(settings.patient_store_address),
         name=f"{settings.worker_host or socket.gethostname()}:{os.getpid()}",
         slots=Slots(settings.worker_gpu_slots, settings.worker_cpu_slots, settings.worker_interactive_slots),
         context=context,

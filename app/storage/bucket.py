@@ -23,13 +23,13 @@ from app.storage.ranges import RangeFile
 FRESH_SECONDS = 3600.0  # a large blob that was put since then is not sent again
 SMALL_BYTES = 256 * 2**10  # up to here sending a blob costs no more than asking whether it is there
 THREADS = 8
-TRIES = 3
+PAUSE_SECONDS, LONGEST_PAUSE = 0.2, 5.0
 PART_BYTES = 8 * 2**20
 CLIENT = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60), "allow_http": True}
 RETRY = {
-    "max_retries": 6,
-    "retry_timeout": timedelta(seconds=30),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=5),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=1), "base": 2},
 }
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ObjectStore:
         digest = sha256(data)
         # An old one is put again even when it is there: it must not look unused to a cleaning.
         if len(data) <= SMALL_BYTES or self._modified(digest) < time.time() - FRESH_SECONDS:
-            _ask(lambda: obstore.put(self._store, key(digest), data))
+            self._ask(lambda: obstore.put(self._store, key(digest), data))
         return digest
 
     @contextlib.contextmanager
@@ -81,11 +81,11 @@ class ObjectStore:
         return old
 
     def keep_upload(self, name: str, path: Path) -> None:
-        _ask(lambda: obstore.put(self._store, upload_key(name), path, chunk_size=PART_BYTES, max_concurrency=4))
+        self._ask(lambda: obstore.put(self._store, upload_key(name), path, chunk_size=PART_BYTES, max_concurrency=4))
         path.unlink()
 
     def put_upload(self, name: str, data: bytes) -> None:
-        _ask(lambda: obstore.put(self._store, upload_key(name), data))
+        self._ask(lambda: obstore.put(self._store, upload_key(name), data))
 
     def open_upload(self, name: str) -> BinaryIO:
         path = upload_key(name)
@@ -95,7 +95,7 @@ class ObjectStore:
 
         def fetch(start: int, end: int) -> bytes:
             try:
-                return bytes(_ask(lambda: obstore.get_range(self._store, path, start=start, end=end)))
+                return bytes(self._ask(lambda: obstore.get_range(self._store, path, start=start, end=end)))
             except FileNotFoundError:
                 raise NotFound("upload_missing", name=name) from None
 
@@ -113,11 +113,11 @@ class ObjectStore:
 
     def probe(self) -> None:
         """Raises StoreError when the bucket cannot be read, with the reason."""
-        _ask(lambda: next(iter(obstore.list(self._store, UPLOADS, chunk_size=1)), None))
+        self._ask(lambda: next(iter(obstore.list(self._store, UPLOADS, chunk_size=1)), None))
 
     def _fetch(self, digest: str) -> bytes:
         try:
-            data = bytes(_ask(lambda: obstore.get(self._store, key(digest)).bytes()))
+            data = bytes(self._ask(lambda: obstore.get(self._store, key(digest)).bytes()))
         except FileNotFoundError:
             raise NotFound("blob_missing", hash=digest) from None
         if sha256(data) != digest:
@@ -126,7 +126,7 @@ class ObjectStore:
 
     def _head(self, path: str) -> Any:
         try:
-            return _ask(lambda: obstore.head(self._store, path))
+            return self._ask(lambda: obstore.head(self._store, path))
         except FileNotFoundError:
             return None
 
@@ -137,12 +137,39 @@ class ObjectStore:
 
     def _delete(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            _ask(lambda: obstore.delete(self._store, path))
+            self._ask(lambda: obstore.delete(self._store, path))
 
     def _listed(self, prefix: str | None = None) -> Iterator[Any]:
         pages = iter(obstore.list(self._store, prefix))
-        while page := _ask(lambda: next(pages, None)):
+        while page := self._ask(lambda: next(pages, None)):
             yield from page
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Call, again after a passing failure as long as the patience lasts, and with our own errors.
+
+        All calls may be repeated: blobs have the names of their contents, and a removal is done once or twice alike.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+            StoreError: the server refuses us or does not answer.
+        """
+        end, pause = time.monotonic() + self.address.patience, PAUSE_SECONDS
+        while True:
+            try:
+                return call()
+            except (PermissionDeniedError, UnauthenticatedError) as error:
+                log.warning("The store refuses: %s", _first_line(error))
+                raise StoreError("store_refused") from None
+            except (BaseError, OSError) as error:
+                if "NoSuchBucket" in str(error):
+                    raise StoreError("store_bucket_missing") from None
+                if isinstance(error, FileNotFoundError):
+                    raise
+                log.warning("The store does not answer as it should: %s", _first_line(error))
+            if time.monotonic() + pause > end:
+                raise StoreError("store_unreachable")
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 class BucketBatch:
@@ -176,33 +203,6 @@ def _open(address: StoreAddress) -> Any:
         client["root_certificate"] = Path(address.ca_file).read_bytes()
     config = {name: value for name, value in given.items() if value}
     return S3Store.from_url(address.url, config=config, client_options=client, retry_config=RETRY)
-
-
-def _ask(call: Callable[[], T]) -> T:
-    """Call, again after a passing failure, and with our own errors instead of the library's.
-
-    All calls may be repeated: blobs have the names of their contents, and a removal is done once or twice alike.
-
-    Raises:
-        FileNotFoundError: there is no such object.
-        StoreError: the server refuses us or does not answer.
-    """
-    for left in reversed(range(TRIES)):
-        try:
-            return call()
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            log.warning("The store refuses: %s", _first_line(error))
-            raise StoreError("store_refused") from None
-        except (BaseError, OSError) as error:
-            if "NoSuchBucket" in str(error):
-                raise StoreError("store_bucket_missing") from None
-            if isinstance(error, FileNotFoundError):
-                raise
-            log.warning("The store does not answer as it should: %s", _first_line(error))
-            if not left:
-                raise StoreError("store_unreachable") from None
-            time.sleep(0.2 * (TRIES - left))
-    raise AssertionError("unreachable")
 
 
 def _first_line(error: Exception) -> str:

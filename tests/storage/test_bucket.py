@@ -86,22 +86,15 @@ def test_batch__a_failure_is_heard(bucket, monkeypatch):
     def put(*_words, **_more):
         raise StoreError("store_unreachable")
 
-    monkeypatch.setattr(bucket_module, "_ask", put)
+    monkeypatch.setattr(bucket, "_ask", put)
     with pytest.raises(StoreError), bucket.batch() as batch:
         batch.put(b"one")
 
 
-def quick(monkeypatch):
-    """Without the long patience with a server that does not answer."""
-    monkeypatch.setattr(bucket_module, "RETRY", {**bucket_module.RETRY, "max_retries": 1})
-    monkeypatch.setattr(bucket_module, "TRIES", 2)
-
-
-def test_server__that_is_gone_is_said_and_the_cache_still_serves(tmp_path, monkeypatch, caplog):
-    quick(monkeypatch)
+def test_server__that_is_gone_is_said_and_the_cache_still_serves(tmp_path, caplog):
     with servers.s3() as endpoint:
         settings = dataclasses.replace(servers.bucket(endpoint, "lab-pictures"), data_dir=tmp_path)
-        store = ObjectStore(settings.store_address)
+        store = ObjectStore(dataclasses.replace(settings.store_address, patience=0.5))
         read, other = store.put(b"read"), store.put(b"other")
         store.get(read)
     assert store.get(read) == b"read"
@@ -120,7 +113,7 @@ def test_server__that_comes_back_is_used_again_by_the_call_that_waits(tmp_path):
         Settings(), storage_url="s3://lab-pictures", s3_endpoint=endpoint, s3_key_id="a", s3_secret="b",
         data_dir=tmp_path,
     )  # fmt: skip
-    store, answers = ObjectStore(settings.store_address), []
+    store, answers = ObjectStore(settings.patient_store_address), []
     thread = threading.Thread(target=lambda: answers.append(store.exists("0" * 64)))
     thread.start()
     time.sleep(1.0)  # the first tries are to fail
