@@ -34,6 +34,7 @@ ROUTES = (
     "images",
     "labelling",
     "splits",
+    "health_page",
     "train",
     "runs",
     "review",

@@ -17,6 +17,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.GROUP: N_("Group of trainings"),
     JobKind.PREDICT: N_("Prediction"),
     JobKind.IMPORT_PART: N_("Part of a zip"),
+    JobKind.FACTS: N_("Check of the pictures"),
 }
 LANES: dict[Lane, str] = {
     Lane.GPU: N_("Trainings"),

@@ -7,9 +7,9 @@ module for each area.
 from collections.abc import Callable
 
 from app.domain.errors import AppError
-from app.web.sentences import checks, engine, imports, jobs, labels, projects, requests, review, runs, storage
+from app.web.sentences import checks, engine, health, imports, jobs, labels, projects, requests, review, runs, storage
 
-AREAS = (checks, storage, requests, projects, imports, labels, jobs, engine, runs, review)
+AREAS = (checks, storage, health, requests, projects, imports, labels, jobs, engine, runs, review)
 SENTENCES: dict[str, str] = {code: text for area in AREAS for code, text in area.SENTENCES.items()}
 
 

@@ -1,0 +1,265 @@
+"""Copies of pictures among many: re-encoded, resized, slightly cropped and, if asked for, mirrored or turned.
+
+Two steps, both on sketches (32 x 32 grey bytes of each picture, see ``picture_facts``):
+
+1. Candidates: a forest of random trees. Each tree halves the pictures again and again at the median of a random
+   direction of their low frequencies, until a few are left in a leaf; pictures of one leaf are compared. Two copies
+   end in one leaf of some tree almost certainly, and the work grows with n log n whatever the pictures show.
+2. Proof: one sketch is laid upon the other by small shifts and stretches (Gauss-Newton on the brightness, as
+   Lucas and Kanade 1981), which undoes a crop; what is left of the fine structure must agree. Different cells look
+   alike in their low frequencies and share nothing of the fine ones.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIZE = 32
+LOW = 9  # frequencies of each direction that the candidates are found by
+SOFTNESS = 12  # a crop moves high frequencies more than low ones, so they count less
+TREES, LEAF = 16, 24
+ANGLE = 0.5  # least cosine of two candidates
+MET, PROVEN = 40, 4  # how many candidates of one picture are looked at closer, and how many are proven
+APART = 0.5  # squared distance of two candidates, of vectors of length 1, that shifts and stretches do not explain
+LIKE = 0.82  # least likeness of copies: crops of a sixth reach it, pictures of two cells do not
+STEPS = 6
+STRETCH = 0.2  # the most that a crop may have taken away
+FLAT = 2.0  # a sketch with less deviation, in grey values, has no structure to compare
+BLOCK = 4096  # pairs that are proven at once
+Sketches = NDArray[np.uint8]  # (n, 32, 32)
+Floats = NDArray[np.float32]
+Pairs = NDArray[np.int64]  # (m, 2)
+GRID = (np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2) / (SIZE / 2)  # places of the pixels, -1 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Pairs of pictures that are copies. ``likeness``: 0 to 1, how well the fine structure agrees, shape (m,)."""
+
+    pairs: Pairs
+    likeness: Floats
+
+
+def find(sketches: Sketches, *, threshold: float = LIKE, turned: bool = False, seed: int = 0) -> Same:
+    """All pairs of copies.
+
+    Args:
+        sketches: shape (n, 32, 32). Plain ones are left out: they have nothing to be told by.
+        threshold: the least likeness.
+        turned: also find mirrored pictures and those turned by quarters.
+        seed: of the forest.
+
+    Returns:
+        Pairs (i, j) with i < j, each once, in order.
+    """
+    kept = np.flatnonzero(sketches.reshape(len(sketches), -1).std(axis=1) >= FLAT)
+    if len(kept) < 2:
+        return Same(np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.float32))
+    plain = sketches[kept]
+    views = list(_views(plain)) if turned else [plain]
+    found = [_proven(views[0], views[0], candidates(*low_frequencies(views[0]), seed=seed))]
+    for number, view in enumerate(views[1:], start=1):
+        pairs = candidates(*low_frequencies(np.concatenate([plain, view])), seed=seed + number)
+        cross = pairs[(pairs[:, 0] < len(plain)) & (pairs[:, 1] >= len(plain))] - [0, len(plain)]
+        found.append(_proven(plain, view, cross[cross[:, 0] != cross[:, 1]]))
+    pairs = kept[np.concatenate([same.pairs for same in found])]
+    return _best(np.sort(pairs, axis=1), np.concatenate([same.likeness for same in found]), threshold)
+
+
+def _views(sketches: Sketches) -> Iterator[Sketches]:
+    """The eight ways to turn and mirror; the first one is the picture itself."""
+    for flipped in (sketches, sketches[:, :, ::-1]):
+        for quarter in range(4):
+            yield np.ascontiguousarray(np.rot90(flipped, quarter, axes=(1, 2)))
+
+
+def _best(pairs: Pairs, likeness: Floats, threshold: float) -> Same:
+    """Each pair once, with its best likeness, without those below the threshold."""
+    good = likeness >= threshold
+    pairs, likeness = pairs[good], likeness[good]
+    order = np.lexsort((-likeness, pairs[:, 1], pairs[:, 0]))
+    pairs, likeness = pairs[order], likeness[order]
+    first = np.ones(len(pairs), dtype=np.bool_)
+    first[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
+    return Same(pairs[first], likeness[first])
+
+
+def low_frequencies(sketches: Sketches) -> tuple[Floats, Floats]:
+    """What candidates are found by.
+
+    Returns:
+        Unit vectors of the low frequencies without the mean brightness, shape (n, D); and for each picture an
+        orthonormal base of the directions in which contrast, shifts and stretches move its vector, shape (n, D, 5).
+    """
+    shape = (len(sketches), LOW * LOW - 1)
+    vectors, bases = np.empty(shape, dtype=np.float32), np.empty((*shape, 5), dtype=np.float32)
+    for start in range(0, len(sketches), BLOCK):
+        values = sketches[start : start + BLOCK].astype(np.float32)
+        slope_y, slope_x = (np.asarray(np.gradient(values, axis=axis), dtype=np.float32) for axis in (1, 2))
+        moves = (values, slope_x, slope_y, slope_x * GRID, slope_y * GRID[:, None])
+        bases[start : start + BLOCK] = np.stack([_waves(move) for move in moves], axis=2)
+    vectors[:] = bases[:, :, 0] - bases[:, :, 0].mean(axis=0)  # what all pictures of a microscope share tells nothing
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    for start in range(0, len(sketches), BLOCK):
+        bases[start : start + BLOCK] = np.linalg.qr(bases[start : start + BLOCK])[0]
+    return vectors, bases
+
+
+def _waves(values: Floats) -> Floats:
+    """Amplitudes of the low frequencies of (m, 32, 32) without the mean, shape (m, D); high ones count less."""
+    orders = np.arange(LOW, dtype=np.float32)
+    waves = np.cos(np.pi / SIZE * orders[:, None] * (np.arange(SIZE, dtype=np.float32) + 0.5))
+    weight = np.float32(SOFTNESS) / (SOFTNESS + orders[:, None] ** 2 + orders**2)
+    found: Floats = (waves @ values @ waves.T * weight).reshape(len(values), -1)[:, 1:]
+    return found
+
+
+def candidates(vectors: Floats, bases: Floats, *, seed: int = 0) -> Pairs:
+    """Pairs (i, j), i < j, that met in a leaf and differ by little more than contrast, shift and stretch can do."""
+    pairs, cosines = _met(vectors, seed)
+    pairs = pairs[_nearest(pairs, -cosines, len(vectors), MET)]
+    rest = np.empty(len(pairs), dtype=np.float32)
+    for start in range(0, len(pairs), BLOCK):
+        one, other = pairs[start : start + BLOCK].T
+        apart = vectors[one] - vectors[other]
+        rest[start : start + BLOCK] = np.minimum(_outside(apart, bases[one]), _outside(apart, bases[other]))
+    pairs, rest = pairs[rest < APART], rest[rest < APART]
+    return pairs[_nearest(pairs, rest, len(vectors), PROVEN)]
+
+
+def _outside(apart: Floats, bases: Floats) -> Floats:
+    """The squared length of differences (m, D) outside of the space of their bases, shape (m,)."""
+    inside = (apart[:, None, :] @ bases)[:, 0]
+    length: Floats = (apart**2).sum(axis=1) - (inside**2).sum(axis=1)
+    return length
+
+
+def _met(vectors: Floats, seed: int) -> tuple[Pairs, Floats]:
+    """Pairs that met in a leaf of some tree, each once, and their cosines."""
+    generator = np.random.default_rng(seed)
+    count = len(vectors)
+    levels = max(int(np.ceil(np.log2(count / LEAF))), 0)
+    met: list[tuple[NDArray[np.int64], Floats]] = []
+    for _tree in range(TREES if levels else 1):
+        leaves = [np.arange(count)]
+        for _level in range(levels):
+            values = vectors @ generator.standard_normal(vectors.shape[1], dtype=np.float32)
+            leaves = [half for leaf in leaves for half in _halves(leaf, values)]
+        met.append(_meetings(vectors, leaves))
+    codes, places = np.unique(np.concatenate([pair for pair, _cosine in met]), return_index=True)
+    cosines = np.concatenate([cosine for _pair, cosine in met])[places]
+    return np.stack([codes // count, codes % count], axis=1), cosines
+
+
+def _nearest(pairs: Pairs, distances: Floats, count: int, most: int) -> NDArray[np.bool_]:
+    """True for pairs that are among the ``most`` nearest of one of their two pictures."""
+    both = pairs.T.ravel()
+    order = np.lexsort((np.tile(distances, 2), both))
+    starts = np.searchsorted(both[order], np.arange(count))
+    rank = np.empty(len(both), dtype=np.int64)
+    rank[order] = np.arange(len(both)) - starts[both[order]]
+    near: NDArray[np.bool_] = np.minimum(rank[: len(pairs)], rank[len(pairs) :]) < most
+    return near
+
+
+def _halves(leaf: NDArray[np.int64], values: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    order = np.argpartition(values[leaf], len(leaf) // 2)
+    return leaf[order[: len(leaf) // 2]], leaf[order[len(leaf) // 2 :]]
+
+
+def _meetings(vectors: Floats, leaves: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Floats]:
+    """Pairs of all leaves as i * n + j, and their cosines; leaves of one size are compared in one product."""
+    codes, cosines = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
+    for size in {len(leaf) for leaf in leaves}:
+        table = np.stack([leaf for leaf in leaves if len(leaf) == size])
+        for start in range(0, len(table), BLOCK):
+            part = table[start : start + BLOCK]
+            inside = vectors[part]
+            products = inside @ inside.transpose(0, 2, 1)
+            leaf, first, second = np.nonzero(np.triu(products, 1) >= ANGLE)
+            one, other = part[leaf, first], part[leaf, second]
+            codes.append(np.minimum(one, other) * len(vectors) + np.maximum(one, other))
+            cosines.append(products[leaf, first, second])
+    return np.concatenate(codes), np.concatenate(cosines)
+
+
+def _proven(first: Sketches, second: Sketches, pairs: Pairs) -> Same:
+    likeness = np.empty(len(pairs), dtype=np.float32)
+    for start in range(0, len(pairs), BLOCK):
+        part = pairs[start : start + BLOCK]
+        likeness[start : start + BLOCK] = agreement(first[part[:, 0]], second[part[:, 1]])
+    return Same(pairs, likeness)
+
+
+def agreement(first: Sketches, second: Sketches) -> Floats:
+    """How well the fine structure of pairs agrees once one is laid upon the other, shape (m,), -1 to 1."""
+    one, other = _standard(first.astype(np.float32)), _standard(second.astype(np.float32))
+    best = _fine_likeness(one, other, np.ones(one.shape, dtype=np.bool_))
+    rest = np.flatnonzero(best < 0.95)
+    if len(rest):
+        best[rest] = np.maximum(best[rest], aligned(one[rest], other[rest]))
+    return best
+
+
+def _standard(values: Floats) -> Floats:
+    """Mean 0 and deviation 1 of each: brightness and contrast do not matter."""
+    values = values - values.mean(axis=(1, 2), keepdims=True)
+    scaled: Floats = values / np.maximum(values.std(axis=(1, 2), keepdims=True), 1e-6)
+    return scaled
+
+
+def aligned(one: Floats, other: Floats) -> Floats:
+    """Likeness after shift and stretch (x, y) of ``one`` that fit it best upon ``other``."""
+    moves = np.zeros((len(one), 4), dtype=np.float32)  # shift x, shift y, stretch x, stretch y, in half widths
+    soft_one, soft_other = _soft(one), _soft(other)
+    for step in range(STEPS):
+        source, target = (soft_one, soft_other) if step < STEPS // 2 else (one, other)
+        moved, inside, (slope_x, slope_y) = _moved(source, moves)
+        weight = inside.astype(np.float32)
+        slopes = np.stack([slope_x, slope_y, slope_x * GRID, slope_y * GRID[:, None]], axis=1) * weight[:, None]
+        flat = slopes.reshape(len(one), 4, -1)
+        left = ((target - moved) * weight).reshape(len(one), -1, 1)
+        normal = flat @ flat.transpose(0, 2, 1) + 0.5 * np.eye(4, dtype=np.float32)
+        moves += np.linalg.solve(normal, flat @ left)[..., 0]
+        np.clip(moves, -STRETCH, STRETCH, out=moves)
+    moved, inside, _slopes = _moved(one, moves)
+    return _fine_likeness(moved, other, inside)
+
+
+def _moved(values: Floats, moves: Floats) -> tuple[Floats, NDArray[np.bool_], tuple[Floats, Floats]]:
+    """``values`` read at the moved places, where those lie inside, and the slopes there (for each half width)."""
+    half = np.float32(SIZE / 2)
+    place_x = (moves[:, 0:1] + GRID * (1 + moves[:, 2:3])) * half + (SIZE - 1) / 2  # (m, SIZE)
+    place_y = (moves[:, 1:2] + GRID * (1 + moves[:, 3:4])) * half + (SIZE - 1) / 2
+    left = np.clip(np.floor(place_x).astype(np.int64), 0, SIZE - 2)
+    top = np.clip(np.floor(place_y).astype(np.int64), 0, SIZE - 2)
+    share_x = np.clip(place_x - left, 0, 1).astype(np.float32)[:, None, :]
+    share_y = np.clip(place_y - top, 0, 1).astype(np.float32)[:, :, None]
+    rows = np.arange(len(values))[:, None, None]
+    upper, lower = top[:, :, None], top[:, :, None] + 1
+    a, b = values[rows, upper, left[:, None, :]], values[rows, upper, left[:, None, :] + 1]
+    c, d = values[rows, lower, left[:, None, :]], values[rows, lower, left[:, None, :] + 1]
+    above, below = a + (b - a) * share_x, c + (d - c) * share_x
+    slope_x = ((b - a) * (1 - share_y) + (d - c) * share_y) * half
+    in_x = (place_x > -0.5) & (place_x < SIZE - 0.5)
+    in_y = (place_y > -0.5) & (place_y < SIZE - 0.5)
+    return above + (below - above) * share_y, in_y[:, :, None] & in_x[:, None, :], (slope_x, (below - above) * half)
+
+
+def _soft(values: Floats) -> Floats:
+    """Each value as the mean of its 3 x 3 neighbours."""
+    padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across = padded[:, :, :-2] + padded[:, :, 1:-1] + padded[:, :, 2:]
+    soft: Floats = (across[:, :-2] + across[:, 1:-1] + across[:, 2:]) / np.float32(9)
+    return soft
+
+
+def _fine_likeness(one: Floats, other: Floats, inside: NDArray[np.bool_]) -> Floats:
+    """Correlation of what is left when the soft part is taken off, where both pictures have something to say."""
+    first, second = (one - _soft(_soft(one))) * inside, (other - _soft(_soft(other))) * inside
+    product = (first * second).sum(axis=(1, 2))
+    length = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
+    likeness: Floats = product / np.maximum(length, 1e-6)
+    return likeness

@@ -1,0 +1,215 @@
+"""What the health page shows: the newest check and its findings, read from rows and never computed on the way.
+
+Groups of copies are stored once; whether their labels or splits are wrong is asked of the images as they are now, so a
+finding that was mended is gone at once, without another check.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.health_models import HealthCheck, HealthFinding, HealthMember
+from app.db.models import Image
+from app.db.run_models import Job
+from app.domain.enums import FINAL_STATES, ImageState, Split
+from app.domain.findings import GROUPS, FindingKind, Topic, kind_of
+from app.services import gallery, health_facts
+from app.services.gallery import ImageRow
+
+SIZES = 6
+_LABELLED = Image.class_id.is_not(None)
+
+
+@dataclass(frozen=True)
+class State:
+    """How far the check is. ``job_id`` is that of a check that waits or runs; ``new`` images are not checked yet."""
+
+    checked_at: datetime | None
+    checked: int
+    measured: int
+    total: int
+    unreadable: int
+    job_id: int | None
+    job_state: str
+    job_progress: Mapping[str, Any]
+    results: Mapping[str, Any]
+
+    @property
+    def new(self) -> int:
+        """Images without facts."""
+        return self.total - self.measured
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding with the images of it that are in use."""
+
+    id: int
+    score: float
+    params: Mapping[str, Any]
+    images: Sequence[ImageRow] = field(default_factory=list)
+    kept_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The most frequent sizes and the formats of the images, with how many of each; the rest of the sizes together."""
+
+    sizes: Sequence[tuple[int, int, int]]  # width, height, count
+    other: int
+    formats: Sequence[tuple[str, int]]
+    modes: Sequence[tuple[str, int]]
+
+
+def state(session: Session, project_id: int) -> State:
+    """How far the check of a project is."""
+    check = session.get(HealthCheck, project_id)
+    job = session.get(Job, check.job_id) if check is not None and check.job_id is not None else None
+    waiting = job if job is not None and job.state not in FINAL_STATES else None
+    measured, total = health_facts.progress(session, project_id)
+    return State(
+        checked_at=check.checked_at if check else None,
+        checked=check.image_count if check else 0,
+        measured=measured,
+        total=total,
+        unreadable=health_facts.unreadable(session, project_id),
+        job_id=waiting.id if waiting else None,
+        job_state=job.state if job else "",
+        job_progress=waiting.progress if waiting else {},
+        results=check.results if check else {},
+    )
+
+
+def sizes(session: Session, project_id: int) -> Sizes:
+    """Sizes, formats and colour modes of the images in use."""
+    own = (Image.project_id == project_id, Image.state == ImageState.ACTIVE)
+    count = sa.func.count()
+    query = sa.select(Image.width, Image.height, count).where(*own).group_by(Image.width, Image.height)
+    found = [(width, height, number) for width, height, number in session.execute(query.order_by(count.desc()))]
+    formats = sa.select(Image.file_format, count).where(*own).group_by(Image.file_format).order_by(count.desc())
+    mode = Image.conversion["mode"].as_string()
+    modes = sa.select(mode, count).where(*own).group_by(mode).order_by(count.desc())
+    return Sizes(
+        sizes=found[:SIZES],
+        other=sum(number for _width, _height, number in found[SIZES:]),
+        formats=[(name, number) for name, number in session.execute(formats)],
+        modes=[(name or "RGB", number) for name, number in session.execute(modes)],
+    )
+
+
+def _open(project_id: int, kind: FindingKind, kept: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        HealthFinding.project_id == project_id,
+        HealthFinding.kind == kind,
+        HealthFinding.found.is_(True),
+        HealthFinding.kept_at.is_not(None) if kept else HealthFinding.kept_at.is_(None),
+    )
+
+
+def _groups(project_id: int, *, kept: bool = False) -> sa.Subquery:
+    """For each group of copies: its images in use, and how many classes and splits they have."""
+    test, folder = Image.split == Split.TEST, Image.split == Split.VALIDATION
+    free = sa.or_(Image.split.is_(None), Image.split == Split.TRAIN)
+
+    def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.sum(sa.case((sa.and_(_LABELLED, condition), 1), else_=0))
+
+    return (
+        sa.select(
+            HealthFinding.id,
+            HealthFinding.score,
+            sa.func.count(sa.distinct(Image.class_id)).label("classes"),
+            count(test).label("test"),
+            count(folder).label("folder"),
+            count(free).label("free"),
+        )
+        .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
+        .join(Image, Image.id == HealthMember.image_id)
+        .where(*_open(project_id, FindingKind.COPIES, kept), Image.state == ImageState.ACTIVE)
+        .group_by(HealthFinding.id, HealthFinding.score)
+        .having(sa.func.count() >= 2)
+        .subquery()
+    )
+
+
+def _wrong(groups: sa.Subquery, topic: Topic) -> sa.ColumnElement[bool]:
+    """What makes a group of copies one of ``topic``."""
+    columns = groups.c
+    return {
+        Topic.CONFLICTS: columns.classes >= 2,
+        Topic.LEAKS: sa.and_(columns.test > 0, columns.free + columns.folder > 0),
+        Topic.FOLDER_LEAKS: sa.and_(columns.folder > 0, columns.free > 0),
+        Topic.COPIES: sa.true(),
+    }[topic]
+
+
+def counts(session: Session, project_id: int) -> dict[Topic, int]:
+    """How many findings each topic has that nobody chose to keep; three queries."""
+    groups = _groups(project_id)
+    sums = [sa.func.sum(sa.case((_wrong(groups, topic), 1), else_=0)) for topic in Topic if topic in GROUPS]
+    row = session.execute(sa.select(*sums).select_from(groups)).one()
+    found = {topic: int(value or 0) for topic, value in zip([t for t in Topic if t in GROUPS], row, strict=True)}
+    query = (
+        sa.select(HealthFinding.kind, sa.func.count())
+        .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
+        .join(Image, Image.id == HealthMember.image_id)
+        .where(
+            HealthFinding.project_id == project_id,
+            HealthFinding.found.is_(True),
+            HealthFinding.kept_at.is_(None),
+            HealthFinding.kind != FindingKind.COPIES,
+            Image.state == ImageState.ACTIVE,
+        )
+        .group_by(HealthFinding.kind)
+    )
+    singles = {str(row[0]): int(row[1]) for row in session.execute(query)}
+    return found | {topic: singles.get(topic.value, 0) for topic in Topic if topic not in GROUPS}
+
+
+def ids(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> list[int]:
+    """The findings of a topic, the strongest first."""
+    if topic in GROUPS:
+        groups = _groups(project_id, kept=kept)
+        query = sa.select(groups.c.id).where(_wrong(groups, topic)).order_by(groups.c.score.desc(), groups.c.id)
+        return list(session.scalars(query))
+    singles = (
+        sa.select(HealthFinding.id)
+        .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
+        .join(Image, Image.id == HealthMember.image_id)
+        .where(*_open(project_id, kind_of(topic), kept), Image.state == ImageState.ACTIVE)
+        .order_by(HealthFinding.score.desc(), HealthFinding.id)
+    )
+    return list(session.scalars(singles))
+
+
+def load(session: Session, project_id: int, finding_ids: Sequence[int]) -> list[Finding]:
+    """These findings of the project with their images in use, in this order; others are left out."""
+    rows: dict[int, HealthFinding] = {}
+    members: dict[int, list[int]] = {}
+    for some in gallery.chunks(finding_ids):
+        query = sa.select(HealthFinding).where(HealthFinding.project_id == project_id, HealthFinding.id.in_(some))
+        rows |= {row.id: row for row in session.scalars(query)}
+        pairs = (
+            sa.select(HealthMember.finding_id, HealthMember.image_id)
+            .join(Image, Image.id == HealthMember.image_id)
+            .where(HealthMember.finding_id.in_(some), Image.state == ImageState.ACTIVE)
+        )
+        for finding_id, image_id in session.execute(pairs.order_by(HealthMember.image_id)):
+            members.setdefault(finding_id, []).append(image_id)
+    wanted = [image_id for finding_id in rows for image_id in members.get(finding_id, [])]
+    images = {row.id: row for row in gallery.rows(session, project_id, wanted)}
+    return [
+        Finding(
+            id=row.id,
+            score=row.score,
+            params=row.params,
+            images=[images[image_id] for image_id in members.get(row.id, [])],
+            kept_by=row.kept_by,
+        )
+        for finding_id in finding_ids
+        if (row := rows.get(finding_id)) is not None
+    ]

@@ -1,0 +1,148 @@
+"""What a button beside a finding does: exclude, move to one split, give one label, or keep it as it is.
+
+Exclusions and labels are change sets like any other, so they are in the history and can be taken back there; a move
+between splits is remembered with the check until the next one, and can be taken back as long.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.base import utc_now
+from app.db.health_models import HealthFinding
+from app.db.models import Image
+from app.domain.enums import Field, LabelSource, Split
+from app.domain.errors import Conflict, Invalid
+from app.domain.findings import GROUPS, Topic
+from app.services import gallery, health, health_check, labels, marks, splits
+from app.services.gallery import ImageRow
+from app.services.health import Finding
+
+REASONS = {Topic.BLURRED: "blurred"} | dict.fromkeys(GROUPS, "duplicate")
+MOVED = "moved"
+
+
+class Act(StrEnum):
+    """What can be done with findings."""
+
+    EXCLUDE = "exclude"  # all their images
+    THIN = "thin"  # all but the best image of each group
+    TRAIN = "train"  # the whole group becomes free for training
+    TEST = "test"  # the whole group goes into the pinned test set
+    RELABEL = "relabel"
+    KEEP = "keep"  # it is as it should be: not shown again
+    UNKEEP = "unkeep"
+
+
+@dataclass(frozen=True)
+class Mended:
+    """How many images (findings, for "keep") were changed, and the change set that takes it back, if it is one."""
+
+    act: Act
+    count: int
+    change_set_id: int | None = None
+
+
+def mend(
+    session: Session,
+    project_id: int,
+    topic: Topic,
+    finding_ids: Sequence[int],
+    act: Act,
+    *,
+    actor: str,
+    class_id: int | None = None,
+) -> Mended:
+    """Do one thing with findings of a topic; all of it or, on an error, nothing.
+
+    Raises:
+        Invalid: ``finding_missing`` when none of the findings is there (any more), ``class_missing``.
+    """
+    found = health.load(session, project_id, finding_ids)
+    if not found:
+        raise Invalid("finding_missing")
+    if act in (Act.KEEP, Act.UNKEEP):
+        return Mended(act, _keep(session, [one.id for one in found], actor if act is Act.KEEP else None))
+    images = [image for one in found for image in one.images]
+    ids = list(dict.fromkeys(image.id for image in images))
+    if act in (Act.TRAIN, Act.TEST):
+        return Mended(act, _move(session, project_id, ids, Split.TEST if act is Act.TEST else None))
+    request_id = f"health-{uuid.uuid4().hex}"
+    if act is Act.RELABEL:
+        if class_id is None:
+            raise Invalid("class_missing")
+        changes = [labels.LabelChange(image_id, class_id) for image_id in ids]
+        made = labels.assign(
+            session, project_id, changes, source=LabelSource.HEALTH, actor=actor, request_id=request_id
+        )
+        return Mended(act, made.image_count, made.id)
+    if act is Act.THIN:
+        ids = [image_id for one in found for image_id in _spare(one)]
+    mark = marks.Mark(Field.EXCLUDED, REASONS.get(topic, ""))
+    made = marks.put_each(session, project_id, ids, mark, source=LabelSource.HEALTH, actor=actor, request_id=request_id)
+    return Mended(act, made.image_count, made.id)
+
+
+def _spare(found: Finding) -> list[int]:
+    """All images of a group but the best: labelled before unlabelled, test before others, then the largest, the first.
+
+    A copy in the test set stays there, so that results before and after can be compared.
+    """
+
+    def rank(image: ImageRow) -> tuple[bool, bool, int, int]:
+        return (image.class_id is None, image.split != Split.TEST, -image.width * image.height, image.id)
+
+    return [image.id for image in sorted(found.images, key=rank)[1:]]
+
+
+def _keep(session: Session, finding_ids: Sequence[int], actor: str | None) -> int:
+    for some in gallery.chunks(finding_ids):
+        values = {"kept_by": actor[:100] if actor else None, "kept_at": utc_now() if actor else None}
+        update = sa.update(HealthFinding).where(HealthFinding.id.in_(some)).values(**values)
+        session.execute(update.execution_options(synchronize_session=False))
+    return len(finding_ids)
+
+
+def _move(session: Session, project_id: int, image_ids: Sequence[int], split: Split | None) -> int:
+    """Move images and remember where they were."""
+    check = health_check.of_project(session, project_id)
+    before: list[list[object]] = []
+    for some in gallery.chunks(image_ids):
+        query = sa.select(Image.id, Image.split, Image.split_source).where(
+            Image.project_id == project_id, Image.id.in_(some), Image.split.is_distinct_from(split)
+        )
+        if split is None:  # training folder and free are the same to every run
+            query = query.where(Image.split != Split.TRAIN)
+        before += [[image_id, was, source] for image_id, was, source in session.execute(query)]
+    changed = splits.set_split(session, project_id, [int(str(row[0])) for row in before], split)
+    check.results = {**check.results, MOVED: {"to": split, "before": before}}
+    return changed
+
+
+def undo_move(session: Session, project_id: int) -> int:
+    """Take the last move back; images that were moved again since stay where they are.
+
+    Raises:
+        Conflict: ``move_undone_already``.
+    """
+    check = health_check.of_project(session, project_id)
+    moved = check.results.get(MOVED)
+    if not moved:
+        raise Conflict("move_undone_already")
+    changed = 0
+    places: dict[tuple[str | None, str], list[int]] = {}
+    for image_id, split, source in moved["before"]:
+        places.setdefault((split, source), []).append(image_id)
+    for (split, source), image_ids in places.items():
+        for some in gallery.chunks(image_ids):
+            update = sa.update(Image).where(
+                Image.project_id == project_id, Image.id.in_(some), Image.split.is_not_distinct_from(moved["to"])
+            )
+            update = update.values(split=split, split_source=source).execution_options(synchronize_session=False)
+            changed += len(session.execute(update.returning(Image.id)).all())
+    check.results = {name: value for name, value in check.results.items() if name != MOVED}
+    return changed
