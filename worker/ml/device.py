@@ -35,6 +35,12 @@ def prepare(*, deterministic: bool = False) -> None:
             return
 
 
+def cards() -> tuple[str, ...]:
+    """The graphics cards that this process may use, by the names that operations are placed with."""
+    found = tf.config.list_logical_devices("GPU") if tf.config.list_physical_devices("GPU") else []
+    return tuple(card.name.removeprefix("/device:") for card in found)
+
+
 def resolve_precision(choice: str) -> str:
     """``float32`` or ``mixed_bfloat16`` for a recipe's ``auto``, ``float32`` or ``mixed``.
 

@@ -84,6 +84,11 @@ def _normalise(layer: Any, x: Any) -> Any:
     )  # fmt: skip
     # The operation gives the variance with n - 1 in the denominator, Keras averages the one with n.
     count = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
-    for average, value in ((layer.moving_mean, mean), (layer.moving_variance, variance * (count - 1) / count)):
-        average.assign(average.value * layer.momentum + tf.stop_gradient(value) * (1 - layer.momentum))
+    keep_averages(layer, mean, variance * (count - 1) / count)
     return result
+
+
+def keep_averages(layer: Any, mean: Any, variance: Any) -> None:
+    """Move the averages of a batch normalisation towards those of a batch (variance with n in the denominator)."""
+    for average, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        average.assign(average.value * layer.momentum + tf.stop_gradient(value) * (1 - layer.momentum))

@@ -1,6 +1,7 @@
 """The compiled inner loop: a number of training steps, or of validation batches, in one call."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,10 @@ class Steps:
         trainable = network.model.trainable_variables
         copied = {variable.path for variable in forward.copied(network.chain)}
         self._paths = [variable.path for variable in trainable]
-        self.optimizer = Optimizer(recipe.optimizer, [v.value for v in trainable], [p in copied for p in self._paths])
+        low = [path in copied for path in self._paths]
+        self.optimizer = self._make_optimizer(recipe.optimizer, [variable.value for variable in trainable], low)
         self._augmented = recipe.augmentation.active
+        self._share = batch_size  # pictures of a batch that one device takes
         self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
         picture = (None, recipe.image_size, recipe.image_size, 3)
         pictures = tf.TensorSpec(picture, tf.uint8)
@@ -83,27 +86,33 @@ class Steps:
         def batch(i: Any, loss: Any, right: Any) -> Any:
             start = i * self.batch_size
             part = slice(start, start + self.batch_size)
-            inputs = self._inputs(pictures[part], matrices[part], shifts[part], factors[part])
-            more_loss, more_right = self._step(inputs, labels[part], rates[i])
+            draws = [matrices[part], shifts[part], factors[part]]
+            more_loss, more_right = self._batch(pictures[part], labels[part], rates[i], draws)
             return i + 1, loss + tf.cast(more_loss, tf.float64), right + more_right
 
         count = tf.size(rates)
         start = (tf.constant(0), so_far, tf.constant(0, tf.int64))
         return tf.while_loop(lambda i, *_: i < count, batch, start, parallel_iterations=1)[1:]
 
+    def _make_optimizer(self, name: str, variables: Sequence[Any], low: Sequence[bool]) -> Any:
+        return Optimizer(name, variables, low)
+
+    def _batch(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
+        return self._step(self._inputs(pictures, *draws), labels, rate)
+
     def _inputs(self, pictures: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
         if not self._augmented:
             return self.network.normalise(tf.cast(pictures, tf.float32))
         # XLA compiles for one number of pictures: a smaller last batch is filled up, and cut again afterwards.
         count = tf.shape(pictures)[0]
-        missing = self.batch_size - count
+        missing = self._share - count
         full = self._kernel(
             tf.ensure_shape(
-                tf.pad(pictures, [[0, missing], [0, 0], [0, 0], [0, 0]]), (self.batch_size, *pictures.shape[1:])
+                tf.pad(pictures, [[0, missing], [0, 0], [0, 0], [0, 0]]), (self._share, *pictures.shape[1:])
             ),
-            tf.ensure_shape(tf.pad(matrices, [[0, missing], [0, 0]]), (self.batch_size, 6)),
-            tf.ensure_shape(tf.pad(shifts, [[0, missing]]), (self.batch_size,)),
-            tf.ensure_shape(tf.pad(factors, [[0, missing]]), (self.batch_size,)),
+            tf.ensure_shape(tf.pad(matrices, [[0, missing], [0, 0]]), (self._share, 6)),
+            tf.ensure_shape(tf.pad(shifts, [[0, missing]]), (self._share,)),
+            tf.ensure_shape(tf.pad(factors, [[0, missing]]), (self._share,)),
         )
         return full[:count]
 
@@ -115,13 +124,15 @@ class Steps:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             loss = tf.reduce_mean(losses)
         self.optimizer.apply(tape.gradient(loss, computed), rate)
-        return tf.reduce_sum(losses), _count_right(logits, labels)
+        return tf.reduce_sum(losses), count_right(logits, labels)
+
+    def _answers(self, pictures: Any) -> Any:
+        return self.network.logits(self.network.normalise(tf.cast(pictures, tf.float32)), training=False)
 
     def _evaluate_loop(self, pictures: Any, labels: Any) -> Any:
         def batch(i: Any, outputs: Any) -> Any:
             part = pictures[i * EVALUATION_BATCH : (i + 1) * EVALUATION_BATCH]
-            inputs = self.network.normalise(tf.cast(part, tf.float32))
-            return i + 1, tf.concat([outputs, self.network.logits(inputs, training=False)], axis=0)
+            return i + 1, tf.concat([outputs, self._answers(part)], axis=0)
 
         count = (tf.size(labels) + EVALUATION_BATCH - 1) // EVALUATION_BATCH
         classes = self.network.logits.output.shape[-1]
@@ -131,10 +142,11 @@ class Steps:
             lambda i, *_: i < count, batch, start, shape_invariants=shapes, parallel_iterations=1
         )  # fmt: skip
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-        return losses, _count_right(logits, labels), tf.nn.softmax(logits)
+        return losses, count_right(logits, labels), tf.nn.softmax(logits)
 
 
-def _count_right(logits: Any, labels: Any) -> Any:
+def count_right(logits: Any, labels: Any) -> Any:
+    """Number of pictures whose largest logit is that of their label."""
     return tf.math.count_nonzero(tf.equal(tf.argmax(logits, axis=-1), labels))
 
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from app.domain import augment
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from worker.ml import data, device
+from worker.ml import data, device, mirrored
 from worker.ml.checkpoint import State
 from worker.ml.keeper import Best, EpochResult, Keeper
-from worker.ml.network import Network
 from worker.ml.saving import SavedModel, versions
-from worker.ml.steps import EVALUATION_BATCH, Steps, learning_rates
+from worker.ml.steps import EVALUATION_BATCH, learning_rates
 
 __all__ = ["Begin", "EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
 
@@ -68,11 +67,13 @@ class Begin:
         precision: ``float32`` or ``mixed_bfloat16``; "" leaves it to the recipe and this machine.
         most: training pictures in the largest fold of the whole run, where ``plans`` are not all of them; it limits
             the batch size, which must be the same for all folds wherever they are trained.
+        devices: names such as ``GPU:0`` that share each batch; empty: all graphics cards where there are several.
     """
 
     states: Mapping[int, State] = field(default_factory=dict)
     precision: str = ""
     most: int = 0
+    devices: tuple[str, ...] = ()
 
 
 class Reporter(Protocol):
@@ -150,7 +151,8 @@ def fit_folds(
     begin = begin or Begin()
     most = max((len(plan.train) for plan in plans), default=1)
     precision = begin.precision or next((state.precision for state in begin.states.values()), "")
-    trainer = _Trainer(pictures, labels, recipe, class_names, Begin(begin.states, precision, begin.most or most))
+    begin = replace(begin, precision=precision, most=begin.most or most, devices=begin.devices or device.cards())
+    trainer = _Trainer(pictures, labels, recipe, class_names, begin)
     for plan in plans:
         result = trainer.fit(plan, reporter or Silent(), begin.states.get(plan.fold))
         if result is not None:
@@ -168,8 +170,9 @@ class _Trainer:
         self.recipe, self.names, self.pictures = recipe, tuple(names), pictures
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
         self.precision = begin.precision or device.resolve_precision(recipe.precision)
-        self.network = Network(recipe, len(self.names), self.precision)
-        self.steps = Steps(self.network, recipe, min(recipe.batch_size, begin.most))
+        self.network, self.steps = mirrored.build(
+            recipe, len(self.names), self.precision, min(recipe.batch_size, begin.most), begin.devices
+        )
         self._most_at_once = max(1, _CHUNK_BYTES // max(1, int(np.prod(pictures.shape[1:]))))
         self._pace = 0.0  # pictures a second, measured; decides how much is done between two reports
 
