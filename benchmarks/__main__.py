@@ -12,7 +12,9 @@ PROGRAMS = {
     "engine": "training and explanation beside the posts' own programs",
     "demo": "from the first command to the review page",
     "latency": "from the click to the first training step, and small jobs in a second",
+    "interactive": "from a question to its answer, on a quiet machine and beside a training",
     "idle": "processor and memory while nothing is done",
+    "streams": "what 200 open pages cost the server",
 }
 
 

@@ -20,6 +20,7 @@ TITLES = {
     "chaos": "Faults",
     "latency": "From the click to the first training step",
     "idle": "Cost while nothing is done",
+    "streams": "Many open pages",
     "web": "Pages",
 }
 TARGET_MET = {True: "yes", False: "**no**", None: ""}

@@ -8,6 +8,7 @@ where it stopped (``Last-Event-ID``) and misses nothing and gets nothing twice.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
@@ -42,12 +43,10 @@ class Hub:
         self._marks: dict[tuple[Look, int], Mark] = {}
         self._poller: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._runs: dict[int, tuple[float, progress.Snapshot]] = {}  # what all streams of a run share
+        self._locks: dict[int, asyncio.Lock] = {}
         self.stopping = False
-
-    @property
-    def streams(self) -> int:
-        """How many streams are open."""
-        return len(self._wakes)
+        self.rung = 0.0  # when bells rang for the last time (``time.monotonic``): what was read since is new
 
     @contextlib.contextmanager
     def watching(self, look: Look, key: int) -> Iterator[asyncio.Event]:
@@ -61,6 +60,8 @@ class Hub:
             yield bell
         finally:
             self._wakes.pop(bell, None)
+            if (look, key) not in self._wakes.values() and look is run_marks:
+                self._runs.pop(key, None)
 
     async def stream(self, run_id: int, last_id: int, say: Say) -> AsyncGenerator[ServerSentEvent, None]:
         """Epochs after the row ``last_id`` and progress until the run has ended or the process shuts down.
@@ -70,17 +71,30 @@ class Hub:
         """
         with self.watching(run_marks, run_id) as bell:
             yield ServerSentEvent(retry=RETRY_MS, comment="events of a run")
+            since = time.monotonic()
             while not self.stopping:
                 bell.clear()
-                now = await to_thread.run_sync(self._read, run_id, last_id)
+                now = await self._snapshot(run_id, since)
                 for row in now.rows:
-                    last_id = row.id
-                    yield ServerSentEvent(event="epoch", id=str(row.id), data=run_words.epoch_values(row))
+                    if row.id > last_id:
+                        last_id = row.id
+                        yield ServerSentEvent(event="epoch", id=str(row.id), data=run_words.epoch_values(row))
                 yield ServerSentEvent(event="progress", data=say(now))
                 if now.finished:
                     yield ServerSentEvent(event="end", data={"state": now.state})
                     return
                 await bell.wait()
+                since = self.rung
+
+    async def _snapshot(self, run_id: int, since: float) -> progress.Snapshot:
+        """The run with all its epochs, read at ``since`` or later; 200 pages of one run read it once."""
+        async with self._locks.setdefault(run_id, asyncio.Lock()):
+            made, now = self._runs.get(run_id, (0.0, None))
+            if now is None or made < since:
+                made = time.monotonic()
+                now = await to_thread.run_sync(self._read, run_id)
+                self._runs[run_id] = made, now
+            return now
 
     def shutdown(self) -> None:
         """End all streams at once; safe in a signal handler and from any thread."""
@@ -95,9 +109,9 @@ class Hub:
         if self._poller is not None:
             self._poller.cancel()
 
-    def _read(self, run_id: int, last_id: int) -> progress.Snapshot:
+    def _read(self, run_id: int) -> progress.Snapshot:
         with self.database.read() as session:
-            return progress.snapshot(session, session.get_one(Run, run_id), last_id)
+            return progress.snapshot(session, session.get_one(Run, run_id))
 
     async def _poll(self) -> None:
         while self._wakes and not self.stopping:
@@ -110,6 +124,7 @@ class Hub:
             except SQLAlchemyError as error:  # a busy or restarting database must not end the streams
                 log.warning("What the pages watch could not be read (%s).", type(error).__name__)
                 continue
+            self.rung = time.monotonic()
             for bell, watch in self._wakes.items():
                 if marks.get(watch) != self._marks.get(watch):
                     bell.set()
@@ -123,7 +138,7 @@ class Hub:
 
 
 def run_marks(session: Session, run_ids: list[int]) -> dict[int, Mark]:
-    """The marks of runs: one query for all of them."""
+    """The marks of runs: one query for all of them, and one for the folds that run as jobs of their own."""
     newest = sa.select(sa.func.max(EpochMetric.id)).where(EpochMetric.run_id == Run.id).scalar_subquery()
     queued = sa.select(sa.func.count()).where(Job.state == JobState.QUEUED).scalar_subquery()
     alive = sa.select(sa.func.count()).where(Worker.heartbeat > db_now() - jobs.SILENT_SECONDS).scalar_subquery()
@@ -133,7 +148,17 @@ def run_marks(session: Session, run_ids: list[int]) -> dict[int, Mark]:
         .join(own, own.c.id == Run.job_id)
         .where(Run.id.in_(run_ids))
     )
-    return {run_id: tuple(str(value) for value in mark) for run_id, *mark in session.execute(query)}
+    child = Job.__table__.alias("child")
+    folds = (
+        sa.select(Run.id, child.c.id, child.c.state, child.c.attempt, child.c.progress)
+        .join(child, child.c.parent_id == Run.job_id)
+        .where(Run.id.in_(run_ids))
+        .order_by(child.c.id)
+    )
+    below: dict[int, str] = {}
+    for run_id, *values in session.execute(folds):
+        below[run_id] = below.get(run_id, "") + str(values)
+    return {run_id: (*map(str, mark), below.get(run_id, "")) for run_id, *mark in session.execute(query)}
 
 
 def hub_of(app: FastAPI, database: Database) -> Hub:

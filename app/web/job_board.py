@@ -129,17 +129,17 @@ class Board:
                         have[part.name] = part.digest
                         number = ".".join(have.get(name, "") for name in PARTS)
                         yield ServerSentEvent(event="part", id=number, data={"name": part.name, "html": part.html})
-                since = await _next(bell)
+                since = await _next(hub, bell)
 
 
-async def _next(bell: asyncio.Event) -> float:
+async def _next(hub: events.Hub, bell: asyncio.Event) -> float:
     """Wait for a change or for the time to draw again; the moment since which a drawing is new enough."""
     try:
         async with asyncio.timeout(DRAWN_SECONDS):
             await bell.wait()
     except TimeoutError:
         return time.monotonic() - DRAWN_SECONDS / 2  # what another stream had drawn just before will do
-    return time.monotonic()
+    return hub.rung
 
 
 def _reason(t: Any) -> Any:

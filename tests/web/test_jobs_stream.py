@@ -187,4 +187,4 @@ def test_draw__once_for_all_pages(server, add, monkeypatch):
         job_id = add()
         for stream in streams:
             assert any(f"job-{job_id}" in html for name, html, _ in stream if name == "waiting")
-    assert len(drawn) <= 4  # not ten
+    assert len(drawn) <= 3  # not ten; the disk is measured meanwhile
