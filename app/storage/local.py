@@ -60,10 +60,10 @@ class LocalStore:
         self.path(digest).unlink(missing_ok=True)
 
     def entries(self) -> Iterator[Entry]:
-        for folder in os.scandir(self.root):
+        for folder in _listed(self.root):
             if len(folder.name) != 2 or not folder.is_dir():
                 continue
-            for file in os.scandir(folder):
+            for file in _listed(self.root / folder.name):
                 if HASH.fullmatch(file.name):
                     with contextlib.suppress(FileNotFoundError):  # it was dropped since the folder was read
                         found = file.stat()
@@ -111,8 +111,7 @@ class LocalStore:
         (self.root / upload_key(name)).unlink(missing_ok=True)
 
     def uploads(self) -> Iterator[Upload]:
-        folder = self.root / UPLOADS
-        for file in os.scandir(folder) if folder.is_dir() else ():
+        for file in _listed(self.root / UPLOADS):
             if not file.name.startswith("."):
                 with contextlib.suppress(FileNotFoundError):  # it was dropped since the folder was read
                     found = file.stat()
@@ -201,6 +200,12 @@ class LocalBatch:
         for name in self._new.values():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
+
+
+def _listed(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    """What lies in a folder; nothing when it is not there."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
+        yield from found
 
 
 def _touched(path: Path) -> bool:
