@@ -38,8 +38,8 @@ def explain(parts: Parts, claim: Claim, lease: Lease) -> End:
 def prepare_newest(parts: Parts) -> None:
     """Start the process that answers, with the models of the newest finished run: most likely those asked first."""
     with parts.database.read() as session:
-        run_id = predictions.newest_run(session)
-        order = order_maker.prepare_order(session, run_id, parts.settings) if run_id is not None else None
+        run = predictions.newest_run(session)
+        order = order_maker.prepare_order(session, run.id, parts.settings) if run is not None else None
     parts.warm.prepare(order)
 
 

@@ -208,17 +208,13 @@ def kept_pictures(session: Session) -> set[str]:
     return {spec[PICTURE] for spec in specs if PICTURE in spec}
 
 
-def newest_run(session: Session) -> int | None:
-    """The id of the newest run that was trained to its end."""
-    return session.scalar(
-        sa.select(Run.id)
-        .join(Job, Job.id == Run.job_id)
-        .where(
-            Job.state == JobState.DONE, sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_not(None))
-        )
-        .order_by(Run.id.desc())
-        .limit(1)
-    )
+def newest_run(session: Session, project_id: int | None = None) -> Run | None:
+    """The newest run, of one project or of all, that was trained to its end."""
+    trained = sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_not(None))
+    query = sa.select(Run).join(Job, Job.id == Run.job_id).where(Job.state == JobState.DONE, trained)
+    if project_id is not None:
+        query = query.where(Run.project_id == project_id)
+    return session.scalar(query.order_by(Run.id.desc()).limit(1))
 
 
 def _job(session: Session, run: Run, job_id: int) -> Job:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Image, ImportBatch, LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError
-from app.services import gallery, history, image_predictions, labels, marks
+from app.services import gallery, history, image_predictions, labels, marks, predictions
 from app.services.gallery import ImageFilter
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
@@ -37,6 +37,7 @@ class ImagePage:
     import_number: int | None
     steps: Sequence[history.Step]
     predictions: Sequence[image_predictions.Said]
+    trained: int | None  # number of the newest run that can be asked
     previous: int | None
     following: int | None
     position: int
@@ -131,6 +132,7 @@ def image_page(
     before = gallery.before(session, project.id, chosen, image_id)
     after = gallery.after(session, project.id, chosen, image_id, 1)
     gettext = i18n.translations(i18n.choose(request)).gettext
+    trained = predictions.newest_run(session, project.id)
     batch = session.get(ImportBatch, found.import_id) if found.import_id else None
     context = ImagePage(
         project=project,
@@ -140,6 +142,7 @@ def image_page(
         import_number=batch.number if batch else None,
         steps=history.of_image(session, project.id, image_id),
         predictions=image_predictions.of_image(session, project.id, image_id),
+        trained=trained.number if trained else None,
         previous=before[0].id if before else None,
         following=after[0].id if after else None,
         position=gallery.position(session, project.id, chosen, image_id) + 1,

@@ -1,0 +1,149 @@
+"""Questions through pages, table and a real worker: answered at once, also after its process was killed."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import Image
+from app.db.run_models import Explanation, Job, RunFold
+from app.domain.enums import JobState
+from tests.inspect import factory
+from tests.jobs import processes, trained
+
+pytestmark = [pytest.mark.slow, pytest.mark.ml]
+
+JSON = {"Accept": "application/json", "Sec-Fetch-Site": "none"}
+
+
+@pytest.fixture
+def run(database, store):
+    """Run 1 of two folds with models that answer."""
+    with database.write() as session:
+        return trained.run(session, store, factory.project(session, store, train=4, test=2), folds=2)
+
+
+@pytest.fixture
+def client(live_server):
+    with httpx.Client(base_url=live_server, headers=JSON, timeout=120) as made:
+        yield made
+
+
+def ask(client, **form):
+    answer = client.post("/p/blood/runs/1/try?wait=30", **form)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def warm_process(worker):
+    """The id of the process that answers."""
+    below = processes.descendants(worker.process.pid)
+    servers = [pid for pid, words in below.items() if "forkserver" in words]
+    found = [pid for server in servers for pid in processes.descendants(server)]
+    return found[0] if len(found) == 1 else None
+
+
+def expected(store, database, digest):
+    """What the two models say, computed here."""
+    from worker.ml import data, predict, saving  # noqa: PLC0415 - TensorFlow
+
+    with database.read() as session:
+        weights = session.scalars(sa.select(RunFold.weights_sha256).order_by(RunFold.fold)).all()
+    pictures = data.square(store.get(digest), trained.RECIPE)[None]
+    return np.mean([predict.probabilities(saving.load(store.get(one)), pictures)[0] for one in weights], axis=0)
+
+
+def test_prediction__of_a_file_and_of_an_image(client, run, settings, database, store, tmp_path):
+    with processes.worker(settings, tmp_path / "log"):
+        sent = factory.drawing(1, 77, side=64)
+        values = ask(client, files={"picture": ("新しい.png", sent, "image/png")})
+        digest = store.put(sent)
+        np.testing.assert_allclose(list(values["probabilities"].values()), expected(store, database, digest), atol=1e-5)
+        assert len(values["models"]) == 2
+        assert next(iter(values["heat_maps"])) == values["predicted"]
+        assert client.get(values["heat_maps"]["単球"]).headers["content-type"] == "image/png"
+        with database.read() as session:
+            image = session.scalars(sa.select(Image)).first()
+        values = ask(client, data={"image": str(image.id), "layer": "conv1"})
+        wanted = expected(store, database, image.canonical_sha256)
+        np.testing.assert_allclose(list(values["probabilities"].values()), wanted, atol=1e-5)
+        assert values["layer"] == "conv1"
+
+
+def test_heat_map__on_demand_is_stored(client, run, settings, database, store, tmp_path):
+    form = {"item": 3, "fold": -1, "layer": "conv1", "position": 2}
+    with processes.worker(settings, tmp_path / "log"):
+        answer = client.post("/p/blood/runs/1/explain?wait=30", data=form).json()
+    assert (answer["state"], answer["finished"]) == ("done", True)
+    with database.read() as session:
+        made = session.scalars(sa.select(Explanation).where(Explanation.layer == "conv1")).one()
+    assert (made.item_id, made.fold, made.class_position) == (3, -1, 2)
+    assert store.get(made.sha256).startswith(b"\x89PNG")
+
+
+def test_kill__of_the_process_costs_a_moment_and_no_answer(client, run, settings, database, tmp_path):
+    with processes.worker(settings, tmp_path / "log") as worker:
+        first = ask(client, data={"image": "1"})
+        killed = processes.wait_for("the process", lambda: warm_process(worker))
+        os.kill(killed, signal.SIGKILL)
+        again = ask(client, data={"image": "1"})
+        assert again["probabilities"] == pytest.approx(first["probabilities"])
+        assert warm_process(worker) not in (None, killed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_end__the_process_goes_with_its_worker(run, settings, tmp_path, number):
+    with processes.worker(settings, tmp_path / "log") as worker:
+        pid = processes.wait_for("the process", lambda: warm_process(worker))
+        worker.process.send_signal(number)
+        processes.wait_for("its end", lambda: processes.gone(pid), 20)
+
+
+def test_stopped__a_question_whose_worker_ends_goes_back_into_the_line(client, run, settings, database, tmp_path):
+    """The process stands still, so the question is in the worker's hands when the worker is told to end."""
+    with processes.worker(settings, tmp_path / "log") as worker:
+        ask(client, data={"image": "1"})
+        frozen = processes.wait_for("the process", lambda: warm_process(worker))
+        os.kill(frozen, signal.SIGSTOP)
+        job_id = client.post("/p/blood/runs/1/try?wait=0", data={"image": "1"}).json()["job"]
+        processes.wait_for("the claim", lambda: processes.running(database, job_id))
+        assert worker.end() == 0
+    assert processes.job_of(database, job_id).state == JobState.QUEUED
+    with processes.worker(settings, tmp_path / "log2"):
+        assert processes.ended(database, job_id).state == JobState.DONE
+
+
+def test_slow__is_a_reason_and_the_next_question_is_answered(client, run, settings, database, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIWAKE_ANSWER_SECONDS", "3")
+    with processes.worker(settings, tmp_path / "log") as worker:
+        processes.wait_for("the process", lambda: warm_process(worker))
+        ask(client, data={"image": "1"})
+        os.kill(warm_process(worker), signal.SIGSTOP)
+        values = ask(client, data={"image": "1"})
+        assert (values["state"], values["message"][:30]) == ("failed", "There was no answer within 3 s")
+        assert ask(client, data={"image": "1"})["state"] == "done"
+
+
+def test_broken__weights_fail_the_question_only(client, run, settings, database, store, tmp_path):
+    broken = store.put(b"no model")
+    with database.write() as session:
+        session.execute(sa.update(RunFold).where(RunFold.fold == 1).values(weights_sha256=broken))
+    with processes.worker(settings, tmp_path / "log") as worker:
+        values = ask(client, data={"image": "1"})
+        assert values["state"] == "failed"
+        assert "cannot be used" in values["message"]
+        assert worker.process.poll() is None
+        with database.read() as session:
+            assert session.get_one(Job, values["job"]).error_code == "model_broken"
+
+
+def test_off__each_question_has_a_process_of_its_own(client, run, settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("MIWAKE_WARM", "0")
+    with processes.worker(replace(settings, warm=0), Path(tmp_path) / "log") as worker:
+        assert ask(client, data={"image": "1"})["state"] == "done"
+        processes.wait_for("its end", lambda: warm_process(worker) is None, 10)
