@@ -26,6 +26,11 @@ class Project(Base):
         back_populates="project", lazy="raise", order_by="LabelClass.position"
     )
 
+    @property
+    def offered(self) -> list["LabelClass"]:
+        """The classes that labels can be given of: all but the retired ones."""
+        return [item for item in self.classes if not item.retired]
+
 
 class LabelClass(Base):
     """A class that an image can be labelled with. Its name may change at any time; its id never does."""

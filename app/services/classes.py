@@ -18,6 +18,7 @@ from app.services.projects import clean_name, lock
 # out, because it cannot be seen on a dark page.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 KEYS = "1234567890"
+LETTERS = "QWETYUOASDGLVBN"  # the others are commands of label mode, gallery or review
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _GOLDEN = 0.61803398875  # steps of the golden ratio around the colour circle never come close to an earlier one
 
@@ -82,13 +83,16 @@ def add(
 
 
 def ensure(session: Session, project: Project, names: Sequence[str]) -> dict[str, LabelClass]:
-    """Each of ``names`` (in NFC) with its class, made when it is missing.
+    """Each of ``names`` (in NFC) with its class, made when it is missing. A class is found by its second name too, and
+    one that was retired is offered again.
 
     Raises:
         Invalid: a name is empty or too long.
     """
     lock(session, project.id)
-    present = {item.name_key: item for item in listed(session, project)}
+    found_now = listed(session, project)
+    present = {name_key(item.second_name): item for item in found_now if item.second_name}
+    present |= {item.name_key: item for item in found_now}
     found: dict[str, LabelClass] = {}
     for name in names:
         spelled = unicodedata.normalize("NFC", name)
@@ -98,6 +102,7 @@ def ensure(session: Session, project: Project, names: Sequence[str]) -> dict[str
         if key not in present:
             present[key] = add(session, project, spelled)
         found[spelled] = present[key]
+        present[key].retired = False
     return found
 
 
@@ -109,6 +114,7 @@ def update(
     name: str | None = None,
     color: str | None = None,
     key: str | None = None,
+    second_name: str | None = None,
 ) -> LabelClass:
     """Change what is given of a class.
 
@@ -123,6 +129,8 @@ def update(
     if name is not None:
         changed.name = _checked_name(others, name)
         changed.name_key = name_key(changed.name)
+    if second_name is not None:
+        changed.second_name = clean_name(second_name)
     changed.color = color or changed.color
     changed.key = changed.key if key is None else key
     session.flush()
@@ -207,7 +215,7 @@ def _check_color(color: str | None) -> None:
 def _check_key(others: Sequence[LabelClass], key: str | None) -> None:
     if not key:
         return
-    if key not in KEYS or len(key) != 1:
+    if key not in KEYS + LETTERS or len(key) != 1:
         raise Invalid("class_key_invalid", key=key[:20])
     for other in others:
         if other.key == key:

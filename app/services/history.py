@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import ChangeSet, ClassEvent, Image, LabelEvent, MarkEvent
-from app.domain.enums import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
 
     Change sets that changed nothing are left out.
     """
-    counted = sa.or_(ChangeSet.image_count > 0, ChangeSet.field == Field.CLASS)
+    counted = sa.or_(ChangeSet.image_count > 0, ChangeSet.id.in_(sa.select(ClassEvent.change_set_id)))
     query = sa.select(ChangeSet).where(ChangeSet.project_id == project_id, counted)
     if before_id is not None:
         query = query.where(ChangeSet.id < before_id)
@@ -115,6 +114,12 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
         )
         for change in found
     ]
+
+
+def act(session: Session, project_id: int, change_set_id: int) -> Act | None:
+    """One change set as a line of the history; None where there is none or it changed nothing."""
+    found = of_project(session, project_id, before_id=change_set_id + 1, limit=1)
+    return found[0] if found and found[0].change_set_id == change_set_id else None
 
 
 def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int, list[ClassChange]]:

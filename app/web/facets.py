@@ -77,6 +77,7 @@ def _classes(
         *(
             choice(item.name, replace(free, class_id=item.id), str(item.id), counts.classes.get(item.id, 0), item.color)
             for item in project.classes
+            if not item.retired or counts.classes.get(item.id) or chosen.class_id == item.id
         ),
     ]
 

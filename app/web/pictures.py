@@ -84,10 +84,29 @@ def class_of(do: str) -> int | None:
 
 
 def key_names(classes: Sequence[LabelClass]) -> dict[int, str]:
-    """Class id -> the key as printed: its digit, or Shift and a digit for the first ten classes without one."""
+    """Class id -> the key as printed: its own, or Shift and a digit for the first ten classes without one.
+
+    Retired classes have none.
+    """
     names = {item.id: item.key for item in classes if item.key}
-    without = [item for item in classes if not item.key]
+    without = [item for item in classes if not item.key and not item.retired]
     return names | {item.id: f"⇧{key}" for item, key in zip(without, "1234567890", strict=False)}
+
+
+def classes_data(project: Project) -> list[dict[str, Any]]:
+    """The classes for the modules of a page; retired ones too, because images may carry them."""
+    keys = key_names(project.classes)
+    return [
+        {
+            "id": item.id,
+            "name": item.name,
+            "second": item.second_name,
+            "color": item.color,
+            "key": keys.get(item.id),
+            "retired": item.retired,
+        }
+        for item in project.classes
+    ]
 
 
 def conversion_words(conversion: Mapping[str, Any], say: Callable[[str], str]) -> list[str]:

@@ -1,6 +1,6 @@
 // The keys of the gallery: arrows move and extend, digits label, the rest as everywhere.
 
-import { register } from "./shortcuts.js";
+import { classKey, register } from "./shortcuts.js";
 
 const TILE_STEP = 24;
 
@@ -9,7 +9,6 @@ export function connectKeys(classes, texts, { view, images, selection, ...acts }
   const root = document.getElementById("grid");
   const slider = document.getElementById("tile-size");
   const search = document.getElementById("search");
-  const digit = (key) => (key.startsWith("⇧") ? `Shift+Digit${key.slice(1)}` : `Digit${key}`);
   const inGrid = () => document.activeElement === root || document.activeElement === document.body;
   const focused = () => images.at(view.focused);
   const resize = (step) => {
@@ -40,7 +39,7 @@ export function connectKeys(classes, texts, { view, images, selection, ...acts }
   register([
     ...classes
       .filter((item) => item.key)
-      .map((item) => ({ keys: [digit(item.key)], label: item.name, run: () => acts.label(item.id) })),
+      .map((item) => ({ keys: [classKey(item.key)], label: item.name, run: () => acts.label(item.id) })),
     ...Object.entries(steps).flatMap(([code, step]) => [
       { keys: [code], when: inGrid, repeat: true, run: () => move(step(), false) },
       { keys: [`Shift+${code}`], when: inGrid, repeat: true, run: () => move(step(), true) },

@@ -4,6 +4,7 @@ import { Acts, setValue } from "./grid-acts.js";
 import { Images } from "./grid-data.js";
 import { connectKeys } from "./grid-keys.js";
 import { connectPointer } from "./grid-pointer.js";
+import { connectSplit } from "./grid-split.js";
 import { GridView } from "./grid-view.js";
 import { Selection } from "./grid-selection.js";
 import { connectNote, connectReasons } from "./label-marks.js";
@@ -173,6 +174,9 @@ const pick = connectPicker(page.classes, label);
 const openReasons = connectReasons((reason) => acts.mark("excluded", reason));
 const openNote = connectNote((text) => acts.mark("note", text));
 const some = (open) => () => selection.count > 0 && open();
+const chosenImages = () =>
+  selection.all ? { filter: query, shown: images.total } : { image_ids: selection.items.map((item) => item.id) };
+const openSplit = connectSplit(urls.split, { chosen: chosenImages, ready: () => saver.settled(), broken: texts.no_connection });
 const keyActs = {
   open,
   label,
@@ -184,7 +188,7 @@ const keyActs = {
   undo: () => acts.undo(),
   redo: () => acts.redo(),
 };
-const actions = { ...keyActs, none: () => label(null), include: () => acts.mark("excluded", null) };
+const actions = { ...keyActs, none: () => label(null), include: () => acts.mark("excluded", null), split: some(openSplit) };
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const what = event.submitter?.value;

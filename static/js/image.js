@@ -1,17 +1,16 @@
 // The page of one image: the same keys as everywhere press its buttons and follow its links.
 
 import { data } from "./save-view.js";
-import { register } from "./shortcuts.js";
+import { classKey, register } from "./shortcuts.js";
 
 const texts = data("image-data");
 const form = document.getElementById("image-form");
 const press = (value) => form.requestSubmit(form.querySelector(`button[name="do"][value="${value}"]`));
 const pressMark = (mark) => form.requestSubmit(form.querySelector(`button[data-mark="${mark}"]`));
 const follow = (rel) => document.querySelector(`a[rel="${rel}"]`)?.click();
-const digit = (key) => (key.startsWith("⇧") ? `Shift+Digit${key.slice(1)}` : `Digit${key}`);
 
 register([
-  ...texts.classes.map((item) => ({ keys: [digit(item.key)], label: item.name, run: () => press(item.id) })),
+  ...texts.classes.map((item) => ({ keys: [classKey(item.key)], label: item.name, run: () => press(item.id) })),
   { keys: ["ArrowRight", "Space"], label: texts.next, run: () => follow("next") },
   { keys: ["ArrowLeft", "Backspace"], label: texts.previous, run: () => follow("prev") },
   { keys: ["KeyZ"], label: texts.undo, run: () => press("undo") },

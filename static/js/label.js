@@ -8,7 +8,7 @@ import { Stage } from "./label-stage.js";
 import { connectPicker } from "./picker.js";
 import { fill, data, showConflicts, showState } from "./save-view.js";
 import { Saver } from "./saver.js";
-import { register } from "./shortcuts.js";
+import { classKey, register } from "./shortcuts.js";
 import { toast } from "./toast.js";
 
 const page = data("label-data");
@@ -248,9 +248,8 @@ for (const hidden of form.querySelectorAll("[data-live], #stage-tools")) {
 }
 
 const free = () => document.activeElement?.type !== "range";
-const digit = (key) => (key.startsWith("⇧") ? `Shift+Digit${key.slice(1)}` : `Digit${key}`);
 register([
-  ...page.classes.filter((item) => item.key).map((item) => ({ keys: [digit(item.key)], label: item.name, run: () => label(item.id) })),
+  ...page.classes.filter((item) => item.key).map((item) => ({ keys: [classKey(item.key)], label: item.name, run: () => label(item.id) })),
   { keys: ["Space"], label: texts.key_skip, when: free, run: skip },
   { keys: ["ArrowRight"], label: texts.key_next, when: free, repeat: true, run: () => !form.hidden && go() },
   { keys: ["ArrowLeft", "Backspace"], label: texts.key_back, when: free, repeat: true, run: back },

@@ -24,8 +24,10 @@ export function connectPicker(classes, choose) {
   };
   const draw = () => {
     const wanted = plain(input.value.trim());
-    const rank = (item) => (plain(item.name).startsWith(wanted) ? 0 : 1);
-    shown = classes.filter((item) => plain(item.name).includes(wanted)).sort((one, other) => rank(one) - rank(other));
+    const names = (item) => [item.name, item.second ?? ""].map(plain);
+    const rank = (item) => (names(item).some((name) => name.startsWith(wanted)) ? 0 : 1);
+    const fits = (item) => !item.retired && names(item).some((name) => name.includes(wanted));
+    shown = classes.filter(fits).sort((one, other) => rank(one) - rank(other));
     list.replaceChildren(...shown.map((item, at) => row(item, at, take)));
     mark(0);
   };
@@ -62,7 +64,13 @@ function row(item, at, take) {
   const dot = document.createElement("span");
   dot.className = "dot";
   dot.style.backgroundColor = item.color;
-  made.append(dot, item.name);
+  const second = document.createElement("small");
+  second.className = "second-name";
+  second.textContent = item.second ?? "";
+  const key = document.createElement("kbd");
+  key.textContent = item.key ?? "";
+  key.hidden = !item.key;
+  made.append(dot, item.name, second, key);
   made.addEventListener("click", () => take(item));
   return made;
 }

@@ -8,7 +8,7 @@ import { HeatView } from "./heat-view.js";
 import { connectPicker } from "./picker.js";
 import { data, fill, showConflicts } from "./save-view.js";
 import { Saver } from "./saver.js";
-import { register } from "./shortcuts.js";
+import { classKey, register } from "./shortcuts.js";
 import { toast } from "./toast.js";
 
 const page = data("review-data");
@@ -222,7 +222,7 @@ function connectForms(root) {
 function connectKeys(pick) {
   const group = words.group;
   const fixes = page.classes.filter((item) => item.key !== "").map((item) => ({
-    keys: [`Digit${item.key}`], group, label: fill(words.fix, { name: item.name }), run: () => fix(item.id),
+    keys: [classKey(item.key)], group, label: fill(words.fix, { name: item.name }), run: () => fix(item.id),
   }));
   register([
     { keys: ["ArrowRight", "KeyJ", "Space"], group, label: words.next, repeat: true, run: () => step(1) },

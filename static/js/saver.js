@@ -58,6 +58,20 @@ export class Saver extends EventTarget {
     return this.#queue.length;
   }
 
+  /** Resolves when the server has everything. */
+  settled() {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!this.#queue.length) {
+          this.removeEventListener("state", look);
+          resolve();
+        }
+      };
+      this.addEventListener("state", look);
+      look();
+    });
+  }
+
   /** Labels that the server does not have yet: image id -> class id or null. */
   pending() {
     const labels = new Map();

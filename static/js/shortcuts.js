@@ -24,6 +24,12 @@ export function register(list) {
   };
 }
 
+/** The combination for the key of a class as it is printed: "3", "Q" or "⇧3". */
+export function classKey(printed) {
+  const [shift, key] = printed.startsWith("⇧") ? ["Shift+", printed.slice(1)] : ["", printed];
+  return shift + (/\d/.test(key) ? "Digit" : "Key") + key;
+}
+
 /** True when single keys act; the reader may have switched them off. */
 export function singleKeys() {
   return localStorage.getItem(SINGLE_KEYS_OFF) === null;

@@ -146,3 +146,38 @@ def test_delete__history_keeps_a_class(any_database, store):
     assert image.id > 0
     with pytest.raises(NotFound), any_database.write() as session:
         classes.delete(session, project, 10**6)
+
+
+def test_page__merges_with_its_count_and_takes_it_back(client, database, store, project, address):
+    one, other = project.classes[:2]
+    with database.write() as session:
+        factories.add_images(session, store, project, 3, label_class=one)
+    assert "Give 3 images the class" in client.get(address).text
+    page = client.post(f"{address}/{one.id}/merge", data={"into": other.id, "shown": "3"})
+    assert "3 images changed" in page.text
+    undo = re.search(r'action="([^"]*/classes/undo/\d+)"', page.text)
+    assert undo is not None
+    page = client.post(undo.group(1))
+    with database.read() as session:
+        assert classes.counts(session, project) == {one.id: 3}
+        assert not any(item.retired for item in classes.listed(session, project))
+
+
+def test_page__second_name_letter_key_and_retire(client, database, project, address):
+    first = project.classes[0]
+    fields = {"name": first.name, "second_name": "Neutrophil", "key": "Q", "color": first.color}
+    assert "Neutrophil" in client.post(f"{address}/{first.id}", data=fields).text
+    label = f"/p/{project.slug}"
+    assert client.get(label + "/images").status_code == 200
+    page = client.post(f"{address}/{first.id}/retire", data={"retired": "true"})
+    assert "Offer again" in page.text
+    with database.read() as session:
+        kept = classes.by_id(session, project, first.id)
+        assert (kept.second_name, kept.key, kept.retired) == ("Neutrophil", "", True)
+
+
+def test_page__with_two_hundred_classes(client, database):
+    with database.write() as session:
+        project = factories.make_project(session, "many", [f"種 {number}" for number in range(200)])
+    page = client.get(f"/p/{project.slug}/classes")
+    assert page.text.count('class="card class-row') == 200

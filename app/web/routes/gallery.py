@@ -33,6 +33,7 @@ URLS = {
     "mark": "marks_put",
     "ids": "gallery_ids",
     "counts": "gallery_counts",
+    "split": "class_split",
     "gallery": "gallery",
 }
 
@@ -75,16 +76,12 @@ def class_map(project: Project) -> dict[int, LabelClass]:
 
 def module_data(request: Request, project: Project, query: Mapping[str, str]) -> dict[str, Any]:
     """What grid.js begins with."""
-    keys = pictures.key_names(project.classes)
     return {
         "query": dict(query),
         "urls": {name: address(request.app, route, slug=project.slug) for name, route in URLS.items()},
         "thumb": address(request.app, "media", slug=project.slug, image_id=0, kind="thumb"),
         "image": address(request.app, "image", slug=project.slug, image_id=0),
-        "classes": [
-            {"id": item.id, "name": item.name, "color": item.color, "key": keys.get(item.id)}
-            for item in project.classes
-        ],
+        "classes": pictures.classes_data(project),
     }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db.models import LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError, Invalid
-from app.services import classes, gallery, history, labels, marks
+from app.services import class_acts, gallery, history, labels, marks
 from app.services.gallery import ImageFilter, ImageRow
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
@@ -136,7 +136,7 @@ def add_class(
 ) -> Response:
     """Add a class without leaving the picture ``at``."""
     try:
-        classes.add(session, project, name)
+        class_acts.added(session, project, name, None, actor=actor, request_id=uuid.uuid4().hex)
     except Invalid as error:
         session.rollback()
         return page(request, session, project, actor, at, error=error, typed=name)
@@ -196,15 +196,7 @@ def page_data(
         "index": len(around.behind),
         "strip": [step.image_id for step in strip],
         "strip_items": [pictures.as_item(request, project, row) for row in last],
-        "classes": [
-            {
-                "id": item.id,
-                "name": item.name,
-                "color": item.color,
-                "key": pictures.key_names(project.classes).get(item.id),
-            }
-            for item in project.classes
-        ],
+        "classes": pictures.classes_data(project),
         "queue": queue.name,
         "urls": {
             name: address(

@@ -4,18 +4,18 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.db.models import ChangeSet
 from app.domain.enums import Field as What
 from app.domain.enums import LabelSource
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import NotFound
 from app.services import gallery, history, labels, marks
-from app.services.gallery import ImageFilter
 from app.web import i18n
 from app.web.deps import ActorDep, ProjectDep, WriteSession
 from app.web.messages import sentence
+from app.web.selection import Selection, Strict
 
 router = APIRouter(prefix="/p/{slug}")
 
@@ -24,33 +24,11 @@ RequestId = Annotated[str, Field(min_length=1, max_length=64)]
 SHOWN_CHANGES = 2000  # a page that has more than this to show again asks for the images anew
 
 
-class Strict(BaseModel):
-    """A body in which an unknown or misspelled field is an error."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class Change(Strict):
     """One image and the version of its label that was seen (None: change whatever is there)."""
 
     image_id: Id
     version: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-
-
-class Selection(Strict):
-    """Images by filter: the query string of the gallery as an object, and how many the reader was told match."""
-
-    filter: dict[str, str] | None = None
-    shown: Annotated[int, Field(ge=0, le=2**53)] | None = None
-
-    def chosen(self, session: Session, project_id: int) -> ImageFilter:
-        """The filter, checked against the number shown."""
-        if self.filter is None:
-            raise Invalid("selection_missing")
-        chosen = ImageFilter.from_query(self.filter)
-        if self.shown is not None:
-            gallery.check_not_grown(session, project_id, chosen, self.shown)
-        return chosen
 
 
 class AssignBody(Selection):
@@ -88,7 +66,7 @@ def assign(
     source, request_id = LabelSource(body.source), body.request_id
     if body.changes is None:
         known = labels.by_request(session, project.id, request_id)
-        chosen = ImageFilter() if known else body.chosen(session, project.id)
+        chosen = gallery.ImageFilter() if known else body.chosen(session, project.id)
         change_set = labels.assign_matching(
             session, project.id, chosen, body.class_id, source=source, actor=actor, request_id=request_id
         )

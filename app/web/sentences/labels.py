@@ -5,6 +5,7 @@ from app.domain.text import N_
 SENTENCES: dict[str, str] = {
     "change_missing": N_("There is no such change in this project. Reload the page."),
     "change_undone_already": N_("This change was taken back already. Reload the page to see how it stands."),
+    "class_added_already": N_("The class “%(name)s” was added already. Reload the page."),
     "class_changed_since": N_(
         "The class “%(name)s” was changed again since, so this change cannot be taken back. Take back the newer one first."
     ),
@@ -12,6 +13,7 @@ SENTENCES: dict[str, str] = {
     "class_key_taken_since": N_(
         "“%(name)s” and “%(other)s” would have the same key. Take the key away from one of them, then try again."
     ),
+    "class_merged_into_itself": N_("“%(name)s” cannot be merged into itself. Choose another class."),
     "class_name_taken_since": N_(
         "“%(name)s” and “%(other)s” would have the same name. Rename one of them, then try again."
     ),

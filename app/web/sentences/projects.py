@@ -8,8 +8,8 @@ SENTENCES: dict[str, str] = {
         "The class “%(name)s” cannot be deleted, because %(count)s things refer to it: labels, their history or runs. "
         "Rename it, or move its images to another class."
     ),
-    "class_key_invalid": N_("“%(key)s” cannot be the key of a class. Use one digit from 0 to 9, or no key."),
-    "class_key_taken": N_("The key %(key)s already belongs to the class “%(name)s”. Choose another digit."),
+    "class_key_invalid": N_("“%(key)s” cannot be the key of a class. Use one of the keys offered, or no key."),
+    "class_key_taken": N_("The key %(key)s already belongs to the class “%(name)s”. Choose another one."),
     "class_missing": N_("There is no such class in this project. It may have been deleted; reload the page."),
     "class_name_empty": N_("A class needs a name. Type one with at least one visible character."),
     "class_name_taken": N_("There is already a class “%(name)s” in this project. Use it, or choose another name."),

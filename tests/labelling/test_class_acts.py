@@ -1,0 +1,162 @@
+"""Rename, merge, split, retire, reorder: one change set each, nothing lost, all of it taken back."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import Image, LabelClass, Project
+from app.domain.errors import Conflict, Invalid
+from app.services import class_acts, classes, history
+from app.services.gallery import ImageFilter
+from tests import factories
+from tests.labelling.bench import Bench
+
+
+def act(bench, name, *args, actor="mika", **more):
+    with bench.database.write() as session:
+        project = session.get_one(Project, bench.project_id)
+        who = {"actor": actor, "request_id": more.pop("request_id", None) or bench.request_id()}
+        return getattr(class_acts, name)(session, project, *args, **more, **who)
+
+
+def now(bench):
+    with bench.database.read() as session:
+        found = session.scalars(sa.select(LabelClass).order_by(LabelClass.position))
+        return [(item.name, item.second_name, item.key, item.retired) for item in found]
+
+
+PLAIN = [("好中球", "", "1", False), ("好酸球", "", "2", False), ("単球", "", "3", False)]
+
+
+def test_edit__is_undone_and_redone(bench):
+    values = {"name": "Neutrophil", "second_name": "好中球 ", "key": "Q", "color": "#123456"}
+    change = act(bench, "edit", bench.classes[0], values)
+    assert now(bench)[0] == ("Neutrophil", "好中球", "Q", False)
+    bench.undo(change.id)
+    assert now(bench) == PLAIN
+    bench.redo(change.id)
+    assert now(bench)[0] == ("Neutrophil", "好中球", "Q", False)
+
+
+def test_edit__undo_is_refused_when_it_was_changed_again_or_the_name_is_taken(bench):
+    first = act(bench, "edit", bench.classes[0], {"name": "A"})
+    act(bench, "edit", bench.classes[0], {"name": "B"}, actor="ken")
+    with pytest.raises(Conflict, match="class_changed_since"):
+        bench.undo(first.id)
+    other = act(bench, "edit", bench.classes[1], {"name": "C"})
+    act(bench, "edit", bench.classes[2], {"name": "好酸球"})
+    with pytest.raises(Conflict, match="class_name_taken_since"):
+        bench.undo(other.id)
+    assert [row[0] for row in now(bench)] == ["B", "C", "好酸球"]
+
+
+def test_merge__moves_every_image_and_undo_gives_all_back(bench):
+    a, b, c = bench.images
+    bench.assign((a, bench.classes[0]), (b, bench.classes[0]), (c, bench.classes[1]))
+    bench.mark("excluded", "blurred", b)
+    change = act(bench, "merge", bench.classes[0], bench.classes[1], shown=2)
+    assert (change.image_count, bench.now(), now(bench)[0]) == (2, [1, 1, 1], ("好中球", "", "", True))
+    with bench.database.read() as session:
+        step = history.of_image(session, bench.project_id, a)[0]
+        line = history.act(session, bench.project_id, change.id)
+    assert (step.before_id, step.after_id, step.source) == (bench.classes[0], bench.classes[1], "classes")
+    assert [(item.class_id, item.after) for item in line.class_changes] == [
+        (bench.classes[0], {"key": "", "retired": True})
+    ]
+    bench.undo(change.id)
+    assert (bench.now(), now(bench)) == ([0, 0, 1], PLAIN)
+
+
+def test_merge__undo_names_images_labelled_again_since(bench):
+    a, b, _ = bench.images
+    bench.assign((a, bench.classes[0]), (b, bench.classes[0]))
+    change = act(bench, "merge", bench.classes[0], bench.classes[1])
+    bench.assign((b, bench.classes[2]), actor="ken")
+    taken = bench.undo(change.id)
+    assert [(item.image_id, item.actor) for item in taken.conflicts] == [(b, "ken")]
+    assert (bench.now(), now(bench)) == ([0, 2, None], PLAIN)
+
+
+def test_merge__refuses_more_than_was_shown_and_itself(bench):
+    bench.assign((bench.images[0], bench.classes[0]), (bench.images[1], bench.classes[0]))
+    with pytest.raises(Conflict, match="selection_grew"):
+        act(bench, "merge", bench.classes[0], bench.classes[1], shown=1)
+    with pytest.raises(Invalid, match="class_merged_into_itself"):
+        act(bench, "merge", bench.classes[0], bench.classes[0])
+    assert now(bench) == PLAIN
+
+
+def test_merge__sent_twice_is_done_once(bench):
+    bench.assign((bench.images[0], bench.classes[0]))
+    first = act(bench, "merge", bench.classes[0], bench.classes[1], request_id="same")
+    again = act(bench, "merge", bench.classes[0], bench.classes[1], shown=0, request_id="same")
+    assert first.id == again.id
+
+
+def test_merge__of_an_empty_class_is_in_the_history(bench):
+    change = act(bench, "merge", bench.classes[0], bench.classes[1], shown=0)
+    with bench.database.read() as session:
+        assert [item.change_set_id for item in history.of_project(session, bench.project_id)] == [change.id]
+    bench.undo(change.id)
+    assert now(bench) == PLAIN
+
+
+def test_split__makes_a_class_and_undo_retires_it(bench):
+    a, b, c = bench.images
+    bench.assign((a, bench.classes[0]), (b, bench.classes[1]))
+    change = act(bench, "split", ImageFilter(state=None, ids=(a, c)), "桿状核球")
+    made = now(bench)[3]
+    assert (change.image_count, made) == (2, ("桿状核球", "", "4", False))
+    bench.undo(change.id)
+    assert (bench.now(), now(bench)[3]) == ([0, 1, None], ("桿状核球", "", "", True))
+    bench.redo(change.id)
+    assert now(bench)[3] == made
+    with pytest.raises(Invalid, match="nothing_selected"):
+        act(bench, "split", ImageFilter(state=None, ids=()), "x")
+
+
+def test_split__forty_thousand_in_one_change(database):
+    bench = Bench(database, 40_000)
+    change = act(bench, "split", ImageFilter(unlabelled=True), "all")
+    assert change.image_count == 40_000
+    bench.undo(change.id)
+    assert set(bench.now()) == {None}
+
+
+def test_retire_and_move__are_undone(bench):
+    retired = act(bench, "retire", bench.classes[1], True)
+    moved = act(bench, "move", bench.classes[2], -2)
+    assert [row[0] for row in now(bench)] == ["単球", "好中球", "好酸球"]
+    with bench.database.read() as session:
+        project = session.get_one(Project, bench.project_id)
+        session.refresh(project, ["classes"])
+        assert [item.name for item in project.offered] == ["単球", "好中球"]
+    bench.undo(moved.id)
+    bench.undo(retired.id)
+    assert now(bench) == PLAIN
+
+
+def test_move__without_an_effect_is_not_in_the_history(bench):
+    act(bench, "move", bench.classes[0], -1)
+    with bench.database.read() as session:
+        assert history.of_project(session, bench.project_id) == []
+
+
+def test_ensure__finds_the_second_name_and_offers_a_retired_class_again(bench):
+    act(bench, "edit", bench.classes[0], {"second_name": "Neutrophil"})
+    act(bench, "retire", bench.classes[0], True)
+    with bench.database.write() as session:
+        project = session.get_one(Project, bench.project_id)
+        found = classes.ensure(session, project, ["ＮＥＵＴＲＯＰＨＩＬ"])
+        assert [item.id for item in found.values()] == [bench.classes[0]]
+    assert now(bench)[0][3] is False
+
+
+def test_delete__a_merged_class_stays_for_its_history(database, store):
+    with database.write() as session:
+        project = factories.make_project(session)
+        one, other = project.classes[:2]
+        factories.add_images(session, store, project, 2, label_class=one)
+        class_acts.merge(session, project, one.id, other.id, actor="mika", request_id="m")
+        assert session.scalar(sa.select(sa.func.count()).where(Image.class_id == other.id)) == 2
+        with pytest.raises(Conflict, match="class_in_use"):
+            classes.delete(session, project, one.id)
