@@ -136,16 +136,15 @@ def small_jobs(workers: int, folder: Path, **settings: Any) -> float:
 def throughput() -> list[Record]:
     """Small jobs in a second on the two usual installations."""
     found: list[Record] = []
-    with tempfile.TemporaryDirectory(prefix="miwake-bench-") as name, ExitStack() as stack:
-        postgres, broker = stack.enter_context(machines.postgres()), stack.enter_context(machines.broker())
-        places: list[tuple[str, dict[str, str]]] = [
-            ("SQLite, embedded broker", {}),
-            ("PostgreSQL, Redis", {"database_url": postgres.url, "broker_url": broker.url}),
-        ]
-        for place, settings in places:
+    with tempfile.TemporaryDirectory(prefix="miwake-bench-") as name:
+        for place in ("SQLite, embedded broker", "PostgreSQL, Redis"):
             for workers in (1, 4):
-                folder = Path(name) / f"{len(found)}"
-                value = small_jobs(workers, folder, **settings)
+                with ExitStack() as stack:
+                    settings = {}
+                    if place.startswith("PostgreSQL"):
+                        settings["database_url"] = stack.enter_context(machines.postgres()).url
+                        settings["broker_url"] = stack.enter_context(machines.broker()).url
+                    value = small_jobs(workers, Path(name) / f"{len(found)}", **settings)
                 words = f"Jobs without work, {place}, {workers} worker{'s' if workers > 1 else ''}"
                 note = f"{JOBS} jobs, each submitted in a transaction of its own; checked: each once"
                 found.append(Record(words, round(value, 1), "in a second", command=COMMAND, note=note))

@@ -18,14 +18,14 @@ from app.services import jobs
 from tests import factories
 from tests.chaos import machines
 from tests.chaos.machines import Disk
-from tests.chaos.record import Tally, rounds, tally
+from tests.chaos.record import FULL, Tally, rounds, tally
 from tests.chaos.site import Site, environment, site
 from tests.chaos.test_pages import Pages, open_pages
 from tests.jobs import processes
 
 pytestmark = pytest.mark.slow
 
-RECIPE = processes.QUICK.updated({"epochs": 400, "batch_size": 4})
+RECIPE = processes.QUICK.updated({"epochs": 400 if FULL else 200, "batch_size": 4})
 
 
 @pytest.fixture

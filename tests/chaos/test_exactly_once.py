@@ -70,7 +70,7 @@ def test_messages_that_come_again_and_again(broker, tmp_path):
 
 @pytest.mark.redis
 def test_job_longer_than_the_visibility_timeout(broker, tmp_path):
-    more = {"CHAOS_VISIBILITY": "1"}
+    more = {"CHAOS_VISIBILITY": "0.5"}
     with (
         tally("job 5 times as long as the visibility time-out") as told,
         site(tmp_path, broker_url=broker.url, more=more) as made,
@@ -79,7 +79,7 @@ def test_job_longer_than_the_visibility_timeout(broker, tmp_path):
         made.ledger_workers(2)
         for _ in rounds(1, 3):
             with told.round():
-                job_ids = ledger.add(made.database, run_id, made.ledger, 1, 5.0, broker.url)
+                job_ids = ledger.add(made.database, run_id, made.ledger, 1, 2.5, broker.url)
                 ledger.all_ended(made.database, job_ids)
                 ledger.check(made.database, made.ledger, job_ids)
 

@@ -1,4 +1,7 @@
-"""Workers that are frozen, killed or cut off from the others: what they write afterwards does not count."""
+"""Workers that are frozen, killed or cut off from the others: what they write afterwards does not count.
+
+The short forms with one real training are in tests/jobs/test_faults.py.
+"""
 
 import contextlib
 import time
@@ -43,6 +46,7 @@ def check_fence(made: Site, job_id: int) -> None:
         Writer(job_id, 1, 0).fence(session)
 
 
+@only_full
 def test_worker_frozen_for_longer_than_its_lease(tmp_path):
     with tally("worker stopped for twice its lease (SIGSTOP), then let go on") as told, site(tmp_path) as made:
         run_id = made.run_without_job()
@@ -73,6 +77,7 @@ def check_late(made: Site, job_id: int) -> None:
     assert len(late) <= 2, f"a frozen process cannot be kept from the line it was about to write, but not {late}"
 
 
+@only_full
 def test_worker_killed(tmp_path):
     with tally("kill -9 of the worker while it runs a job, 10 more queued") as told, site(tmp_path) as made:
         run_id = made.run_without_job()

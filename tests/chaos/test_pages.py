@@ -1,4 +1,7 @@
-"""What a person who uses the pages sees of a broken broker, and how soon a job ends that is told to stop."""
+"""What a person who uses the pages sees of a broken broker, and how soon a job ends that is told to stop.
+
+The short forms of stopping are in tests/jobs/test_worker.py.
+"""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ from app.domain.enums import JobState
 from tests import servers
 from tests.chaos import ledger
 from tests.chaos.machines import Broker
-from tests.chaos.record import Tally, rounds, tally
+from tests.chaos.record import Tally, only_full, rounds, tally
 from tests.chaos.site import Site, site
 from tests.jobs import processes
 
@@ -105,6 +108,7 @@ def down_round(pages: Pages, broker: Broker, told: Tally) -> None:
     assert "state-done" in pages.text(url)
 
 
+@only_full
 def test_cancel_while_queued(tmp_path):
     with tally("cancel while queued: never begun") as told, site(tmp_path) as made:
         run_id = made.run_without_job()
@@ -121,6 +125,7 @@ def test_cancel_while_queued(tmp_path):
 
 
 @pytest.mark.ml
+@only_full
 def test_cancel_while_running(tmp_path):
     with tally("cancel while running: the training process is gone") as told, site(tmp_path) as made:
         project_id = processes.add_project(made.database, made.store)
