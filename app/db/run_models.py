@@ -12,7 +12,7 @@ from app.db.base import Base, utc_now
 class Job(Base):
     """One piece of work for a worker. This row is the truth; a Celery message only says "look at job N".
 
-    ``lease_until`` and ``sent_at`` are seconds since 1970 by the clock of the database: hosts need no common time.
+    ``lease_until`` and ``sent_at`` are seconds by the clock of the database (``db_now``): hosts need no common time.
     ``attempt`` is the fencing number: every write of a runner names the attempt it belongs to.
     """
 

@@ -15,13 +15,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.db.clock import host_seconds
 from app.domain.errors import Unusable
 
 AFTER_COMMIT = "after_commit"
 
 
 class db_now(FunctionElement[float]):  # noqa: N801 - reads like a function in queries, as SQLAlchemy's own do
-    """Seconds since 1970 by the clock of the database."""
+    """Seconds by the clock of the database: of its server, or of the machine for SQLite; only good for differences."""
 
     type = sa.Float()
     inherit_cache = True
@@ -30,7 +31,7 @@ class db_now(FunctionElement[float]):  # noqa: N801 - reads like a function in q
 
 @compiles(db_now, "sqlite")
 def _sqlite_now(_element: Any, _compiler: Any, **_kw: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+    return "host_seconds()"
 
 
 @compiles(db_now, "postgresql")
@@ -61,6 +62,7 @@ def make_engine(url: str) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours
+        connection.create_function("host_seconds", 0, host_seconds)
         for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -76,6 +76,7 @@ def _in_order(lane: str) -> sa.Select[int]:
             Job.priority.desc(),
             begun,
             queued.c.turn + sa.func.coalesce(busy.c.running, 0),
+            queued.c.turn,  # of two equal ones, the project of which nothing is before it in this line
             served.c.last.asc().nulls_first(),
             Job.id,
         )
@@ -129,10 +130,11 @@ def move_up(session: Session, job_id: int) -> bool:
 
     Returns False when nothing of it waits any more.
     """
-    other = aliased(Job)
-    top = sa.select(sa.func.coalesce(sa.func.max(other.priority), 0) + 1)
-    top = top.where(other.state == JobState.QUEUED, other.lane == Job.lane, other.id != Job.id)
-    return change(session, _waiting_family(job_id), priority=top.correlate(Job).scalar_subquery())
+    family = _waiting_family(job_id)
+    lanes = sa.select(Job.lane).where(*family)
+    others = [Job.state == JobState.QUEUED, Job.lane.in_(lanes), Job.id.not_in(sa.select(Job.id).where(*family))]
+    top = session.scalar(sa.select(sa.func.max(Job.priority)).where(*others))
+    return change(session, family, priority=(top or 0) + 1)
 
 
 def set_priority(session: Session, job_id: int, priority: int) -> bool:
