@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -117,7 +117,7 @@ def _report(pipe: Connection) -> None:
     pipe.send(_cards(named, _from_driver()))
 
 
-def _cards(named: list[Mapping[str, Any]], driver: list[Card]) -> list[Card]:
+def _cards(named: Sequence[Mapping[str, Any]], driver: list[Card]) -> list[Card]:
     """TensorFlow knows which cards it can use, the driver how much memory they have."""
     if len(driver) == len(named):
         return driver

@@ -59,6 +59,7 @@ def test_merge__moves_every_image_and_undo_gives_all_back(bench):
         step = history.of_image(session, bench.project_id, a)[0]
         line = history.act(session, bench.project_id, change.id)
     assert (step.before_id, step.after_id, step.source) == (bench.classes[0], bench.classes[1], "classes")
+    assert line is not None
     assert [(item.class_id, item.after) for item in line.class_changes] == [
         (bench.classes[0], {"key": "", "retired": True})
     ]

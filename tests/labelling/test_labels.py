@@ -140,6 +140,6 @@ def test_history__of_the_project_newest_first(bench):
         older = history.of_project(session, bench.project_id, before_id=acts[0].change_set_id)
         strip = history.last_steps(session, bench.project_id, "mika")
     assert [(act.image_count, act.several_classes) for act in acts] == [(2, True), (1, False)]
-    assert [act.example.image_id for act in acts] == [b, a]
+    assert [act.example and act.example.image_id for act in acts] == [b, a]
     assert len(older) == 1
     assert [step.image_id for step in strip] == [a]

@@ -51,7 +51,7 @@ def _tried(name: str, look: Callable[[AppState], bool], state: AppState) -> dict
 
 def _database(state: AppState) -> bool:
     with state.database.read() as session:
-        return session.scalar(sa.text("SELECT 1")) == 1
+        return bool(session.scalar(sa.text("SELECT 1")) == 1)
 
 
 def _migrations(state: AppState) -> bool:

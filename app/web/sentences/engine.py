@@ -8,7 +8,8 @@ SENTENCES: dict[str, str] = {
         "Run 'make install' in the folder of the program."
     ),
     "weights_broken": N_(
-        "The file of weights %(file)s cannot be used (%(reason)s). Run 'make install' in the folder of the program again."
+        "The file of weights %(file)s cannot be used (%(reason)s). "
+        "Run 'make install' in the folder of the program again."
     ),
     "fold_without_images": N_(
         "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."

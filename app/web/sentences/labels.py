@@ -7,7 +7,8 @@ SENTENCES: dict[str, str] = {
     "change_undone_already": N_("This change was taken back already. Reload the page to see how it stands."),
     "class_added_already": N_("The class “%(name)s” was added already. Reload the page."),
     "class_changed_since": N_(
-        "The class “%(name)s” was changed again since, so this change cannot be taken back. Take back the newer one first."
+        "The class “%(name)s” was changed again since, so this change cannot be taken back. "
+        "Take back the newer one first."
     ),
     "class_gone": N_("The class “%(name)s” was deleted, so this change cannot be taken back."),
     "class_key_taken_since": N_(

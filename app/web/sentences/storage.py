@@ -12,8 +12,8 @@ SENTENCES: dict[str, str] = {
         "sent twice."
     ),
     "move_changed": N_(
-        "The old installation was changed while it was copied. Stop its server and its workers, empty the new database, "
-        "and give the same command again."
+        "The old installation was changed while it was copied. Stop its server and its workers, "
+        "empty the new database, and give the same command again."
     ),
     "move_damaged": N_(
         "%(count)s files are missing or not what they were when they were put there (the first: %(first)s). "
