@@ -80,11 +80,11 @@ def merge(
     chosen = gallery.ImageFilter(class_id=source.id, state=None)
     if shown is not None:
         gallery.check_not_grown(session, project.id, chosen, shown)
-    befores = {item: class_log.values(item) for item in (source, target)}
+    old_values = {item: class_log.values(item) for item in (source, target)}
     change_set = labels.assign_matching(session, project.id, chosen, target.id, source=LabelSource.CLASSES, **who)
     _retire(session, project, source, True)
     target.retired = False
-    class_log.note(session, change_set, befores)
+    class_log.note(session, change_set, old_values)
     return change_set
 
 
@@ -134,11 +134,11 @@ def added(session: Session, project: Project, name: str, color: str | None, **wh
 def _logged(session: Session, project: Project, change: Callable[[], object], **who: Unpack[Who]) -> ChangeSet:
     if (known := start(session, project.id, who["request_id"])) is not None:
         return known
-    befores = {item: class_log.values(item) for item in classes.listed(session, project)}
+    old_values = {item: class_log.values(item) for item in classes.listed(session, project)}
     change()
     session.flush()
     act = class_log.act(session, project.id, **who)
-    class_log.note(session, act, befores)
+    class_log.note(session, act, old_values)
     return act
 
 

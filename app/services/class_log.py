@@ -19,9 +19,9 @@ def values(label_class: LabelClass) -> dict[str, Any]:
     return {name: getattr(label_class, name) for name in FIELDS}
 
 
-def note(session: Session, change_set: ChangeSet, befores: Mapping[LabelClass, Mapping[str, Any]]) -> None:
-    """Write what became of classes since ``befores`` (class -> ``values``), which may be {} for a new one."""
-    for label_class, before in befores.items():
+def note(session: Session, change_set: ChangeSet, old_values: Mapping[LabelClass, Mapping[str, Any]]) -> None:
+    """Write what became of classes since ``old_values`` (class -> ``values``), which may be {} for a new one."""
+    for label_class, before in old_values.items():
         after = values(label_class)
         changed = [name for name in FIELDS if name not in before or before[name] != after[name]]
         if changed:
@@ -58,7 +58,8 @@ def take_back(session: Session, target: ChangeSet, change_set: ChangeSet) -> Non
         return
     query = sa.select(LabelClass).where(LabelClass.project_id == target.project_id)
     present = {item.id: item for item in session.scalars(query)}
-    befores = {present[event.class_id]: values(present[event.class_id]) for event in found if event.class_id in present}
+    touched = {event.class_id for event in found}
+    old_values = {item: values(item) for key, item in present.items() if key in touched}
     for event in found:
         label_class = present.get(event.class_id)
         if label_class is None:
@@ -66,7 +67,7 @@ def take_back(session: Session, target: ChangeSet, change_set: ChangeSet) -> Non
         _put_back(label_class, event)
     _check_unique(list(present.values()))
     session.flush()
-    note(session, change_set, befores)
+    note(session, change_set, old_values)
 
 
 def _put_back(label_class: LabelClass, event: ClassEvent) -> None:
