@@ -44,6 +44,7 @@ def test_zip__is_streamed_checked_queued_and_imported(client, place, settings, d
         (overlap_bomb(), "zip_overlap"),
         (zip_of({}), "zip_empty"),
     ],
+    ids=["text", "nothing", "cut", "overlap", "empty"],  # the bytes of a zip hold the time of day
 )
 def test_zip__refused_leaves_nothing(client, place, settings, database, data, code):
     urls = begin(client, place, source="zip")
