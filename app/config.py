@@ -144,13 +144,13 @@ class Settings:
         return [*LOOPBACK, "[::1]", *more]
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read ``MIWAKE_*``.
+    def from_env(cls, environ: Mapping[str, str] | None = None, more: Mapping[str, str] | None = None) -> "Settings":
+        """Read ``MIWAKE_*`` from ``environ`` (by default that of this process), overruled by ``more``.
 
         Raises:
             AppError: a variable has an unknown name or a value of the wrong kind.
         """
-        environ = os.environ if environ is None else environ
+        environ = {**(os.environ if environ is None else environ), **(more or {})}
         known = {PREFIX + item.name.upper(): item for item in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in environ.items():

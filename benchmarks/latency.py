@@ -86,38 +86,19 @@ def trainings() -> list[Record]:
     starts, steps, ends = ([one[index] for one in warm] for index in range(3))
     middle, worst = statistics.median(steps), max(steps)
     note = f"middle of {TRIES}; at most {worst:.2f} s; SQLite, embedded broker, 32 x 32 pixels, two convolutions"
+    begun = f"middle of {TRIES}, with the answer of the form; at most {1000 * max(starts):.0f} ms"
+    whole = "one epoch with validation, predictions and heat maps"
+    first = "Submit to first training step"
     return [
-        Record(
-            "Submit to first training step, warm",
-            round(middle, 2),
-            "s",
-            WARM_SECONDS,
-            middle <= WARM_SECONDS,
-            COMMAND,
-            note,
-        ),
-        Record(
-            "Submit to first training step, cold",
-            round(cold[1], 2),
-            "s",
-            command=COMMAND,
-            note="the server has just started",
-        ),
-        Record(
-            "Submit until a worker has it",
-            round(1000 * statistics.median(starts), 1),
-            "ms",
-            command=COMMAND,
-            note=f"middle of {TRIES}, with the answer of the form; at most {1000 * max(starts):.0f} ms",
-        ),
-        Record(
-            "Whole small trainings one after the other",
-            round(60 / statistics.median(ends), 1),
-            "in a minute",
-            command=COMMAND,
-            note="one epoch with validation, predictions and heat maps",
-        ),
+        Record(f"{first}, warm", round(middle, 2), "s", WARM_SECONDS, middle <= WARM_SECONDS, COMMAND, note),
+        _figure(f"{first}, cold", round(cold[1], 2), "s", "the server has just started"),
+        _figure("Submit until a worker has it", round(1000 * statistics.median(starts), 1), "ms", begun),
+        _figure("Whole small trainings in turn", round(60 / statistics.median(ends), 1), "in a minute", whole),
     ]
+
+
+def _figure(name: str, value: float, unit: str, note: str) -> Record:
+    return Record(name, value, unit, command=COMMAND, note=note)
 
 
 def small_jobs(workers: int, folder: Path, **settings: Any) -> float:
@@ -147,7 +128,7 @@ def throughput() -> list[Record]:
                     value = small_jobs(workers, Path(name) / f"{len(found)}", **settings)
                 words = f"Jobs without work, {place}, {workers} worker{'s' if workers > 1 else ''}"
                 note = f"{JOBS} jobs, each submitted in a transaction of its own; checked: each once"
-                found.append(Record(words, round(value, 1), "in a second", command=COMMAND, note=note))
+                found.append(_figure(words, round(value, 1), "in a second", note))
     return found
 
 

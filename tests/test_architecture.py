@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [path for folder in ("app", "worker", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")]
 MAX_FUNCTION = 40
 MAX_FILE = 300
+# Two packages are used as one thing (``jobs.claim``, ``from app.storage import Store``) and only grew too large for one
+# file. Their front lists names of their parts and does nothing else; all other packages have none.
+FACADES = (ROOT / "app" / "services" / "jobs", ROOT / "app" / "storage")
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "worker")
 # A few words are put together here so that this file does not contain what it looks for.
 REGISTRY = re.compile(
@@ -63,7 +66,14 @@ def test_source__functions_and_files_stay_small(path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "app").rglob("__init__.py")), ids=lambda path: path.parent.name)
 def test_packages__are_empty(path):
-    assert path.read_text() == ""
+    if path.parent in FACADES:
+        body = ast.parse(path.read_text()).body
+        imported = {alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+        (names,) = (ast.literal_eval(node.value) for node in body if isinstance(node, ast.Assign))
+        assert all(isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in body)
+        assert set(names) == imported
+    else:
+        assert path.read_text() == ""
 
 
 def test_environment__is_read_in_one_place():

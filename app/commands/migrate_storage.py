@@ -5,7 +5,6 @@ twice, and the rows are copied in one transaction.
 """
 
 import dataclasses
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +68,9 @@ def wanted(settings: Settings, wish: Wish) -> Settings:
     """The settings of the new installation. Raises Invalid when the file of settings cannot be read."""
     target = settings
     if wish.environment is not None:
-        target = Settings.from_env({**_ours(), **_read(wish.environment)})
+        target = Settings.from_env(more=_read(wish.environment))
     database, storage = wish.database or target.database_url, wish.storage or target.storage_url
     return dataclasses.replace(target, database_url=database, storage_url=storage)
-
-
-def _ours() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith("MIWAKE_")}
 
 
 def _read(path: Path) -> dict[str, str]:

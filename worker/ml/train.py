@@ -148,10 +148,7 @@ def fit_folds(
     for plan in plans:
         if not len(plan.train):
             raise Invalid("fold_without_images", fold=plan.fold + 1)
-    begin = begin or Begin()
-    most = max((len(plan.train) for plan in plans), default=1)
-    precision = begin.precision or next((state.precision for state in begin.states.values()), "")
-    begin = replace(begin, precision=precision, most=begin.most or most, devices=begin.devices or device.cards())
+    begin = _filled(begin or Begin(), plans)
     trainer = _Trainer(pictures, labels, recipe, class_names, begin)
     for plan in plans:
         result = trainer.fit(plan, reporter or Silent(), begin.states.get(plan.fold))
@@ -159,6 +156,13 @@ def fit_folds(
             yield result
         if result is None or result.stop_reason == "stopped":
             return
+
+
+def _filled(begin: Begin, plans: Sequence[FoldPlan]) -> Begin:
+    """``begin`` with what it left open."""
+    most = max((len(plan.train) for plan in plans), default=1)
+    precision = begin.precision or next((state.precision for state in begin.states.values()), "")
+    return replace(begin, precision=precision, most=begin.most or most, devices=begin.devices or device.cards())
 
 
 class _Trainer:

@@ -1,4 +1,4 @@
-"""All checks in their order."""
+"""All checks in their order: every way in which rows, files and queue can contradict each other."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -44,15 +44,9 @@ def create(  # noqa: PLR0913 - the columns of a row, all by name
     if parent_id is None and lane is not Lane.INTERACTIVE:
         refuse_full(session, project_id, 1)
     job = Job(
-        project_id=project_id,
-        kind=kind,
-        lane=lane,
-        spec=spec,
-        parent_id=parent_id,
-        priority=priority,
-        needs=needs,
+        project_id=project_id, kind=kind, lane=lane, spec=spec, parent_id=parent_id, priority=priority, needs=needs,
         state=state,
-    )
+    )  # fmt: skip
     session.add(job)
     session.flush()
     if state is JobState.QUEUED:
