@@ -35,6 +35,7 @@ ROUTES = (
     "labelling",
     "splits",
     "health_page",
+    "health_lists",
     "train",
     "runs",
     "review",

@@ -213,3 +213,15 @@ def load(session: Session, project_id: int, finding_ids: Sequence[int]) -> list[
         for finding_id in finding_ids
         if (row := rows.get(finding_id)) is not None
     ]
+
+
+def shortcuts(session: Session, project_id: int) -> dict[str, Finding]:
+    """The properties that give the class away, by name, those that were kept too; without images."""
+    query = sa.select(HealthFinding).where(
+        HealthFinding.project_id == project_id,
+        HealthFinding.kind == FindingKind.SHORTCUT,
+        HealthFinding.found.is_(True),
+    )
+    return {
+        row.signature: Finding(row.id, row.score, row.params, kept_by=row.kept_by) for row in session.scalars(query)
+    }

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ ODDITIES = {
     "plain": FindingKind.PLAIN,
     "odd_size": FindingKind.ODD_SIZE,
 }
+EXAMPLES = 8  # pictures shown of each value of a property
 _CHUNK = 5000
 
 
@@ -86,15 +88,15 @@ def examine(table: Table, *, turned: bool = False) -> tuple[list[Found], dict[st
         found += _odd(table)
     judged = _judged(table)
     found += [
-        Found(FindingKind.SHORTCUT, (), one.accuracy - one.chance, asdict(one), one.name)
+        Found(FindingKind.SHORTCUT, (), one.shortcut.low, {}, one.shortcut.name)
         for one in judged
-        if one.alarming
+        if one.shortcut.alarming
     ]
     results = {
         "seconds": round(time.perf_counter() - started, 2),
         "copy_seconds": round(copied - started, 2),
         "turned": turned,
-        "properties": [asdict(one) | {"alarming": one.alarming} for one in judged],
+        "properties": [one.as_row() for one in judged],
     }
     return found, results
 
@@ -137,38 +139,74 @@ def _singles(kind: FindingKind, table: Table, values: NDArray[np.float64]) -> It
         yield Found(kind, (image_id,), float(values[index]), params, str(image_id))
 
 
-def _judged(table: Table) -> list[shortcuts.Shortcut]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A property with what it tells, and its values as the page lists them."""
+
+    shortcut: shortcuts.Shortcut
+    values: list[dict[str, Any]]  # {"label", "counts": {class id: images}, "examples": [image ids]}
+
+    def as_row(self) -> dict[str, Any]:
+        """For ``HealthCheck.results``; values only of a property that gives the class away."""
+        alarming = self.shortcut.alarming
+        return asdict(self.shortcut) | {"alarming": alarming, "values": self.values if alarming else []}
+
+
+def _judged(table: Table) -> list[Judged]:
     """What each property tells of the classes, the strongest first."""
     labelled = np.flatnonzero(table.labels > 0)
     if not len(labelled):
         return []
     _classes, labels = np.unique(table.labels[labelled], return_inverse=True)
     found = []
-    for name, bins in _properties(table):
+    for name, (bins, words) in _properties(table):
         used = bins[labelled]
         if name in ("source", "prefix", "import") and shortcuts.names_the_class(used, labels):
             continue
         if (one := shortcuts.judge(name, used, labels)) is not None:
-            found.append(one)
-    return sorted(found, key=lambda one: one.low - one.chance, reverse=True)
+            found.append(Judged(one, _values(table, labelled, used, words)))
+    return sorted(found, key=lambda one: one.shortcut.low, reverse=True)
 
 
-def _properties(table: Table) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    yield "source", shortcuts.bins_of_names([folder(path) for path in table.paths])[0]
-    yield "prefix", shortcuts.bins_of_names([shortcuts.prefix(name) for name in table.names])[0]
-    yield "import", shortcuts.bins_of_names(table.imports)[0]
-    yield "format", shortcuts.bins_of_names(table.formats)[0]
+def _values(
+    table: Table, labelled: NDArray[np.int64], bins: NDArray[np.int64], words: Sequence[str]
+) -> list[dict[str, Any]]:
+    found = []
+    for number, word in enumerate(words):
+        inside = labelled[bins == number]
+        classes, counts = np.unique(table.labels[inside], return_counts=True)
+        found.append(
+            {
+                "label": word,
+                "counts": dict(zip(map(str, classes.tolist()), counts.tolist(), strict=True)),
+                "examples": table.ids[inside[:: max(len(inside) // EXAMPLES, 1)][:EXAMPLES]].tolist(),
+            }
+        )
+    return found
+
+
+def _properties(table: Table) -> Iterator[tuple[str, tuple[NDArray[np.int64], list[str]]]]:
+    yield "source", shortcuts.bins_of_names([folder(path) or "/" for path in table.paths])
+    yield "prefix", shortcuts.bins_of_names([shortcuts.prefix(name) for name in table.names])
+    yield "import", shortcuts.bins_of_names(table.imports)
+    yield "format", shortcuts.bins_of_names(table.formats)
     width, height = table.numbers["width"].astype(int), table.numbers["height"].astype(int)
     yield "size", _size_bins(width, height)
     for name in health_facts.NUMBERS:
-        yield name, shortcuts.bins_of_numbers(table.numbers[name])[0]
+        yield name, _ranges(table.numbers[name])
 
 
-def _size_bins(width: NDArray[np.int64], height: NDArray[np.int64]) -> NDArray[np.int64]:
+def _ranges(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], list[str]]:
+    bins, limits = shortcuts.bins_of_numbers(values)
+    edges = [float(values.min()), *limits, float(values.max())]
+    return bins, [f"{low:.3g} – {high:.3g}" for low, high in pairwise(edges)]
+
+
+def _size_bins(width: NDArray[np.int64], height: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[str]]:
     """By the exact sizes where there are few of them, else by area."""
     if len(np.unique(np.stack([width, height]), axis=1).T) <= 12:
-        return shortcuts.bins_of_names([f"{one} x {other}" for one, other in zip(width, height, strict=True)])[0]
-    return shortcuts.bins_of_numbers((width * height).astype(np.float64))[0]
+        return shortcuts.bins_of_names([f"{one} × {other}" for one, other in zip(width, height, strict=True)])
+    return _ranges((width * height).astype(np.float64))
 
 
 def folder(path: str) -> str:

@@ -99,12 +99,31 @@ def _spare(found: Finding) -> list[int]:
     return [image.id for image in sorted(found.images, key=rank)[1:]]
 
 
+def keep(session: Session, finding: Finding, actor: str | None) -> int:
+    """Keep a property as it is, or with ``actor`` None show it again."""
+    return _keep(session, [finding.id], actor)
+
+
 def _keep(session: Session, finding_ids: Sequence[int], actor: str | None) -> int:
+    values = {"kept_by": actor[:100] if actor else None, "kept_at": utc_now() if actor else None}
     for some in gallery.chunks(finding_ids):
-        values = {"kept_by": actor[:100] if actor else None, "kept_at": utc_now() if actor else None}
         update = sa.update(HealthFinding).where(HealthFinding.id.in_(some)).values(**values)
         session.execute(update.execution_options(synchronize_session=False))
     return len(finding_ids)
+
+
+def undo_keep(session: Session, project_id: int) -> int:
+    """Show again what was kept by the last press of "keep".
+
+    Raises:
+        Conflict: ``keep_undone_already``.
+    """
+    own = (HealthFinding.project_id == project_id, HealthFinding.kept_at.is_not(None))
+    newest = sa.select(sa.func.max(HealthFinding.kept_at)).where(*own).scalar_subquery()
+    ids = list(session.scalars(sa.select(HealthFinding.id).where(*own, HealthFinding.kept_at == newest)))
+    if not ids:
+        raise Conflict("keep_undone_already")
+    return _keep(session, ids, None)
 
 
 def _move(session: Session, project_id: int, image_ids: Sequence[int], split: Split | None) -> int:

@@ -21,7 +21,7 @@ from app.decoder import Decoder
 from app.domain.enums import EntryVerdict
 from app.domain.errors import BadImage, Conflict, NotFound
 from app.domain.filenames import MAX_NAME, Place, clean, is_junk, place, shown_path
-from app.services import images, import_records
+from app.services import health_check, images, import_records
 from app.services.import_records import Judged, Outcome
 from app.storage import Batch, Store, sha256
 
@@ -173,6 +173,8 @@ def finish(session: Session, import_id: int) -> ImportBatch:
     if not batch.finished:
         batch.finished, batch.finished_at = True, utc_now()
         batch.total = batch.new_count + batch.duplicate_count + batch.refused_count + batch.skipped_count
+        if batch.new_count:
+            health_check.request(session, batch.project_id)
     return batch
 
 
