@@ -41,14 +41,11 @@ def set_up(level: str, form: str = "text", mask: Callable[[str], str] = str) -> 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json(mask) if form == "json" else Text(mask))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    if level == "DEBUG":
-        return
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for name in SILENT:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    if form == "text":
-        logging.getLogger(REQUESTS).setLevel(logging.WARNING)
+    everything = level == "DEBUG"
+    quiet = {REQUESTS: logging.WARNING if form == "text" else logging.NOTSET}
+    quiet |= dict.fromkeys(CHATTY, logging.WARNING) | dict.fromkeys(SILENT, logging.ERROR)
+    for name, least in quiet.items():  # each time all of them: an earlier call may have wished for something else
+        logging.getLogger(name).setLevel(logging.NOTSET if everything else least)
 
 
 def escaped(text: str) -> str:

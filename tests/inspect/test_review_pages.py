@@ -239,7 +239,9 @@ def test_explain__ordered_from_the_page_and_followed(client, database, store, kf
     answer = client.post("/p/blood/runs/1/explain", data=form, headers={"Accept": "application/json"})
     assert answer.status_code == 202
     state = client.get(answer.json()["url"], headers={"Accept": "application/json"}).json()
-    assert state == {"state": "queued", "finished": False, "workers": 0, "message": ""}
+    assert state == answer.json()
+    told = {name: state[name] for name in ("state", "finished", "workers", "message")}
+    assert told == {"state": "queued", "finished": False, "workers": 0, "message": ""}
     with database.write() as session:
         job = session.get_one(Job, answer.json()["job"])
         assert job.spec["item_ids"] == sorted(map(int, form["item"]))

@@ -178,7 +178,7 @@ def test_heat_maps__ordering_twice_makes_one_job(database, kfold):
         first = heatmaps.order(session, kfold, wanted)
         second = heatmaps.order(session, kfold, wanted)
         assert first.id == second.id
-        assert (first.kind, first.lane, first.state) == (JobKind.EXPLAIN, Lane.CPU, JobState.QUEUED)
+        assert (first.kind, first.lane, first.state) == (JobKind.EXPLAIN, Lane.INTERACTIVE, JobState.QUEUED)
         assert first.spec == {
             "run_id": kfold.id, "fold": -1, "layer": factory.LAYER, "class_position": 1, "item_ids": [item.id],
         }  # fmt: skip
