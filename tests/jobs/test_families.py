@@ -1,5 +1,6 @@
 """Parents and children in the job table: shared out, joined once, cancelled, tried again; on both databases."""
 
+import concurrent.futures
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -208,6 +209,23 @@ def test_group__cancelled_with_everything_in_it(any_database, project_id):
     parent, children = spread(any_database, project_id, 2, group)
     cancel(any_database, group)
     assert states(any_database, group, parent, *children) == ["cancelled"] * 4
+
+
+def test_cancel__waits_for_a_training_that_is_just_giving_its_folds_away(any_database, project_id):
+    with any_database.write() as session:
+        group = jobs.create(
+            session, project_id=project_id, kind=JobKind.GROUP, lane=Lane.GPU, spec={}, state=JobState.WAITING
+        ).id
+        training = jobs.create(session, project_id=project_id, spec={"run_id": 1}, parent_id=group, **LINE).id
+    got = claim(any_database, training)
+    with ThreadPoolExecutor(1) as pool:
+        with any_database.write() as session:
+            children = jobs.share_out(session, training, got.attempt, JobKind.FOLD, [{"run_id": 1, "fold": 0}])
+            stopped = pool.submit(cancel, any_database, group)
+            # The cancellation has begun when it holds the group, or cannot begin before this commit (SQLite).
+            concurrent.futures.wait([stopped], 0.3)
+        stopped.result()
+    assert states(any_database, group, training, *children) == ["cancelled", "cancelling", "cancelled"]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -35,12 +35,17 @@ def ancestors(session: Session, job_id: int) -> list[int]:
     return found
 
 
-def descendants(session: Session, job_id: int) -> list[int]:
-    """The children, their children, ...; generation by generation."""
+def descendants(session: Session, job_id: int, *, hold: bool = False) -> list[int]:
+    """The children, their children, ...; generation by generation.
+
+    With ``hold`` each generation stays locked until the commit before the next one is read. A job that is just giving
+    folds away is waited for, so that none of its children is overlooked; ``job_id`` itself must be locked already.
+    """
     found: list[int] = []
     level: Sequence[int] = [job_id]
     while level:
-        level = session.scalars(sa.select(Job.id).where(Job.parent_id.in_(level)).order_by(Job.id)).all()
+        below = sa.select(Job.id).where(Job.parent_id.in_(level)).order_by(Job.id)
+        level = session.scalars(below.with_for_update() if hold else below).all()
         found += level
     return found
 
@@ -59,7 +64,7 @@ def cancel(session: Session, job_id: int, *, keep_best: bool = False) -> None:
     have ended stay as they are.
     """
     lock(session, [*ancestors(session, job_id), job_id])
-    family = Job.id.in_([job_id, *descendants(session, job_id)])
+    family = Job.id.in_([job_id, *descendants(session, job_id, hold=True)])
     sums_up = sa.and_(Job.state == JobState.WAITING, Job.kind == JobKind.TRAIN)
     waits: list[sa.ColumnElement[bool]] = [family, Job.state.in_(WAITS)]
     if keep_best:
@@ -80,7 +85,7 @@ def retry(session: Session, job_id: int) -> bool:
     """
     above = ancestors(session, job_id)
     lock(session, [*above, job_id])
-    below = descendants(session, job_id)
+    below = descendants(session, job_id, hold=True)
     again = {"state": JobState.QUEUED, "max_attempts": Job.attempt + TRIES_AGAIN, "keep_best": False, "progress": {}}
     parents = sa.select(Job.parent_id).where(Job.parent_id.is_not(None)).distinct()
     broken = [Job.id.in_([job_id, *below]), Job.state.in_(BROKEN)]
