@@ -58,7 +58,7 @@ def test_template__a_page_has_its_own_title(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_template__sentences_can_be_translated(name):
-    text = re.sub(r"{% trans.*?{% endtrans %}|<kbd>.*?</kbd>", "", source(name), flags=re.DOTALL)
+    text = re.sub(r"{% trans.*?{% endtrans %}|<kbd\b.*?</kbd>", "", source(name), flags=re.DOTALL)
     assert not PLAIN.findall(text)
 
 

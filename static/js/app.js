@@ -1,7 +1,8 @@
-// What every page does: theme switch, class colours, the overview of keys, forms that are safe with an input method.
+// What every page does: theme switch, class colours, the overview of keys, folded parts, forms that are safe with an input method.
 
 import { paint } from "./colors.js";
-import { connectOverview } from "./shortcuts.js";
+import { connectDetails } from "./details.js";
+import { connectOverview } from "./key-overview.js";
 
 const THEMES = ["auto", "light", "dark"];
 const YEAR = 365 * 24 * 3600;
@@ -49,6 +50,7 @@ connectTheme();
 guardInputMethod();
 saveOnChange();
 connectOverview();
+connectDetails();
 paint();
 document.querySelector("[aria-invalid=true]")?.focus();
 // On a phone the navigation is wider than the screen; the current page must be in sight.

@@ -39,7 +39,7 @@ export function connectKeys(classes, texts, { view, images, selection, ...acts }
   register([
     ...classes
       .filter((item) => item.key)
-      .map((item) => ({ keys: [classKey(item.key)], label: item.name, run: () => acts.label(item.id) })),
+      .map((item) => ({ keys: [classKey(item.key)], fixed: true, label: item.name, run: () => acts.label(item.id) })),
     ...Object.entries(steps).flatMap(([code, step]) => [
       { keys: [code], when: inGrid, repeat: true, run: () => move(step(), false) },
       { keys: [`Shift+${code}`], when: inGrid, repeat: true, run: () => move(step(), true) },

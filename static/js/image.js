@@ -10,7 +10,7 @@ const pressMark = (mark) => form.requestSubmit(form.querySelector(`button[data-m
 const follow = (rel) => document.querySelector(`a[rel="${rel}"]`)?.click();
 
 register([
-  ...texts.classes.map((item) => ({ keys: [classKey(item.key)], label: item.name, run: () => press(item.id) })),
+  ...texts.classes.map((item) => ({ keys: [classKey(item.key)], fixed: true, label: item.name, run: () => press(item.id) })),
   { keys: ["ArrowRight", "Space"], label: texts.next, run: () => follow("next") },
   { keys: ["ArrowLeft", "Backspace"], label: texts.previous, run: () => follow("prev") },
   { keys: ["KeyZ"], label: texts.undo, run: () => press("undo") },

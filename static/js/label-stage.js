@@ -1,9 +1,11 @@
-// The one big picture: loads the next ones ahead of time and keeps the last ones, zooms, and shows small pictures with
-// smooth or with single pixels.
+// The one big picture: loads the next ones ahead of time and keeps the last ones. It can be zoomed, moved, turned, shown
+// with more contrast, inverted, and with single pixels. All of that is how it is looked at; the file never changes.
 
 const AHEAD = 8;
 const BEHIND = 20;
 const PIXELS = "miwake.pixels";
+const CONTRASTS = [1, 1.5, 2, 3, 0.6];
+const PAN = 60; // pixels of one key press
 
 export class Stage {
   #place = document.getElementById("stage");
@@ -12,14 +14,21 @@ export class Stage {
   #pixels = document.getElementById("pixels");
   #pictures = new Map();
   #shown = null;
+  #contrast = document.getElementById("contrast");
+  #invert = document.getElementById("invert");
   #pan = { x: 0, y: 0 };
+  #turns = 0; // quarters to the right
   #broken;
 
   constructor(brokenText) {
     this.#broken = brokenText;
     this.#pixels.checked = localStorage.getItem(PIXELS) !== null;
     this.#pixels.addEventListener("change", () => this.setPixels(this.#pixels.checked));
-    this.#zoom.addEventListener("input", () => this.#arrange());
+    for (const control of [this.#zoom, this.#contrast, this.#invert]) {
+      control.addEventListener("input", () => this.#arrange());
+    }
+    document.getElementById("turn").addEventListener("click", () => this.turn(1));
+    document.getElementById("plain-view").addEventListener("click", () => this.reset());
     this.#place.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.#place.addEventListener("pointerdown", (event) => this.#drag(event));
     this.setPixels(this.#pixels.checked);
@@ -39,6 +48,7 @@ export class Stage {
     const picture = this.#pictures.get(items[index].id);
     this.#shown = picture;
     this.#pan = { x: 0, y: 0 };
+    this.#turns = 0;
     this.#note.hidden = true;
     this.#place.querySelector(".picture")?.remove();
     this.#place.prepend(picture);
@@ -57,6 +67,41 @@ export class Stage {
   /** One step larger (+1) or smaller (-1). */
   step(direction) {
     this.#zoom.valueAsNumber += direction * 0.5;
+    this.#arrange();
+  }
+
+  /** Turn the picture by quarters, to the right when positive. */
+  turn(quarters) {
+    this.#turns = (this.#turns + quarters + 4) % 4;
+    this.#arrange();
+  }
+
+  /** The next step of contrast; after the last one as it is. */
+  nextContrast() {
+    const at = CONTRASTS.indexOf(this.#contrast.valueAsNumber);
+    this.#contrast.valueAsNumber = CONTRASTS[(at + 1) % CONTRASTS.length];
+    this.#arrange();
+  }
+
+  toggleInvert() {
+    this.#invert.checked = !this.#invert.checked;
+    this.#arrange();
+  }
+
+  /** Move a zoomed picture by steps. */
+  move(x, y) {
+    if (this.#zoom.valueAsNumber > 0) {
+      this.#pan = { x: this.#pan.x - x * PAN, y: this.#pan.y - y * PAN };
+      this.#arrange();
+    }
+  }
+
+  /** As the file has it. */
+  reset() {
+    this.#zoom.valueAsNumber = 0;
+    this.#contrast.valueAsNumber = 1;
+    this.#invert.checked = false;
+    this.#turns = 0;
     this.#arrange();
   }
 
@@ -94,9 +139,28 @@ export class Stage {
       this.#pan = { x: 0, y: 0 };
     }
     this.#place.classList.toggle("zoomed", scale > 1);
-    if (this.#shown) {
-      this.#shown.style.transform = scale === 1 ? "" : `translate(${this.#pan.x}px, ${this.#pan.y}px) scale(${scale})`;
+    if (!this.#shown) {
+      return;
     }
+    const whole = scale * this.#fit();
+    const plain = whole === 1 && this.#turns === 0;
+    this.#shown.style.transform = plain
+      ? ""
+      : `translate(${this.#pan.x}px, ${this.#pan.y}px) scale(${whole}) rotate(${this.#turns * 90}deg)`;
+    const contrast = this.#contrast.valueAsNumber;
+    const filters = [contrast === 1 ? "" : `contrast(${contrast})`, this.#invert.checked ? "invert(1)" : ""];
+    this.#shown.style.filter = filters.filter(Boolean).join(" ");
+  }
+
+  // A picture on its side must fit too: width and height change places.
+  #fit() {
+    if (this.#turns % 2 === 0) {
+      return 1;
+    }
+    const { clientWidth: width, clientHeight: height } = this.#place;
+    const [across, down] = [Number(this.#shown.getAttribute("width")), Number(this.#shown.getAttribute("height"))];
+    const fitted = (w, h) => Math.min(width / w, height / h);
+    return fitted(down, across) / fitted(across, down);
   }
 
   #wheel(event) {

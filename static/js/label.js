@@ -128,7 +128,7 @@ function mark(field, value, { leave = false } = {}) {
   if (before !== value) {
     const requestId = saver.mark({ image_ids: [item.id] }, field, value, "label");
     steps.push({ item, field, requestId, before, after: value });
-      setValue(item, field, value);
+    setValue(item, field, value);
   }
   if (leave) {
     go();
@@ -249,7 +249,7 @@ for (const hidden of form.querySelectorAll("[data-live], #stage-tools")) {
 
 const free = () => document.activeElement?.type !== "range";
 register([
-  ...page.classes.filter((item) => item.key).map((item) => ({ keys: [classKey(item.key)], label: item.name, run: () => label(item.id) })),
+  ...page.classes.filter((item) => item.key).map((item) => ({ keys: [classKey(item.key)], fixed: true, label: item.name, run: () => label(item.id) })),
   { keys: ["Space"], label: texts.key_skip, when: free, run: skip },
   { keys: ["ArrowRight"], label: texts.key_next, when: free, repeat: true, run: () => !form.hidden && go() },
   { keys: ["ArrowLeft", "Backspace"], label: texts.key_back, when: free, repeat: true, run: back },
@@ -265,6 +265,14 @@ register([
   { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => stage.step(1) },
   { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => stage.step(-1) },
   { keys: ["KeyP"], label: texts.key_pixels, run: () => stage.togglePixels() },
+  { keys: ["KeyR"], label: texts.key_turn, run: () => stage.turn(1) },
+  { keys: ["Shift+KeyR"], label: texts.key_turn_back, run: () => stage.turn(-1) },
+  { keys: ["KeyC"], label: texts.key_contrast, run: () => stage.nextContrast() },
+  { keys: ["KeyI"], label: texts.key_invert, run: () => stage.toggleInvert() },
+  { keys: ["Home"], label: texts.key_plain, when: free, run: () => stage.reset() },
+  ...Object.entries({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }).map(([code, step]) => ({
+    keys: [`Shift+${code}`], label: code === "ArrowUp" ? texts.key_move : "", repeat: true, when: free, run: () => stage.move(...step),
+  })),
 ]);
 
 // Labels and marks of an earlier visit that the server does not have yet.

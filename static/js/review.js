@@ -222,7 +222,7 @@ function connectForms(root) {
 function connectKeys(pick) {
   const group = words.group;
   const fixes = page.classes.filter((item) => item.key !== "").map((item) => ({
-    keys: [classKey(item.key)], group, label: fill(words.fix, { name: item.name }), run: () => fix(item.id),
+    keys: [classKey(item.key)], fixed: true, group, label: fill(words.fix, { name: item.name }), run: () => fix(item.id),
   }));
   register([
     { keys: ["ArrowRight", "KeyJ", "Space"], group, label: words.next, repeat: true, run: () => step(1) },

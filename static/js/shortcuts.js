@@ -1,9 +1,12 @@
 // Keyboard shortcuts: one definition per page acts on the keys and fills the overview that "?" opens.
 //
-// A definition is {keys, label, run, group?, when?}. `keys` is a list of combinations of event.code names with optional
+// A definition is {keys, label, run, group?, when?, fixed?}. `keys` is a list of combinations of event.code names with optional
 // "Shift+", "Ctrl+", "Alt+" in front, such as "Digit1", "Shift+KeyZ", "Ctrl+KeyZ" or "Slash"; a digit also answers to the
 // number pad. Codes name places on the keyboard, so they work while a Japanese input method is on. "?" is asked for by
-// its character, because it lies elsewhere on each keyboard. Ctrl also means Command.
+// its character, because it lies elsewhere on each keyboard. Ctrl also means Command. The reader may change the first
+// combination of each (keymap.js), unless it is `fixed`.
+
+import { keysOf } from "./keymap.js";
 
 const SINGLE_KEYS_OFF = "miwake.single-keys-off"; // WCAG 2.1.4: single keys can be switched off
 const NAMES = {
@@ -12,7 +15,8 @@ const NAMES = {
   BracketRight: "]", Question: "?", Home: "Home", End: "End", PageUp: "PgUp", PageDown: "PgDn",
 };
 const NUMBER_PAD = { NumpadEnter: "Enter", NumpadAdd: "Equal", NumpadSubtract: "Minus", NumpadDecimal: "Period", NumpadDivide: "Slash" };
-const definitions = [];
+/** All shortcuts of the page. */
+export const definitions = [];
 
 /** Make shortcuts known. Returns a function that takes them back. */
 export function register(list) {
@@ -28,6 +32,15 @@ export function register(list) {
 export function classKey(printed) {
   const [shift, key] = printed.startsWith("⇧") ? ["Shift+", printed.slice(1)] : ["", printed];
   return shift + (/\d/.test(key) ? "Digit" : "Key") + key;
+}
+
+/** Let single keys act, or not. */
+export function setSingleKeys(on) {
+  if (on) {
+    localStorage.removeItem(SINGLE_KEYS_OFF);
+  } else {
+    localStorage.setItem(SINGLE_KEYS_OFF, "1");
+  }
 }
 
 /** True when single keys act; the reader may have switched them off. */
@@ -54,7 +67,8 @@ function isTextField(element) {
   return element instanceof HTMLInputElement && !["checkbox", "radio", "button", "submit", "range", "color", "file"].includes(element.type);
 }
 
-function combination(event) {
+/** The combination that is pressed, as definitions name it. */
+export function combination(event) {
   if (event.key === "?" && !event.ctrlKey && !event.metaKey && !event.altKey) {
     return "Question";
   }
@@ -76,7 +90,7 @@ document.addEventListener("keydown", (event) => {
   if (plain && !singleKeys()) {
     return;
   }
-  const found = definitions.findLast((item) => item.keys.includes(pressed) && (!item.when || item.when()));
+  const found = definitions.findLast((item) => keysOf(item).includes(pressed) && (!item.when || item.when()));
   if (found && (found.repeat || !event.repeat)) {
     event.preventDefault();
     found.run(event);
@@ -89,68 +103,4 @@ export function keyText(keys) {
   const last = parts.pop();
   const name = NAMES[last] ?? last.replace(/^(Digit|Key)/, "");
   return [...parts, name].join(" ");
-}
-
-/** Fill the overview and connect its button, its dialog and the switch for single keys. */
-export function connectOverview() {
-  const dialog = document.getElementById("keys-dialog");
-  const opener = document.getElementById("keys-button");
-  const general = dialog.dataset.general;
-  const open = () => {
-    fill(document.getElementById("keys-list"), general);
-    dialog.showModal();
-  };
-  register([
-    { keys: ["Question"], label: dialog.dataset.help, group: general, run: open },
-    { keys: ["Escape"], label: dialog.dataset.close, group: general, when: () => false, run: () => {} },
-  ]);
-  opener.hidden = false;
-  opener.addEventListener("click", open);
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) {
-      dialog.close(); // a click beside the dialog
-    }
-  });
-  const box = document.getElementById("keys-single");
-  box.checked = singleKeys();
-  box.addEventListener("change", () => {
-    if (box.checked) {
-      localStorage.removeItem(SINGLE_KEYS_OFF);
-    } else {
-      localStorage.setItem(SINGLE_KEYS_OFF, "1");
-    }
-  });
-}
-
-function fill(list, general) {
-  const groups = new Map();
-  for (const item of definitions.filter((one) => one.label)) {
-    const group = item.group ?? document.title.split(" · ")[0];
-    groups.set(group, [...(groups.get(group) ?? []), item]);
-  }
-  const order = [...groups].sort(([one], [other]) => (one === general) - (other === general));
-  list.replaceChildren(...order.map(([title, items]) => section(title, items)));
-}
-
-function section(title, items) {
-  const part = document.createElement("section");
-  part.className = "keys-group";
-  const heading = document.createElement("h3");
-  heading.textContent = title;
-  const rows = document.createElement("dl");
-  for (const item of items) {
-    const row = document.createElement("div");
-    const term = document.createElement("dt");
-    item.keys.forEach((keys, index) => {
-      const cap = document.createElement("kbd");
-      cap.textContent = keyText(keys);
-      term.append(...(index ? [" "] : []), cap);
-    });
-    const text = document.createElement("dd");
-    text.textContent = item.label;
-    row.append(term, text);
-    rows.append(row);
-  }
-  part.append(heading, rows);
-  return part;
 }

@@ -34,6 +34,7 @@ def test_gallery__makes_a_class_of_the_selection(page: Page, live_server, databa
     page.goto(f"{live_server}{rows.path}/images")
     page.locator(".grid-tile").nth(0).click()
     page.locator(".grid-tile").nth(4).click(modifiers=["Shift"])
+    page.locator(".menu summary").click()
     page.locator("button[value=split]").click()
     page.locator("#split-name").fill("好中球")
     page.keyboard.press("Enter")

@@ -149,6 +149,7 @@ def test_two_labels_of_one_image__in_one_go(rough_page: Page, live_server, datab
     """The second change follows on the first one, which is not acknowledged yet: that is no conflict with oneself."""
     rough_page.route("**/labels", lambda route: route.abort())
     rough_page.goto(f"{live_server}{rows.path}/label")
+    rough_page.locator(".more summary").click()
     rough_page.locator("#advance").uncheck()
     rough_page.keyboard.press("Digit1")
     rough_page.keyboard.press("Digit2")
