@@ -7,7 +7,8 @@ from alembic import context
 
 import app.db.health_models
 import app.db.models
-import app.db.run_models  # noqa: F401 - fills the metadata
+import app.db.run_models
+import app.db.version_models  # noqa: F401 - fills the metadata
 from app.config import Settings
 from app.db.base import Base, Utc
 from app.db.session import make_engine

@@ -87,6 +87,9 @@ class Image(Base):
     unsure: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     skipped: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     note: Mapped[str] = mapped_column(sa.Text, default="", server_default=sa.text("''"))
+    origin: Mapped[str] = mapped_column(sa.String(500), default="", server_default=sa.text("''"))  # whose picture it is
+    licence: Mapped[str] = mapped_column(sa.String(100), default="", server_default=sa.text("''"))
+    publish: Mapped[str] = mapped_column(sa.String(3), default="", server_default=sa.text("''"))  # "yes", "no" or ""
     mark_version: Mapped[int] = mapped_column(default=0, server_default="0")  # grows by one with each mark event
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

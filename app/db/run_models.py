@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, utc_now
+from app.db.version_models import DataVersion
 
 
 class Job(Base):
@@ -74,6 +75,9 @@ class Run(Base):
     kind: Mapped[str] = mapped_column(sa.String(10))
     recipe: Mapped[dict[str, Any]]
     job_id: Mapped[int] = mapped_column(sa.ForeignKey("job.id"), unique=True)
+    version_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("data_version.id"), index=True
+    )  # the data it was given
     label_watermark: Mapped[int] = mapped_column(default=0)  # newest label event when the labels were frozen
     environment: Mapped[dict[str, Any]] = mapped_column(default=dict)  # library versions, machine, precision
     seconds: Mapped[float | None]
@@ -82,6 +86,7 @@ class Run(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     job: Mapped[Job] = relationship(lazy="raise")
+    version: Mapped[DataVersion | None] = relationship(lazy="raise")
     classes: Mapped[list["RunClass"]] = relationship(lazy="raise", order_by="RunClass.position")
     folds: Mapped[list["RunFold"]] = relationship(lazy="raise", order_by="RunFold.fold")
 

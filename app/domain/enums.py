@@ -26,10 +26,13 @@ class Field(StrEnum):
     UNSURE = "unsure"  # somebody shall look at it again
     SKIPPED = "skipped"  # shown in label mode and left without a label
     NOTE = "note"
+    ORIGIN = "origin"  # where the picture comes from
+    LICENCE = "licence"
+    PUBLISH = "publish"  # whether it may be published: "yes" or "no"
     CLASS = "class"
 
 
-MARKS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE)
+MARKS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE, Field.ORIGIN, Field.LICENCE, Field.PUBLISH)
 
 
 class LabelSource(StrEnum):

@@ -1,8 +1,8 @@
 """Images: add pictures to a project. The same content is never stored twice in one project."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -30,12 +30,27 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Rights:
+    """Where a picture comes from, its licence, and whether it may be published ("yes", "no" or "")."""
+
+    origin: str = ""
+    licence: str = ""
+    publish: str = ""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """What an import was told of all its pictures."""
+        return cls(options.get("origin", ""), options.get("licence", ""), options.get("publish", ""))
+
+
+@dataclass(frozen=True)
 class Newcomer:
     """A picture that wants to be an image. ``path`` is cleaned (``filenames.shown_path``)."""
 
     prepared: Prepared
     path: str
     split: Split | None
+    rights: Rights = Rights()
 
 
 @dataclass(frozen=True)
@@ -48,10 +63,11 @@ class Added:
 
 def prepare(store: Store | Batch, data: bytes, decoded: Decoded) -> Prepared:
     """Keep the original byte for byte, our copy and the thumbnail; outside any transaction, before the row."""
+    canonical = store.put(decoded.canonical)
     return Prepared(
         sha256=store.put(data),
-        canonical_sha256=store.put(decoded.canonical),
-        thumbnail_sha256=store.put(decoded.thumbnail),
+        canonical_sha256=canonical,
+        thumbnail_sha256=canonical if decoded.thumbnail is decoded.canonical else store.put(decoded.thumbnail),
         width=decoded.width,
         height=decoded.height,
         file_format=decoded.file_format,
@@ -117,4 +133,5 @@ def _row(project_id: int, import_id: int, newcomer: Newcomer) -> dict[str, Any]:
         "conversion": prepared.conversion,
         "split": newcomer.split,
         "split_source": "folder" if newcomer.split else "",
+        **asdict(newcomer.rights),
     }

@@ -20,6 +20,7 @@ from app.domain.archive import Archive, Entry
 from app.domain.enums import EntryVerdict, JobKind, Lane, Split
 from app.domain.errors import NotFound
 from app.domain.filenames import Place, common_root
+from app.domain.lists import Given
 from app.domain.zipnames import Encoding
 from app.services import import_records, import_sources, imports, jobs
 from app.services.images import Prepared
@@ -175,7 +176,7 @@ def _name(upload: str, number: int) -> str:
 
 def pack(judged: Sequence[Judged]) -> bytes:
     """Verdicts as JSON."""
-    return json.dumps([asdict(one) for one in judged], ensure_ascii=False).encode()
+    return json.dumps([asdict(one) for one in judged], ensure_ascii=False, default=sorted).encode()
 
 
 def unpack(data: bytes) -> list[Judged]:
@@ -189,5 +190,9 @@ def _unpacked(values: dict[str, Any]) -> Judged:
         place = Place(**place | {"split": Split(place["split"]) if place["split"] else None})
     if prepared is not None:
         prepared = Prepared(**prepared)
-    given = {"verdict": EntryVerdict(values["verdict"]), "place": place, "prepared": prepared}
-    return Judged(**values | given)
+    said = values["given"]
+    if said is not None:
+        split = Split(said["split"]) if said["split"] else None
+        said = Given(**said | {"columns": frozenset(said["columns"]), "split": split})
+    read = {"verdict": EntryVerdict(values["verdict"]), "place": place, "prepared": prepared, "given": said}
+    return Judged(**values | read)

@@ -3,30 +3,36 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as with_default
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
-from app.domain.enums import EntryVerdict, LabelSource
+from app.domain.enums import EntryVerdict, Field, LabelSource
 from app.domain.errors import Conflict
-from app.domain.filenames import Place
-from app.services import classes, labels, projects
-from app.services.images import Added, Newcomer, Prepared, add_many
+from app.domain.filenames import Place, shown_path
+from app.domain.lists import Given
+from app.services import classes, labels, marks, projects
+from app.services.images import Added, Newcomer, Prepared, Rights, add_many
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A file after decoding: NEW with its picture and place, or refused or skipped with the reason."""
+    """A file after decoding: NEW with its picture and place, or refused or skipped with the reason.
+
+    ``given``: what a list says of it besides class and split, which stand in ``place``.
+    """
 
     path: str
     verdict: EntryVerdict
     code: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = with_default(default_factory=dict)
     place: Place | None = None
     prepared: Prepared | None = None
+    given: Given | None = None
 
 
 @dataclass(frozen=True)
@@ -96,17 +102,47 @@ def _recorded(session: Session, import_id: int, judged: Sequence[Judged]) -> dic
 
 def _add(session: Session, batch: ImportBatch, judged: Sequence[Judged], request_id: str) -> list[Outcome]:
     pictures = [file for file in judged if file.prepared is not None and file.place is not None]
-    newcomers = [
-        Newcomer(file.prepared, file.path, file.place.split) for file in pictures if file.prepared and file.place
-    ]
-    added = add_many(session, batch.project_id, batch.id, newcomers)
+    added = add_many(session, batch.project_id, batch.id, [_newcomer(batch, file) for file in pictures])
     labelled = _label(session, batch, list(zip(pictures, added, strict=True)), request_id)
+    _mark(session, batch, list(zip(pictures, added, strict=True)), request_id)
     known = _known(session, {item.image_id for item in added if not item.is_new})
     late = labelled - {item.image_id for item in added if item.is_new}
     places = iter(added)
     outcomes = [_outcome(file, next(places) if file.prepared else None, known, late) for file in judged]
     _write(session, batch, outcomes)
     return outcomes
+
+
+def _newcomer(batch: ImportBatch, file: Judged) -> Newcomer:
+    assert file.prepared is not None
+    assert file.place is not None
+    given = file.given or Given(frozenset())
+    rights = Rights.of(batch.options)
+    return Newcomer(
+        file.prepared,
+        shown_path(given.path) if given.path else file.path,
+        file.place.split,
+        Rights(given.origin or rights.origin, given.licence or rights.licence, given.publish or rights.publish),
+    )
+
+
+def _mark(session: Session, batch: ImportBatch, pairs: Sequence[tuple[Judged, Added]], request_id: str) -> None:
+    """Give new images the marks that a list says."""
+    given = {item.image_id: file.given for file, item in pairs if file.given and item.is_new}
+    values: dict[Field, dict[int, str]] = {
+        Field.EXCLUDED: {image_id: one.excluded for image_id, one in given.items() if one.excluded is not None},
+        Field.UNSURE: {image_id: "" for image_id, one in given.items() if one.unsure},
+        Field.SKIPPED: {image_id: "" for image_id, one in given.items() if one.skipped},
+        Field.NOTE: {image_id: one.note for image_id, one in given.items() if one.note},
+    }
+    for field, wanted in values.items():
+        if wanted:
+            who: marks.Who = {
+                "source": LabelSource.IMPORT,
+                "actor": batch.actor,
+                "request_id": f"{request_id}-{field}"[:64],
+            }
+            marks.put_values(session, batch.project_id, field, wanted, **who)
 
 
 def _known(session: Session, image_ids: set[int]) -> dict[int, _Known]:

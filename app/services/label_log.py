@@ -4,7 +4,7 @@ Labels and marks have a log each, ``LabelEvent`` and ``MarkEvent``, and a versio
 make the label that somebody else has on the screen out of date.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -87,8 +87,16 @@ _LABEL_COLUMNS = (LabelEvent.before_id, LabelEvent.after_id, Image.label_version
 _MARK_COLUMNS = (MarkEvent.before, MarkEvent.after, Image.mark_version)
 
 
+_TEXTS: Mapping[Field, sa.ColumnElement[str]] = {
+    Field.NOTE: cast("sa.ColumnElement[str]", Image.note),
+    Field.ORIGIN: cast("sa.ColumnElement[str]", Image.origin),
+    Field.LICENCE: cast("sa.ColumnElement[str]", Image.licence),
+    Field.PUBLISH: cast("sa.ColumnElement[str]", Image.publish),
+}
+
+
 def mark_now(field: Field) -> sa.ColumnElement[str | None]:
-    """A mark of an image as its events have it: None when it is not set, else the reason, the note or ""."""
+    """A mark of an image as its events have it: None when it is not set, else the reason, the text or ""."""
     empty: sa.ColumnElement[str] = sa.literal("")
     if field == Field.EXCLUDED:
         return sa.case((Image.state == ImageState.EXCLUDED, Image.reason), else_=None)
@@ -96,7 +104,7 @@ def mark_now(field: Field) -> sa.ColumnElement[str | None]:
         return sa.case((Image.unsure, empty), else_=None)
     if field == Field.SKIPPED:
         return sa.case((Image.skipped, empty), else_=None)
-    return sa.func.nullif(Image.note, "")
+    return sa.func.nullif(_TEXTS[field], "")
 
 
 def start(session: Session, project_id: int, request_id: str) -> ChangeSet | None:
@@ -154,8 +162,8 @@ def _values(field: Field, after: sa.ColumnElement[Any]) -> dict[str, Any]:
     if field == Field.EXCLUDED:
         state = sa.case((after.is_(None), ImageState.ACTIVE.value), else_=ImageState.EXCLUDED.value)
         return {"state": state, "reason": sa.func.coalesce(after, "")}
-    if field == Field.NOTE:
-        return {"note": sa.func.coalesce(after, "")}
+    if field in _TEXTS:
+        return {field.value: sa.func.coalesce(after, "")}
     return {field.value: after.is_not(None)}
 
 

@@ -1,10 +1,10 @@
-"""Marks of an image: excluded with a reason, unsure, skipped, a note.
+"""Marks of an image: excluded with a reason, unsure, skipped, a note; its source, licence and whether it may be shown.
 
 They are changed and taken back in the same way as labels: one change set for one act of a person, of any size, with
 one event for each image whose mark really changed. ``labels.undo`` and ``labels.redo`` work on them too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypedDict, Unpack
 
 import sqlalchemy as sa
@@ -26,8 +26,8 @@ BUTTONS = {
     "skip": Field.SKIPPED,
     "note": Field.NOTE,
 }
-MAX_REASON = 200
-MAX_NOTE = 2000
+LONGEST = {Field.EXCLUDED: 200, Field.NOTE: 2000, Field.ORIGIN: 500, Field.LICENCE: 100}
+PUBLISH = ("yes", "no")
 
 
 class Mark(NamedTuple):
@@ -98,6 +98,28 @@ def put_each(
     return put(session, project_id, chosen, mark, source=source, actor=actor, request_id=request_id)
 
 
+def put_values(
+    session: Session, project_id: int, field: Field, values: Mapping[int, str | None], **who: Unpack[Who]
+) -> ChangeSet:
+    """Set a mark of each image to a value of its own, in one change set; for imports.
+
+    Raises:
+        As ``put``.
+    """
+    if (known := start(session, project_id, who["request_id"])) is not None:
+        return known
+    wanted = {image_id: _checked(Mark(field, value)).value for image_id, value in values.items()}
+    events: list[Event] = []
+    for ids in gallery.chunks(sorted(wanted)):
+        query = sa.select(Image.id, Image.mark_version, mark_now(field)).where(
+            Image.project_id == project_id, Image.id.in_(ids)
+        )
+        found = session.execute(query.order_by(Image.id))
+        events += [Event(image, at + 1, now, wanted[image]) for image, at, now in found if now != wanted[image]]
+    act = Act(project_id, who["source"], who["actor"], who["request_id"], field=field)
+    return record(session, events, act)
+
+
 def press(
     session: Session, project_id: int, image_ids: Sequence[int], button: str, text: str = "", **who: Unpack[Who]
 ) -> ChangeSet:
@@ -132,7 +154,10 @@ def _checked(mark: Mark) -> Mark:
     if field in (Field.UNSURE, Field.SKIPPED):
         return Mark(field, "")
     text = clean_line(" ".join(value.split()))
-    longest = MAX_NOTE if field == Field.NOTE else MAX_REASON
-    if len(text) > longest:
-        raise Invalid("mark_too_long", longest=longest)
+    if field == Field.PUBLISH:
+        if text not in {"", *PUBLISH}:
+            raise Invalid("mark_unknown", field=text[:40])
+        return Mark(field, text or None)
+    if len(text) > LONGEST[field]:
+        raise Invalid("mark_too_long", longest=LONGEST[field])
     return Mark(field, text if text or field == Field.EXCLUDED else None)

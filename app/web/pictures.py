@@ -26,6 +26,9 @@ MARKS = {
     "unsure": N_("unsure"),
     "skipped": N_("skipped"),
     "note": N_("Note"),
+    "origin": N_("Source"),
+    "licence": N_("Licence"),
+    "publish": N_("May be published"),
 }
 SOURCES = {
     "import": N_("import"),

@@ -42,6 +42,31 @@ SENTENCES: dict[str, str] = {
     "import_no_files": N_("No file was chosen. Choose at least one picture or a zip file."),
     "import_zip_coming": N_("The zip of this import is just being sent. Wait for it, or begin a new import."),
     "junk": N_("A hidden file or one that the operating system made; it was skipped."),
+    "list_choices": N_(
+        "The task %(line)s has several choices (%(choices)s). A picture has one class: keep one of them."
+    ),
+    "list_column_twice": N_("Two columns of the list mean “%(column)s”. Remove one of them."),
+    "list_damaged": N_(
+        "The list cannot be read from line %(line)s on: a quotation mark is not closed. Save it again as CSV."
+    ),
+    "list_encoding": N_("The list is no text we can read. Save it as CSV in UTF-8."),
+    "list_file_missing": N_(
+        "Line %(line)s of the list names this file, but it did not come. Check its path, or add the file."
+    ),
+    "list_itself": N_("This is the list that says what the pictures are."),
+    "list_json": N_("This is no list of tasks. Export from Label Studio as “JSON” or “JSON-MIN”."),
+    "list_no_path": N_(
+        "No column of the list has the paths of the files. Name one of them “path” in the first line, which now is: "
+        "%(columns)s"
+    ),
+    "list_row_no_path": N_("Line %(line)s of the list names no file. Fill in its path."),
+    "list_split": N_(
+        "Line %(line)s of the list says “%(value)s”, which is no split. Use train, validation, test or nothing."
+    ),
+    "list_too_long": N_("The list has more than %(limit)s lines. Import it in parts."),
+    "list_too_large": N_("The list has more than %(limit_mb)s MB. Import it in parts."),
+    "list_twice": N_("Line %(line)s of the list names the same file as line %(first)s. Remove one of them."),
+    "list_yes_no": N_("Line %(line)s of the list has “%(value)s” in the column “%(column)s”. Use yes, no or nothing."),
     "sample_missing": N_(
         "The digits come with the package scikit-learn, and its data file was not found. "
         "Install the locked packages again."
