@@ -15,7 +15,8 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +28,7 @@ from app.domain.imaging import Decoded
 CHILD = "import sys; sys.path[:] = sys.argv[1:]; from app.decoder_child import main; main()"
 # Without -S the interpreter would read every .pth file of the environment at each start.
 _FLAGS = ("-S", "-s", "-E", "-B")
+AT_ONCE = 16  # pictures that are handed to a process together
 _KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
@@ -53,38 +55,54 @@ class _Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def decode(self, data: bytes, wall_seconds: float) -> Decoded:
-        """One picture. Raises BadImage; the child is dead afterwards when it hung or crashed."""
-        late = threading.Event()
+    def decode(self, files: Sequence[bytes], wall_seconds: float) -> list[Decoded | BadImage]:
+        """The answers to some pictures, in order; fewer when the process died, of which the last picture is the cause.
 
-        def stop() -> None:
-            late.set()
-            self._process.kill()
-
-        timer = threading.Timer(wall_seconds, stop)
-        timer.daemon = True
-        timer.start()
+        The pictures are sent ahead by a thread of their own, so that the process never waits for the next one.
+        """
+        sender = threading.Thread(target=self._send, args=(files,), daemon=True)
+        sender.start()
+        watch = _Watch(self._process.kill, wall_seconds)
+        answers: list[Decoded | BadImage] = []
         try:
-            self._to.write(LENGTH.pack(len(data)))
-            self._to.write(data)
-            self._to.flush()
-            return self._answer()
-        except (EOFError, OSError):
-            self.close()
-            slow = late.is_set() or self._process.returncode in {-24, -14}  # SIGXCPU, SIGALRM
-            raise BadImage("image_slow" if slow else "image_crash") from None
+            while len(answers) < len(files) and self.alive:
+                answers.append(self._next(watch))
+                watch.restart()
         finally:
-            timer.cancel()
+            watch.end()
+            if len(answers) < len(files) or not self.alive:
+                self.close()
+            sender.join()
+        return answers
+
+    def _send(self, files: Sequence[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the process is dead; whoever reads finds that out
+            for data in files:
+                self._to.write(LENGTH.pack(len(data)))
+                self._to.write(data)
+                self._to.flush()
+
+    def _next(self, watch: "_Watch") -> Decoded | BadImage:
+        try:
+            return self._answer()
+        except BadImage as refusal:
+            return refusal
+        except (EOFError, OSError):
+            self._process.kill()
+            self._process.wait()
+            slow = watch.late or self._process.returncode in {-24, -14}  # SIGXCPU, SIGALRM
+            return BadImage("image_slow" if slow else "image_crash")
 
     def _answer(self) -> Decoded:
         header = self._header()
         if "code" in header:
             if header["code"] == "image_memory":
-                self.close()  # it is just ending by itself; the next picture must not meet it
+                self._process.kill()  # it is just ending by itself; the next picture must not meet it
+                self._process.wait()
             raise BadImage(str(header["code"]), **header["params"])
         sizes = header.pop("sizes")
         canonical, thumbnail = (_read(self._from, size) for size in sizes)
-        return Decoded(canonical=canonical, thumbnail=thumbnail, **header)
+        return Decoded(canonical=canonical, thumbnail=thumbnail or canonical, **header)
 
     def _header(self) -> dict[str, Any]:
         (length,) = LENGTH.unpack(_read(self._from, LENGTH.size))
@@ -98,6 +116,34 @@ class _Child:
         for pipe in (self._to, self._from):
             with contextlib.suppress(OSError):  # what was not sent cannot be sent any more
                 pipe.close()
+
+
+class _Watch:
+    """Kills when ``restart`` was not called for ``seconds``; one thread for many pictures."""
+
+    def __init__(self, kill: Callable[[], None], seconds: float) -> None:
+        self.late = False
+        self._kill, self._seconds = kill, seconds
+        self._since = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def restart(self) -> None:
+        """The picture is done; the time of the next one begins."""
+        self._since = time.monotonic()
+
+    def end(self) -> None:
+        """Nothing is killed any more once this has returned."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(max(0.0, self._since + self._seconds - time.monotonic())):
+            if time.monotonic() - self._since >= self._seconds:
+                self.late = True
+                self._kill()
+                return
 
 
 def _read(source: IO[bytes], size: int) -> bytes:
@@ -130,19 +176,25 @@ class Decoder:
         Raises:
             BadImage: not a picture we accept, or the process that read it hung, crashed or ran out of memory.
         """
-        with self._child() as child:
-            return child.decode(data, self._wall_seconds)
+        (answer,) = self.decode_some([data])
+        if isinstance(answer, BadImage):
+            raise answer
+        return answer
+
+    def decode_some(self, files: Sequence[bytes]) -> list[Decoded | BadImage]:
+        """Decode several files in one process, one after the other; the answers are in the order of ``files``."""
+        answers: list[Decoded | BadImage] = []
+        while len(answers) < len(files):
+            with self._child() as child:
+                answers += child.decode(files[len(answers) :], self._wall_seconds)
+        return answers
 
     def decode_many(self, files: Sequence[bytes]) -> list[Decoded | BadImage]:
-        """Decode several files at once; the answers are in the order of ``files``."""
+        """Decode several files in all processes at once; the answers are in the order of ``files``."""
+        size = max(1, min(AT_ONCE, -(-len(files) // self.workers)))
+        groups = [files[start : start + size] for start in range(0, len(files), size)]
         with ThreadPoolExecutor(self.workers) as threads:
-            return list(threads.map(self._decode_or_error, files))
-
-    def _decode_or_error(self, data: bytes) -> Decoded | BadImage:
-        try:
-            return self.decode(data)
-        except BadImage as error:
-            return error
+            return [answer for answers in threads.map(self.decode_some, groups) for answer in answers]
 
     @contextlib.contextmanager
     def _child(self) -> Iterator[_Child]:

@@ -2,8 +2,9 @@
 bytes that somebody sent.
 
 Protocol on standard input and output: a request is 8 bytes of length (big-endian) and the file; an answer 8 bytes of
-length and a JSON header, followed by the copy and the thumbnail whose sizes the header gives. The first answer, sent
-at the start, says that the process is ready. The end of the input ends the process.
+length and a JSON header, followed by the copy and the thumbnail whose sizes the header gives; a thumbnail of no bytes
+is the same as the copy. Requests may be sent ahead; answers come in their order. The first answer, sent at the start,
+says that the process is ready. The end of the input ends the process.
 """
 
 import json
@@ -56,14 +57,15 @@ def answer(data: bytes) -> tuple[dict[str, Any], bytes, bytes]:
         decoded = imaging.decode(data)
     except BadImage as error:
         return {"code": error.code, "params": dict(error.params)}, b"", b""
+    thumbnail = decoded.thumbnail
     header = {
         "width": decoded.width,
         "height": decoded.height,
         "file_format": decoded.file_format,
         "conversion": decoded.conversion,
-        "sizes": [len(decoded.canonical), len(decoded.thumbnail)],
+        "sizes": [len(decoded.canonical), 0 if thumbnail is decoded.canonical else len(thumbnail)],
     }
-    return header, decoded.canonical, decoded.thumbnail
+    return header, decoded.canonical, b"" if thumbnail is decoded.canonical else thumbnail
 
 
 def send(out: BinaryIO, header: dict[str, Any], *parts: bytes) -> None:

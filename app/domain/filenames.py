@@ -44,6 +44,8 @@ def clean(text: str) -> str:
 
     A name must look like what it is. Bytes that were no text become U+FFFD.
     """
+    if text.isascii() and text.isprintable():
+        return text.strip()
     whole = ("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text if letter not in _LINES)
     kept = (letter for letter in whole if letter in _JOINERS or not unicodedata.category(letter).startswith("C"))
     return unicodedata.normalize("NFC", "".join(kept)).strip()

@@ -1,7 +1,7 @@
 """Images: add pictures to a project. The same content is never stored twice in one project."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -133,5 +133,5 @@ def _row(project_id: int, import_id: int, newcomer: Newcomer) -> dict[str, Any]:
         "conversion": prepared.conversion,
         "split": newcomer.split,
         "split_source": "folder" if newcomer.split else "",
-        **asdict(newcomer.rights),
+        **vars(newcomer.rights),
     }

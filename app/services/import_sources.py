@@ -6,8 +6,11 @@ may have changed meanwhile; there the files that the import has recorded are pas
 
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,11 +21,13 @@ from app.domain.archive import Archive, Entry
 from app.domain.errors import BadImage, Invalid
 from app.domain.filenames import common_root, is_junk, shown_path
 from app.domain.zipnames import Encoding
-from app.services import imports
+from app.services import import_lists, imports
+from app.services.import_records import Judged
 from app.services.imports import Incoming, Options, Tools
 
 BATCH_FILES = 200
 BATCH_BYTES = 32 * 2**20
+AHEAD = 2  # batches that are decoded while the one before them is written
 
 Progress = Callable[[int, int], None]  # done, total
 Stop = Callable[[], bool]
@@ -63,6 +68,7 @@ def run_zip(
         with tools.database.write() as session:
             imports.remember(session, import_id, encoding=str(archive.encoding), root=root)
             session.get_one(ImportBatch, import_id).total = len(archive.entries)
+        import_lists.from_zip(tools.database, tools.store, import_id, archive, root)
         files = (from_zip(archive, entry) for entry in archive.entries[done:])
         return _run(tools, import_id, files, (done, len(archive.entries)), max_file_bytes, watch)
 
@@ -80,6 +86,7 @@ def run_folder(tools: Tools, import_id: int, folder: Path, *, max_file_bytes: in
     paths = list(walk(folder))
     with tools.database.write() as session:
         session.get_one(ImportBatch, import_id).total = len(paths)
+    import_lists.from_folder(tools.database, tools.store, import_id, folder, paths)
     left = [path for path in paths if shown_path(path) not in known]
     files = (_from_disk(folder, path, max_file_bytes) for path in left)
     counts = (len(paths) - len(left), len(paths))
@@ -173,14 +180,26 @@ def _run(
     max_file_bytes: int,
     watch: Watch,
 ) -> bool:
-    done, total = counts
+    """Judge batches ahead while the ones before are written, which happens in order."""
+    (done, total), waiting = counts, deque[Future[list[Judged]]]()
+    with tools.database.read() as session:
+        options = imports.options_of(session.get_one(ImportBatch, import_id))
     watch.progress(done, total)
-    for batch in batches(files):
-        if watch.stop():
-            return False
-        done += len(batch)
-        imports.add_files(tools, import_id, batch, max_file_bytes=max_file_bytes, cursor=done)
-        watch.progress(done, total)
+    with ThreadPoolExecutor(AHEAD) as threads:
+        coming = batches(files)
+        while True:
+            while len(waiting) <= AHEAD and (batch := next(coming, None)):
+                judge = partial(imports.judge, tools, options, batch, max_file_bytes=max_file_bytes)
+                waiting.append(threads.submit(judge))
+            if not waiting:
+                break
+            if watch.stop():
+                return False
+            judged = waiting.popleft().result()
+            done += len(judged)
+            imports.keep(tools, import_id, judged, cursor=done)
+            watch.progress(done, total)
+    import_lists.close(tools.database, tools.store, import_id)
     with tools.database.write() as session:
         imports.finish(session, import_id)
     return True

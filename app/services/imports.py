@@ -7,7 +7,7 @@ labels, verdicts and counts together. What is interrupted can be started again w
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,12 +17,16 @@ from sqlalchemy.orm import Session
 from app.db.base import utc_now
 from app.db.models import ImportBatch, ImportEntry, Project
 from app.db.session import Database
-from app.decoder import Decoder
+from app.decoder import AT_ONCE, Decoder
 from app.domain.enums import EntryVerdict
 from app.domain.errors import BadImage, Conflict, NotFound
 from app.domain.filenames import MAX_NAME, Place, clean, is_junk, place, shown_path
-from app.services import health_check, images, import_records
+from app.domain.imaging import Decoded
+from app.domain.lists import Fault, Given
+from app.services import features, health_check, images, import_records, list_files
+from app.services.images import Rights
 from app.services.import_records import Judged, Outcome
+from app.services.list_files import ListFile
 from app.storage import Batch, Store, sha256
 
 
@@ -44,6 +48,7 @@ class Incoming:
     code: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     skipped: bool = False
+    given: Given | None = None  # what a list says of it
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,9 @@ class Options:
     labels: bool = True  # folder names are classes
     splits: bool = True  # train, validation and test folders are splits
     root: str = ""  # the folder that holds everything and therefore names no class
+    list_file: ListFile | None = None
+    description: str = ""  # the path of the file that describes the classes
+    rights: Rights = Rights()
 
     def place(self, path: str) -> Place:
         """Read the path of a file."""
@@ -80,7 +88,7 @@ def create(
         source=source,
         name=clean(name)[:MAX_NAME],
         total=total,
-        options={"labels": chosen.labels, "splits": chosen.splits},
+        options={"labels": chosen.labels, "splits": chosen.splits, **asdict(chosen.rights)},
         actor=actor[:100],
     )
     session.add(batch)
@@ -91,7 +99,14 @@ def create(
 def options_of(batch: ImportBatch) -> Options:
     """The options that an import was begun with."""
     kept = batch.options
-    return Options(kept.get("labels", True), kept.get("splits", True), kept.get("root", ""))
+    return Options(
+        kept.get("labels", True),
+        kept.get("splits", True),
+        kept.get("root", ""),
+        list_files.of_options(kept),
+        kept.get("description", ""),
+        Rights.of(kept),
+    )
 
 
 def by_number(session: Session, project: Project, number: int) -> ImportBatch:
@@ -129,13 +144,7 @@ def add_files(
     with tools.database.read() as session:
         batch = open_batch(session, import_id)
     judged = judge(tools, options_of(batch), files, max_file_bytes=max_file_bytes)
-    with tools.database.write() as session:
-        outcomes = import_records.record(
-            session, import_id, judged, request_id=f"import-{uuid.uuid4().hex}", repeats=cursor is None
-        )
-        if cursor is not None:
-            remember(session, import_id, done=cursor)
-    return outcomes
+    return keep(tools, import_id, judged, cursor=cursor)
 
 
 def judge(tools: Tools, options: Options, files: Sequence[Incoming], *, max_file_bytes: int) -> list[Judged]:
@@ -145,8 +154,23 @@ def judge(tools: Tools, options: Options, files: Sequence[Incoming], *, max_file
         OutOfSpace: nothing was kept.
     """
     tools.store.check_space()
-    with tools.store.batch() as blobs, ThreadPoolExecutor(tools.decoder.workers) as threads:
-        return list(threads.map(partial(_judge, tools.decoder, blobs, options, max_file_bytes), files))
+    files = [_told(tools.store, options, file) for file in files]
+    # One thread more than processes: one always has pictures for the process that has just become free.
+    with tools.store.batch() as blobs, ThreadPoolExecutor(tools.decoder.workers + 1) as threads:
+        work = partial(_judge, tools.decoder, blobs, options, max_file_bytes)
+        groups = (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
+        return [judged for group in threads.map(work, groups) for judged in group]
+
+
+def keep(tools: Tools, import_id: int, judged: Sequence[Judged], *, cursor: int | None = None) -> list[Outcome]:
+    """Write verdicts whose pictures are in the store; the second half of ``add_files``."""
+    with tools.database.write() as session:
+        outcomes = import_records.record(
+            session, import_id, judged, request_id=f"import-{uuid.uuid4().hex}", repeats=cursor is None
+        )
+        if cursor is not None:
+            remember(session, import_id, done=cursor)
+    return outcomes
 
 
 def open_batch(session: Session, import_id: int) -> ImportBatch:
@@ -175,6 +199,8 @@ def finish(session: Session, import_id: int) -> ImportBatch:
         batch.total = batch.new_count + batch.duplicate_count + batch.refused_count + batch.skipped_count
         if batch.new_count:
             health_check.request(session, batch.project_id)
+            if features.wanted(session, batch.project_id):
+                features.request(session, batch.project_id)
     return batch
 
 
@@ -186,20 +212,56 @@ def discard(session: Session, import_id: int) -> None:
         session.delete(batch)
 
 
-def _judge(decoder: Decoder, blobs: Batch, options: Options, limit: int, file: Incoming) -> Judged:
-    """Decode one file and put its blobs; every refusal is an outcome and never an error."""
+def _told(store: Store, options: Options, file: Incoming) -> Incoming:
+    """The file with what the list of the import says of it."""
+    path = shown_path(file.path)
+    if options.list_file is None and not options.description:
+        return file
+    if path == options.description or list_files.is_list(options.list_file, path):
+        return replace(file, data=None, code="list_itself", skipped=True)
+    row = list_files.load(store, options.list_file).find(path) if options.list_file and file.data is not None else None
+    if row is None:
+        return file
+    if isinstance(row.says, Fault):
+        return replace(file, data=None, code=row.says.code, params=list_files.refused(row, row.says))
+    return replace(file, given=row.says)
+
+
+def _judge(decoder: Decoder, blobs: Batch, options: Options, limit: int, files: Sequence[Incoming]) -> Sequence[Judged]:
+    """Decode some files in one process and put their blobs; every refusal is an outcome and never an error."""
+    judged = [_refused(file, limit) for file in files]
+    readable = [file for file, refusal in zip(files, judged, strict=True) if refusal is None]
+    answers = iter(decoder.decode_some([file.data or b"" for file in readable]))
+    return [
+        refusal or _accepted(blobs, options, file, next(answers)) for file, refusal in zip(files, judged, strict=True)
+    ]
+
+
+def _refused(file: Incoming, limit: int) -> Judged | None:
+    """What is skipped or refused without a look at the picture."""
     path = shown_path(file.path)
     if file.skipped or is_junk(path):
         return Judged(path, EntryVerdict.SKIPPED, file.code or "junk", file.params)
     if file.data is None:
         return Judged(path, EntryVerdict.REFUSED, file.code, file.params)
-    mark = {"hash": sha256(file.data)[:16]}  # tells a repeated file from another one of the same name
     if len(file.data) > limit:
         params = {"limit_mb": limit // 2**20, "bytes": len(file.data)}
-        return Judged(path, EntryVerdict.REFUSED, "file_too_large", params | mark)
-    try:
-        prepared = images.prepare(blobs, file.data, decoder.decode(file.data))
-    except BadImage as error:
-        return Judged(path, EntryVerdict.REFUSED, error.code, dict(error.params) | mark)
+        return Judged(path, EntryVerdict.REFUSED, "file_too_large", params | _mark(file.data))
+    return None
+
+
+def _accepted(blobs: Batch, options: Options, file: Incoming, answer: Decoded | BadImage) -> Judged:
+    path, data = shown_path(file.path), file.data or b""
+    if isinstance(answer, BadImage):
+        return Judged(path, EntryVerdict.REFUSED, answer.code, dict(answer.params) | _mark(data))
     below = path.removeprefix(options.root + "/") if options.root else path
-    return Judged(path, EntryVerdict.NEW, place=options.place(below), prepared=prepared)
+    prepared = images.prepare(blobs, data, answer)
+    place = options.place(below)
+    if file.given is not None:
+        place = list_files.told(place, file.given)
+    return Judged(path, EntryVerdict.NEW, place=place, prepared=prepared, given=file.given)
+
+
+def _mark(data: bytes) -> dict[str, Any]:
+    """Tells a file that is sent again from another one of the same name."""
+    return {"hash": sha256(data)[:16]}

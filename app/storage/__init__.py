@@ -5,7 +5,8 @@
 """
 
 from app.storage.base import Batch, Entry, Store, Upload, key, sha256
-from app.storage.local import FLOOR_BYTES, LocalStore, sync
+from app.storage.local import FLOOR_BYTES, LocalStore
 from app.storage.opening import open_store
+from app.storage.syncing import sync
 
 __all__ = ["FLOOR_BYTES", "Batch", "Entry", "LocalStore", "Store", "Upload", "key", "open_store", "sha256", "sync"]

@@ -4,19 +4,19 @@ import contextlib
 import errno
 import io
 import os
+import secrets
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
 from app.domain.errors import NotFound, OutOfSpace
 from app.storage.base import HASH, UPLOADS, Entry, Upload, key, sha256, upload_key
+from app.storage.syncing import Syncer, sync
 
-SYNC_THREADS = 8
 FLOOR_BYTES = 64 * 2**20  # below this much free space nothing more is accepted
 COPY_BYTES = 2**20
 
@@ -46,6 +46,8 @@ class LocalStore:
         except BaseException:
             batch.drop()
             raise
+        finally:
+            batch.close()
 
     def get(self, digest: str) -> bytes:
         try:
@@ -162,15 +164,14 @@ class LocalStore:
 
 
 class LocalBatch:
-    """Blobs of a LocalStore: written under temporary names, then synced, renamed and their folders synced once each.
-
-    The syncs of several files run at the same time, because a disk does many of them in one turn.
-    """
+    """Blobs of a LocalStore: written under temporary names, then synced together, renamed, and the names synced."""
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
+        self._syncer = Syncer(store.root)
         self._new: dict[Path, str] = {}  # where a blob goes -> its temporary name
         self._folders: set[Path] = set()
+        self._token = secrets.token_hex(8)  # no other batch has these temporary names
         self._lock = threading.Lock()
 
     def put(self, data: bytes) -> str:
@@ -180,26 +181,40 @@ class LocalBatch:
             self._folders |= {path.parent, self._store.root}  # another batch may have made the folder just now
             if path in self._new or _touched(path):
                 return digest
-            if not path.parent.exists():
-                path.parent.mkdir(exist_ok=True)
-            handle, self._new[path] = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            name = self._new[path] = os.fspath(path.parent / f".new-{self._token}{len(self._new)}")
+        _write(name, data)
         return digest
 
     def commit(self) -> None:
         """Make everything durable under its own name."""
-        with ThreadPoolExecutor(min(SYNC_THREADS, len(self._new) or 1)) as threads:
-            list(threads.map(sync, self._new.values()))
-            for path, name in self._new.items():
-                os.replace(name, path)
-            list(threads.map(sync, self._folders))  # the names, new folders included, must be durable too
+        self._syncer.wait(self._new.values())
+        for path, name in self._new.items():
+            os.replace(name, path)
+        self._syncer.wait(self._folders)  # the names, new folders included, must be durable too
 
     def drop(self) -> None:
         """Remove what was not renamed."""
         for name in self._new.values():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        self._syncer.close()
+
+
+def _write(name: str, data: bytes) -> None:
+    """A new file, which only we may read; its folder is made when it is missing."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(name, flags, 0o600)
+    except FileNotFoundError:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(name, flags, 0o600)
+    with os.fdopen(handle, "wb", buffering=0) as file:
+        left = memoryview(data)
+        while left:
+            left = left[file.write(left) :]
 
 
 def _listed(folder: Path) -> Iterator["os.DirEntry[str]"]:
@@ -215,14 +230,3 @@ def _touched(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def sync(path: Path | str) -> None:
-    """Wait until a file or the names in a folder are on the disk. Windows cannot sync a folder and need not."""
-    if os.name == "nt" and Path(path).is_dir():
-        return
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -34,6 +34,13 @@ decoder_child.main()
 """.replace("PICTURE", picture(9).hex())
 
 
+def decoder_with(before: str) -> Decoder:
+    """A decoder that does something before each picture and gives up after a second."""
+    return Decoder(
+        1, wall_seconds=1.0, code=STUB.replace("    if data == b'hang'", f"    {before}\n    if data == b'hang'")
+    )
+
+
 @pytest.fixture
 def stub():
     decoder = Decoder(1, wall_seconds=1.5, code=STUB)
@@ -105,6 +112,25 @@ def test_many__answers_in_order_with_refusals_between():
         assert not isinstance(last, BadImage)
     finally:
         decoder.close()
+
+
+@pytest.mark.parametrize("what", [b"crash", b"exit"])
+def test_many__only_the_picture_that_kills_the_process_is_lost(stub, what):
+    files = [picture(seed) for seed in range(6)]
+    files[3:3] = [what]
+    answers = stub.decode_some(files)
+    assert [isinstance(answer, BadImage) for answer in answers] == [False] * 3 + [True] + [False] * 3
+    for data, answer in zip(files[4:], answers[4:], strict=True):
+        assert (pixels(answer.canonical) == pixels(data)).all()
+
+
+def test_many__each_picture_has_the_whole_time():
+    slow = decoder_with("time.sleep(0.4)")
+    try:
+        answers = slow.decode_some([picture(seed) for seed in range(4)])
+        assert [isinstance(answer, BadImage) for answer in answers] == [False] * 4
+    finally:
+        slow.close()
 
 
 def test_limits__a_bomb_is_refused_at_once():

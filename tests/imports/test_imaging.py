@@ -134,6 +134,39 @@ def test_copy__small_jpeg_is_kept_without_loss_and_large_as_jpeg():
     assert max(pixels(decoded.thumbnail).shape) == 256
 
 
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+@pytest.mark.parametrize("quality", [20, 75, 95])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_copy__of_a_jpeg_meets_the_steps_of_the_file_again(mode, quality, sampling):
+    smooth = Image.open(io.BytesIO(picture(1, (16, 12)))).resize((200, 150), Image.Resampling.BICUBIC)
+    data = encode(smooth.convert(mode), "JPEG", quality=quality, subsampling=sampling, comment=b"secret") + b"tail"
+    decoded = decode(data)
+    original = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(float)
+    difference = pixels(decoded.canonical) - original
+    assert np.sqrt((difference**2).mean()) < 0.8
+    assert Image.open(io.BytesIO(decoded.canonical)).mode == "RGB"
+    assert decoded.canonical != data
+    assert b"secret" not in decoded.canonical
+    assert b"tail" not in decoded.canonical
+
+
+def test_copy__that_is_small_is_its_own_thumbnail():
+    decoded = decode(picture(1, (200, 150), "JPEG"))
+    assert decoded.thumbnail is decoded.canonical
+    assert decode(picture(1, (300, 150), "JPEG")).thumbnail != decoded.canonical
+
+
+def test_copy__of_a_turned_jpeg_is_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = Image.open(io.BytesIO(picture(1, (8, 6)))).resize((200, 150))
+    data = encode(lying, "JPEG", quality=90, exif=exif)
+    decoded = decode(data)
+    assert (decoded.width, decoded.height, decoded.conversion["copy"]) == (150, 200, "JPEG")
+    upright = np.asarray(Image.open(io.BytesIO(data)).transpose(Image.Transpose.ROTATE_270)).astype(float)
+    assert np.sqrt(((pixels(decoded.canonical) - upright) ** 2).mean()) < 2
+
+
 def test_limits__pixels_and_sides():
     assert refusal(huge_png(7000, 6000)) == "image_too_many_pixels"
     assert refusal(huge_png(20_001, 10)) == "image_too_long"

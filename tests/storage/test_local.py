@@ -1,3 +1,4 @@
+import ctypes
 import errno
 import os
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import OutOfSpace
-from app.storage import LocalStore
+from app.storage import LocalStore, syncing
 
 
 def files(store: LocalStore) -> set[str]:
@@ -52,6 +53,44 @@ def test_batch__file_and_folder_are_synced_before_it_ends(store, monkeypatch):
     assert len(temporary) == 3
     assert set(folders) == {str(store.root)} | {str(store.path(digest).parent) for digest in digests}
     assert synced.index(temporary[-1]) < synced.index(folders[0])
+
+
+def test_batch__many_files_are_waited_for_together(store, monkeypatch):
+    waits = []
+
+    class Library:
+        def syncfs(self, _handle):
+            waits.append({path.name for path in store.root.rglob("*") if path.is_file()})
+            return 0
+
+    monkeypatch.setattr(syncing, "goes_together", lambda _root: True)
+    monkeypatch.setattr(syncing, "_libc", Library)
+    monkeypatch.setattr(os, "fsync", lambda _handle: pytest.fail("each file was waited for"))
+    with store.batch() as batch:
+        digests = {batch.put(f"{number}".encode()) for number in range(40)}
+    assert len(waits) == 2
+    assert all(name.startswith(".new-") for name in waits[0])
+    assert waits[1] == digests == files(store)
+
+
+def test_batch__an_error_of_the_common_wait_leaves_nothing(store, monkeypatch):
+    class Library:
+        def syncfs(self, _handle):
+            ctypes.set_errno(errno.ENOSPC)
+            return -1
+
+    monkeypatch.setattr(syncing, "goes_together", lambda _root: True)
+    monkeypatch.setattr(syncing, "_libc", Library)
+
+    def put_many():
+        with store.batch() as batch:
+            for number in range(40):
+                batch.put(f"{number}".encode())
+
+    with pytest.raises(OutOfSpace):
+        put_many()
+    monkeypatch.undo()
+    assert files(store) == set()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
