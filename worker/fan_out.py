@@ -34,14 +34,14 @@ def train(parts: Parts, claim: Claim, lease: Lease) -> End:
         children = jobs.children(session, claim.job_id)
     given = {int(child.spec["fold"]) for child in children}
     own = tuple(fold for fold in _left(order) if fold not in given)
+    unfinished = any(child.state not in FINAL_STATES for child in children)
     if claim.keep_best:
-        order = dataclasses.replace(order, closing=True)
-        return _supervise(parts, claim, lease, order) if order.finished else End(Outcome.CANCELLED)
+        return _close(parts, claim, lease, dataclasses.replace(order, only=own) if unfinished else order)
     if not given and len(own) > 1 and _spreads_at_once(parts, claim):
         return _give_away(parts, claim, own)
     if given and own:
         order = dataclasses.replace(order, only=own)
-    elif any(child.state not in FINAL_STATES for child in children):
+    elif unfinished:
         return End(Outcome.SHARED)
     return _supervise(parts, claim, lease, order)
 
@@ -51,7 +51,16 @@ def train_fold(parts: Parts, claim: Claim, lease: Lease) -> End:
     with parts.database.read() as session:
         only = (int(claim.spec["fold"]),)
         order = order_maker.train_order(session, claim.spec["run_id"], parts.settings, only)
-    return _supervise(parts, claim, lease, order)
+    return (_close if claim.keep_best else _supervise)(parts, claim, lease, order)
+
+
+def _close(parts: Parts, claim: Claim, lease: Lease, order: TrainOrder) -> End:
+    """The best so far was asked for, and who trained is gone: its saved states are judged, and nothing is trained."""
+    if claim.kind is JobKind.TRAIN and order.only is not None and not set(order.only) & set(order.resume):
+        return End(Outcome.SHARED)  # children have what there is, and are not done with it
+    if not order.finished and not order.resume:
+        return End(Outcome.CANCELLED)
+    return _supervise(parts, claim, lease, dataclasses.replace(order, closing=True))
 
 
 def _supervise(parts: Parts, claim: Claim, lease: Lease, order: TrainOrder) -> End:

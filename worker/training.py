@@ -67,6 +67,7 @@ class Training:
         self.recipe = Recipe.from_json(order.recipe)
         self.store = open_store(order.storage)
         states = saved_states.States(self.store, send)
+        stop = _at_once if order.closing else stop
         self.reporter = Reporter(send, stop, states, len(order.plans), self.recipe.epochs)
         self.models: dict[int, saving.SavedModel] = {}
         self.judged: dict[int, Judged] = {}
@@ -77,17 +78,20 @@ class Training:
         """Train what is left, then sum up unless other jobs do it; see ``run`` below."""
         order = self.order
         finished = saved_states.finished(order, self.store, self.send)
-        left = [plan for plan in order.plans if _wanted(order, plan) and plan.fold not in finished]
-        left = [] if order.closing else left
         states = saved_states.states(order, self.recipe, self.store, self.send)
+        left = [plan for plan in order.plans if _wanted(order, plan) and plan.fold not in finished]
+        if order.closing:  # only what was saved is judged; nothing is trained
+            left = [plan for plan in left if plan.fold in states]
         self.send(Environment(self._environment(states)))
         for plan in order.plans:
             if (model := finished.get(plan.fold)) is not None:
                 self.judged[plan.fold] = Judged(plan.fold, plan.validation, model.validation)
                 self.tested[plan.fold] = model.test
-        pictures = self._load(order.items.digests, self.reporter.should_stop) if left else None
+        asks = None if order.closing else self.reporter.should_stop
+        pictures = self._load(order.items.digests, asks) if left else None
         if pictures is not None:
-            self._fit(pictures, left, states)
+            for plans in [[plan] for plan in left] if order.closing else [left]:
+                self._fit(pictures, plans, states)
         if not self.judged:
             raise AppError("nothing_to_keep")
         if order.only is None and not self.given_away:
@@ -183,6 +187,10 @@ def run(order: TrainOrder, send: Send, stop: Stop, begins: Begins = lambda _fold
     """
     device.prepare(deterministic=bool(order.recipe.get("deterministic")))
     return Training(order, send, stop, begins).run()
+
+
+def _at_once() -> bool:
+    return True
 
 
 def _wanted(order: TrainOrder, plan: Plan) -> bool:

@@ -146,3 +146,27 @@ def test_resume__from_a_damaged_state_begins_that_fold_again(quick_settings, dat
     assert "begins again: checkpoint_broken" in log.read_text()
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Job)) == 1
+
+
+def test_stop__the_best_is_kept_though_the_worker_that_was_asked_is_lost(
+    quick_settings, database, store, tmp_path: Path
+):
+    endless = LONG.updated({"epochs": 2000})
+    run = processes.add_run(database, processes.add_project(database, store), endless)
+    log = tmp_path / "worker.log"
+    with processes.worker(quick_settings, log) as worker:
+        kept = processes.wait_for("a checkpoint", saved(database, run.id, 0))
+        worker.kill()
+    processes.cancel(database, run.job_id, keep_best=True)
+    with processes.worker(quick_settings, log):
+        job = processes.ended(database, run.job_id)
+    assert (job.state, job.attempt) == (JobState.DONE, 2), f"{job.error_code} {job.error_params} {job.error_trace}"
+    with database.read() as session:
+        first, second = session.scalars(sa.select(RunFold).where(RunFold.run_id == run.id).order_by(RunFold.fold))
+        assert (first.stop_reason, second.stop_reason) == ("stopped", "")
+        assert first.weights_sha256
+        epochs = session.scalars(sa.select(EpochMetric.epoch).where(EpochMetric.run_id == run.id)).all()
+        assert kept <= len(epochs) < 2000
+        assert first.best_epoch <= len(epochs)
+        assert session.scalar(sa.select(sa.func.count()).select_from(Prediction).where(Prediction.run_id == run.id))
+    assert referenced(database) == set()

@@ -156,6 +156,42 @@ def test_reap__a_job_that_was_to_stop_is_cancelled(any_database, project_id):
     assert row(any_database, job_id).state == JobState.CANCELLED
 
 
+def test_reap__a_training_that_was_to_keep_its_best_is_left_to_another_worker(any_database, project_id):
+    (job_id,) = make(any_database, project_id)
+    for attempt in (1, 2, 3):
+        assert claim(any_database, job_id).keep_best is (attempt > 1)
+        with any_database.write() as session:
+            jobs.cancel(session, job_id, keep_best=True)
+        lose(any_database, job_id)
+        with any_database.write() as session:
+            jobs.reap(session)
+        assert row(any_database, job_id).state == (JobState.QUEUED if attempt < 3 else JobState.CANCELLED)
+
+
+def test_release__a_training_that_was_to_keep_its_best_is_left_to_another_worker(any_database, project_id):
+    (job_id,) = make(any_database, project_id)
+    got = claim(any_database, job_id)
+    with any_database.write() as session:
+        jobs.cancel(session, job_id, keep_best=True)
+        assert jobs.release(session, job_id, got.attempt)
+    assert claim(any_database, job_id).keep_best
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_cancel__a_training_that_waits_to_go_on_keeps_its_best(any_database, project_id, begun):
+    (job_id,) = make(any_database, project_id)
+    if begun:
+        got = claim(any_database, job_id)
+    with any_database.write() as session:
+        assert not begun or jobs.release(session, job_id, got.attempt)
+        jobs.cancel(session, job_id, keep_best=True)
+    left = row(any_database, job_id)
+    assert (left.state, left.keep_best) == ((JobState.QUEUED, True) if begun else (JobState.CANCELLED, False))
+    with any_database.write() as session:
+        jobs.cancel(session, job_id)
+    assert row(any_database, job_id).state == JobState.CANCELLED
+
+
 def test_release__gives_the_job_back_without_using_up_an_attempt(any_database, project_id):
     (job_id,) = make(any_database, project_id)
     for _ in range(5):

@@ -15,7 +15,7 @@ from app.db.run_models import Job
 from app.db.session import db_now
 from app.domain.enums import JobKind, JobState, Lane
 from app.services.jobs import family
-from app.services.jobs.rows import FREE, LeaseLost, change, mine
+from app.services.jobs.rows import FREE, TRAINED, LeaseLost, change, mine
 from app.services.jobs.workers import Able
 
 
@@ -127,10 +127,14 @@ def end_cancelled(session: Session, job_id: int, attempt: int) -> bool:
 
 
 def release(session: Session, job_id: int, attempt: int) -> bool:
-    """Give the job back because the worker shuts down; that does not count against ``max_attempts``."""
+    """Give the job back because the worker shuts down; that does not count against ``max_attempts``.
+
+    A training that was to keep its best is given back too: another worker does that.
+    """
+    keeps = sa.and_(Job.keep_best.is_(True), Job.kind.in_(TRAINED))
     given_back = change(
         session,
-        [Job.id == job_id, Job.attempt == attempt, Job.state == JobState.RUNNING],
+        [*mine(job_id, attempt), sa.or_(Job.state == JobState.RUNNING, keeps)],
         state=JobState.QUEUED,
         max_attempts=Job.max_attempts + 1,
         progress={},

@@ -15,7 +15,7 @@ from app.db.base import utc_now
 from app.db.run_models import Job
 from app.domain.enums import FINAL_STATES, JobKind, JobState
 from app.services.jobs.making import announce
-from app.services.jobs.rows import FREE, change, changed_ids
+from app.services.jobs.rows import FREE, TRAINED, change, changed_ids
 
 GENERATIONS = 3  # a group, its trainings, their folds
 TRIES_AGAIN = 3
@@ -59,17 +59,18 @@ def lock(session: Session, job_ids: Sequence[int]) -> None:
 def cancel(session: Session, job_id: int, *, keep_best: bool = False) -> None:
     """Stop a job and its children: waiting ones at once, running ones as soon as their worker sees it.
 
-    With ``keep_best`` a training ends its epoch loop, keeps the best weights so far and evaluates them; a parent that
-    waits for its children then sums up what they have. A second call without it ends such a job at once. Jobs that
-    have ended stay as they are.
+    With ``keep_best`` a training ends its epoch loop, keeps the best weights so far and evaluates them, also one that
+    waits to go on after its worker was lost; a parent that waits for its children then sums up what they have. A
+    second call without it ends such a job at once. Jobs that have ended stay as they are.
     """
     lock(session, [*ancestors(session, job_id), job_id])
     family = Job.id.in_([job_id, *descendants(session, job_id, hold=True)])
     sums_up = sa.and_(Job.state == JobState.WAITING, Job.kind == JobKind.TRAIN)
+    goes_on = sa.and_(Job.state == JobState.QUEUED, Job.kind.in_(TRAINED), Job.started_at.is_not(None))
     waits: list[sa.ColumnElement[bool]] = [family, Job.state.in_(WAITS)]
     if keep_best:
-        change(session, [family, sums_up], keep_best=True)
-        waits.append(sa.not_(sums_up))
+        change(session, [family, sa.or_(sums_up, goes_on)], keep_best=True)
+        waits += [sa.not_(sums_up), sa.not_(goes_on)]
     change(session, waits, state=JobState.CANCELLED, finished_at=utc_now(), sent_at=None)
     change(session, [family, Job.state == JobState.RUNNING], state=JobState.CANCELLING, keep_best=keep_best)
     if not keep_best:

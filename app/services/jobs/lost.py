@@ -12,7 +12,7 @@ from app.db.run_models import Job
 from app.db.session import db_now
 from app.domain.enums import JobState
 from app.services.jobs import family
-from app.services.jobs.rows import ACTIVE, FREE, change
+from app.services.jobs.rows import ACTIVE, FREE, TRAINED, change
 
 LONGEST_LEASE = 3600.0  # seconds; a lease that ends later was written before a clock was set back
 
@@ -41,8 +41,9 @@ def held(session: Session) -> list[Held]:
 def reap(session: Session, lost: Sequence[Held] | None = None) -> list[int]:
     """Take back the jobs of lost workers: queue them again, or end them after too many attempts.
 
-    Without ``lost``, those whose lease is over by the clock. Every worker calls this every few seconds; any number of
-    calls at the same time is harmless, and a job that was renewed since it was looked at stays where it is.
+    One that was to stop ends, unless it was to keep its best: its newest saved state has that. Without ``lost``, those
+    whose lease is over by the clock. Every worker calls this every few seconds; any number of calls at the same time is
+    harmless, and a job that was renewed since it was looked at stays where it is.
     """
     gone = [one for one in held(session) if one.over] if lost is None else lost
     above = {one.job_id: family.ancestors(session, one.job_id) for one in gone}
@@ -58,9 +59,12 @@ def _take_back(session: Session, one: Held) -> bool:
     lost = [Job.id == one.job_id, Job.attempt == one.attempt, unchanged]
     over: dict[str, Any] = {"finished_at": utc_now(), **FREE}
     params = {"attempts": one.attempt}
+    keeps = [Job.keep_best.is_(True), Job.kind.in_(TRAINED), Job.attempt < Job.max_attempts]
+    again: dict[str, Any] = {"state": JobState.QUEUED, "progress": {}, **FREE}
     failed = {"state": JobState.FAILED, "error_code": "worker_lost", "error_params": params, **over}
     return (
-        change(session, [*lost, Job.state == JobState.CANCELLING], state=JobState.CANCELLED, **over)
+        change(session, [*lost, *keeps, Job.state == JobState.CANCELLING], **again)
+        or change(session, [*lost, Job.state == JobState.CANCELLING], state=JobState.CANCELLED, **over)
         or change(session, [*lost, Job.state == JobState.RUNNING, Job.attempt >= Job.max_attempts], **failed)
-        or change(session, [*lost, Job.state == JobState.RUNNING], state=JobState.QUEUED, progress={}, **FREE)
+        or change(session, [*lost, Job.state == JobState.RUNNING], **again)
     )

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Job
-from app.domain.enums import JobState
+from app.domain.enums import JobKind, JobState
 from app.domain.errors import AppError
 
 ACTIVE = (JobState.RUNNING, JobState.CANCELLING)
+TRAINED = (JobKind.TRAIN, JobKind.FOLD)  # kinds of which the best so far can be kept
 QUEUE = "queue"  # key of ``session.info`` under which an entry point leaves its Queue
 FREE: dict[str, Any] = {"owner": None, "lease_until": None, "sent_at": None}  # of a job that nobody runs
 
