@@ -29,6 +29,7 @@ ROUTES = (
     "classes",
     "media",
     "imports",
+    "exports",
     "gallery",
     "labels",
     "images",

@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_servers(commands)
     _add_import(commands)
+    _add_export(commands)
     _add_train(commands)
     _add_report(commands)
     _add_check(commands)
@@ -105,6 +106,22 @@ def _add_import(commands: Any) -> None:
             lambda module, settings, typed: module.run(settings, typed.project, typed.source, as_json=typed.json),
         )
     )
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser("export", help="write a data set into a file: folders in a zip, CSV or JSON")
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="the file, which must not exist yet")
+    parser.add_argument("--format", default="", choices=("folders", "csv", "json"), help="otherwise as FILE ends")
+    parser.add_argument("--allowed", action="store_true", help="only images that may be published")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def export(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        wish = module.Wish(typed.project, typed.to, typed.format, typed.allowed, typed.json)
+        code: int = module.run(settings, wish)
+        return code
+
+    parser.set_defaults(command=_lazily("exporting", export))
 
 
 def _add_train(commands: Any) -> None:

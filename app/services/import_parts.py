@@ -22,7 +22,7 @@ from app.domain.errors import NotFound
 from app.domain.filenames import Place, common_root
 from app.domain.lists import Given
 from app.domain.zipnames import Encoding
-from app.services import import_records, import_sources, imports, jobs
+from app.services import import_lists, import_records, import_sources, imports, jobs
 from app.services.images import Prepared
 from app.services.import_records import Judged
 from app.services.imports import Tools
@@ -165,6 +165,7 @@ def join(tools: Tools, import_id: int, upload: str) -> bool:
             options = session.get_one(ImportBatch, import_id).options
         number = bisect_right(options[PARTS], int(options.get("done", 0))) - 1
         raise NotFound("upload_missing", name=_name(upload, number))
+    import_lists.close(tools.database, tools.store, import_id)
     with tools.database.write() as session:
         imports.finish(session, import_id)
     return True

@@ -18,7 +18,7 @@ from app.domain.archive import Archive
 from app.domain.enums import JobKind, JobState, Lane
 from app.domain.errors import Conflict
 from app.domain.zipnames import Encoding
-from app.services import import_parts, import_sources, imports, jobs
+from app.services import import_lists, import_parts, import_sources, imports, jobs
 from app.services.imports import Tools
 from app.storage import Store, Upload
 from app.storage.base import StoreError
@@ -57,6 +57,7 @@ def accept(
     try:
         with Archive(path, max_file_bytes, encoding) as archive:
             plan = import_parts.plan(archive)
+            import_lists.from_zip(database, store, import_id, archive, plan.root)
         store.keep_upload(name, path)
     except BaseException:
         path.unlink(missing_ok=True)

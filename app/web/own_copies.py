@@ -1,5 +1,7 @@
 """Answers with one of our own copies of a picture: nothing else is ever shown in a page."""
 
+from urllib.parse import quote
+
 from fastapi import Response
 
 from app.domain.errors import NotFound
@@ -21,3 +23,9 @@ def picture(data: bytes, *, immutable: bool) -> Response:
             headers = {**SANDBOX, "Cache-Control": KEPT if immutable else ASK}
             return Response(data, media_type=media_type, headers=headers)
     raise NotFound("page_missing", path="")
+
+
+def attachment(name: str) -> str:
+    """A Content-Disposition that every browser reads and no name can break out of (RFC 6266, RFC 8187)."""
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name)
+    return f"attachment; filename=\"{plain or 'picture'}\"; filename*=UTF-8''{quote(name, safe='')}"

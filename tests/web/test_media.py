@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image as Picture
 
-from app.web.routes.media import attachment
+from app.web.own_copies import attachment
 from tests import factories
 
 

@@ -1,7 +1,6 @@
 """Pictures. Shown in a page are only our own copies; an original is only ever a download."""
 
 from typing import Literal
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Image, Project
 from app.domain.errors import NotFound
 from app.web.deps import ProjectDep, ReadSession, StateDep
-from app.web.own_copies import ASK, SANDBOX, picture
+from app.web.own_copies import ASK, SANDBOX, attachment, picture
 
 router = APIRouter()
 
@@ -48,9 +47,3 @@ def find(session: Session, project: Project, image_id: int) -> Image:
     if image is None:
         raise NotFound("image_missing", image=image_id)
     return image
-
-
-def attachment(name: str) -> str:
-    """A Content-Disposition that every browser reads and no name can break out of (RFC 6266, RFC 8187)."""
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name)
-    return f"attachment; filename=\"{plain or 'picture'}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -15,6 +15,7 @@ SENTENCES: dict[str, str] = {
         "The same picture is in the project already, as “%(first)s” in the part “%(split)s”, but this folder says "
         "“%(folder)s”. It stays where it was; a picture in both parts would make the test too easy."
     ),
+    "file_exists": N_("There is a file “%(file)s” already. Choose another name, or remove it first."),
     "file_missing": N_("There is no file “%(file)s”. Check the path."),
     "file_special": N_("This is a device, pipe or socket and not a file. Leave it out."),
     "file_too_large": N_("The file has more than %(limit_mb)s MB. Save it smaller, or raise MIWAKE_MAX_FILE_MB."),

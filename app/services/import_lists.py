@@ -1,0 +1,134 @@
+"""What an import does with a list: finds it among the files, keeps it, and reports its rows that nothing came of."""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import ImportBatch, ImportEntry, Project
+from app.db.session import Database
+from app.domain import lists
+from app.domain.archive import Archive, Entry
+from app.domain.enums import EntryVerdict
+from app.domain.errors import AppError, BadImage, Conflict
+from app.domain.filenames import shown_path, without_root
+from app.services import classes, import_records, imports, list_files
+from app.services.import_records import Judged
+from app.services.list_files import Kind, ListFile
+from app.storage import Store
+
+DESCRIPTION = "dataset.json"
+_FIRST = "manifest.csv"  # of several lists this one counts
+_CHUNK = 500
+_MAX_CLASSES = 1000
+
+
+def keep(
+    database: Database, store: Store, import_id: int, data: bytes, path: str, kind: Kind | None = None
+) -> ListFile:
+    """Keep the list of an import.
+
+    Raises:
+        BadList: it cannot be used at all; the import stays as it was.
+        Conflict: the import has ended.
+    """
+    found = kind or list_files.kind_of(data, path) or (Kind.LABEL_STUDIO if path.endswith(".json") else Kind.CSV)
+    list_files.parse(found, data)
+    file = ListFile(store.put(data), found, shown_path(path) if path else "")
+    with database.write() as session:
+        imports.open_batch(session, import_id)
+        imports.remember(session, import_id, list=file.to_options())
+    return file
+
+
+def from_zip(database: Database, store: Store, import_id: int, archive: Archive, root: str) -> None:
+    """Keep the list and the classes that lie beside the pictures of a zip, unless the import has a list already."""
+    with database.read() as session:
+        batch = session.get_one(ImportBatch, import_id)
+    known = list_files.of_options(batch.options)
+    top = [entry for entry in archive.entries if not entry.code and "/" not in without_root(entry.path, root)]
+    for entry in _candidates(top):
+        if known is not None:
+            break
+        with suppress(BadImage):
+            data = archive.read(entry)
+            if kind := list_files.kind_of(data, entry.path):
+                known = keep(database, store, import_id, data, entry.path, kind)
+    for entry in top:
+        if without_root(entry.path, root) == DESCRIPTION and entry.info.file_size < lists.MAX_LIST_BYTES:
+            with suppress(BadImage):
+                _keep_classes(database, batch, archive.read(entry), entry.path)
+
+
+def _candidates(entries: Iterable[Entry]) -> list[Entry]:
+    named = [entry for entry in entries if entry.path.lower().endswith((".csv", ".tsv", ".json"))]
+    return sorted(named, key=lambda entry: (not entry.path.lower().endswith(_FIRST), entry.path))
+
+
+def from_folder(database: Database, store: Store, import_id: int, folder: Path, paths: Iterable[str]) -> None:
+    """The same for the files at the top of a folder."""
+    wanted = [path for path in paths if "/" not in path and path.lower().endswith((".csv", ".tsv", ".json"))]
+    plain = [path for path in wanted if (full := folder / path).is_file() and not full.is_symlink()]
+    files = [(path, (folder / path).read_bytes()) for path in plain if _size(folder / path) <= lists.MAX_LIST_BYTES]
+    with database.read() as session:
+        batch = session.get_one(ImportBatch, import_id)
+    known = list_files.of_options(batch.options)
+    for path, data in sorted(files, key=lambda file: (file[0].lower() != _FIRST, file[0])):
+        if path == DESCRIPTION:
+            _keep_classes(database, batch, data, path)
+        elif known is None and (kind := list_files.kind_of(data, path)):
+            known = keep(database, store, import_id, data, path, kind)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _keep_classes(database: Database, batch: ImportBatch, data: bytes, path: str) -> None:
+    """Add the classes that an export describes, in their order, with colour, key and second name where they are free."""
+    try:
+        described = json.loads(data)["classes"][:_MAX_CLASSES]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return
+    with database.write() as session:
+        project = session.get_one(Project, batch.project_id)
+        for one in described:
+            if isinstance(one, dict) and isinstance(one.get("name"), str):
+                _add_class(session, project, one)
+        imports.remember(session, batch.id, description=path)
+
+
+def _add_class(session: Session, project: Project, described: dict[str, object]) -> None:
+    name = str(described["name"])
+    if classes.name_key(name) in {item.name_key for item in classes.listed(session, project)}:
+        return
+    texts = {key: value for key in ("color", "key") if isinstance(value := described.get(key), str)}
+    for wish in (texts, {"color": texts.get("color")}, {}):
+        try:
+            with session.begin_nested():
+                added = classes.add(session, project, name, **wish)
+        except AppError:  # the key or the colour is taken or none: the class gets the next free one
+            continue
+        added.second_name = str(described.get("second_name") or "")[:200]
+        added.retired = described.get("retired") is True
+        return
+
+
+def close(database: Database, store: Store, import_id: int) -> None:
+    """Report each row of the list that no file came for, or that could not be used; doing it again changes nothing."""
+    with database.read() as session:
+        batch = session.get_one(ImportBatch, import_id)
+        paths = list(session.scalars(sa.select(ImportEntry.path).where(ImportEntry.import_id == import_id)))
+    file = list_files.of_options(batch.options)
+    if file is None or batch.finished:
+        return
+    left = list_files.missing(list_files.load(store, file), paths)
+    judged = [Judged(row.path, EntryVerdict.REFUSED, fault.code, list_files.refused(row, fault)) for row, fault in left]
+    with suppress(Conflict):  # it has just been ended by somebody else
+        for start in range(0, len(judged), _CHUNK):
+            with database.write() as session:
+                some = judged[start : start + _CHUNK]
+                import_records.record(session, import_id, some, request_id=f"import-{import_id}-list-{start}")

@@ -1,0 +1,52 @@
+"""Export of a data set: the page, and the files, which are sent while they are written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app.db.models import Project
+from app.services import exports
+from app.services.exports import Amount, Format
+from app.services.gallery import ALL, ImageFilter
+from app.web.deps import ProjectDep, ReadSession, StateDep, release
+from app.web.own_copies import attachment
+from app.web.templating import render
+
+router = APIRouter(prefix="/p/{slug}")
+
+
+@dataclass(frozen=True)
+class ExportPage:
+    """What can be taken out, and how much it is."""
+
+    project: Project
+    amount: Amount
+    query: Mapping[str, str]
+    filtered: bool
+
+
+def chosen(request: Request) -> ImageFilter:
+    """The images of the query string; without one all of them, excluded ones too."""
+    return ImageFilter.from_query({"state": ALL, **request.query_params})
+
+
+@router.get("/export", name="export")
+def page(request: Request, project: ProjectDep, session: ReadSession) -> Response:
+    """Offer the three formats."""
+    wanted = chosen(request)
+    query = {**wanted.to_query(), "state": wanted.state or ALL}
+    context = ExportPage(project, exports.amount(session, project.id, wanted), query, wanted != ImageFilter(state=None))
+    return render(request, "exports/index.html", context)
+
+
+@router.get("/export/{form}", name="export_file")
+def file(
+    request: Request, form: Format, project: ProjectDep, session: ReadSession, state: StateDep, allowed: bool = False
+) -> StreamingResponse:
+    """Send the data set; with ``allowed`` only what may be published."""
+    export = exports.prepare(session, project, chosen(request), allowed=allowed)
+    release(session)
+    headers = {"Content-Disposition": attachment(f"{project.slug}.{form.ending}"), "Cache-Control": "no-store"}
+    return StreamingResponse(exports.written(export, form, state.store), media_type=form.media_type, headers=headers)

@@ -1,0 +1,65 @@
+"""The page, the files it gives, the command, and lists that come with a zip or a folder."""
+
+import json
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from app.commands.line import main
+from app.domain.enums import Split
+from app.services.exports import Format
+from tests.exports import sets
+
+
+def test_page__offers_the_formats_and_warns_of_rights(client, tools):
+    sets.make(tools, {"a.png": sets.given(class_name="猫", publish="yes"), "b.png": sets.given()})
+    page = client.get("/p/血球/export")
+    for text in ("Download the zip", "Only what may be published", "nobody has said whether it may be published"):
+        assert text in page.text
+    assert "Export all images" in client.get("/p/血球/export?class=none&state=active").text
+    assert "No image matches" in client.get("/p/血球/export?q=nothing").text
+
+
+def test_page__of_an_empty_project(client, place):
+    assert "No pictures yet" in client.get(f"/p/{place}/export").text
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_file__is_sent_with_a_name(client, tools, form):
+    sets.make(tools, {"猫/a.png": sets.given(class_name="猫", split=Split.TRAIN), "b.png": sets.given(excluded="ぼけ")})
+    answer = client.get(f"/p/血球/export/{form}")
+    assert answer.headers["content-type"] == form.media_type
+    assert f"filename*=UTF-8''%E8%A1%80%E7%90%83.{form.ending}" in answer.headers["content-disposition"]
+    if form == Format.JSON:
+        said = json.loads(answer.content)
+        assert [(row["path"], row["class"], row["reason"]) for row in said["images"]] == [
+            ("train/猫/a.png", "猫", ""),
+            ("excluded/b.png", "", "ぼけ"),
+        ]
+        assert said["classes"][0]["name"] == "猫"
+    if form == Format.FOLDERS:
+        names = zipfile.ZipFile(BytesIO(answer.content)).namelist()
+        assert names == ["dataset.json", "manifest.csv", "train/猫/a.png", "excluded/b.png"]
+
+
+def test_file__follows_the_filter(client, tools):
+    sets.make(tools, {"a.png": sets.given(class_name="猫"), "b.png": sets.given()})
+    answer = client.get("/p/血球/export/csv?class=none")
+    assert [line.split(",")[0] for line in answer.text.splitlines()[1:]] == ["b.png"]
+    assert client.get("/p/血球/export/xml").status_code == 404
+
+
+def test_command__writes_a_file_once(settings, tools, tmp_path, monkeypatch, capsys):
+    sets.make(tools, {"a.png": sets.given(class_name="猫")})
+    monkeypatch.setenv("MIWAKE_DATA_DIR", str(settings.data_dir))
+    target = tmp_path / "out.zip"
+    assert main(["export", "血球", "--to", str(target), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 1
+    assert main(["export", "血球", "--to", str(target)]) == 2
+    assert "already" in capsys.readouterr().err
+    assert main(["export", "nobody", "--to", str(tmp_path / "x.csv")]) == 2
+    assert main(["export", "血球", "--to", str(tmp_path / "none" / "x.csv")]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["out.zip"]
+    copy_id, _ = sets.imported(tools, target.read_bytes(), tmp_path)
+    assert sets.state(tools, copy_id)[0][0][3] == "猫"
