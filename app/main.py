@@ -14,6 +14,7 @@ from app.decoder import Decoder
 from app.queue import Queue
 from app.services import uploads
 from app.storage import open_store
+from app.storage.arrays import Arrays
 from app.web import errors, security
 from app.web.deps import AppState
 from app.web.figures import Meters
@@ -83,6 +84,7 @@ def open_state(settings: Settings) -> AppState:
         settings=settings,
         database=database,
         store=store,
+        arrays=Arrays(store),
         decoder=Decoder(settings.decode_workers),
         queue=Queue(settings.broker_url, settings.broker_ca_file, settings.max_queued),
     )

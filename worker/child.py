@@ -20,7 +20,7 @@ from typing import Any
 
 from app.domain.errors import AppError
 from worker import limits
-from worker.orders import Done, Failed, Message, Order, Question, TrainOrder
+from worker.orders import AskOrder, Done, Failed, FeatureOrder, Message, Order, Question, TrainOrder
 from worker.sharing import Share
 
 NAME = "miwake-job"
@@ -96,11 +96,16 @@ def _settle_in(surroundings: Surroundings) -> None:
 
 def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls) -> float:
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
-    from worker import explaining, training  # noqa: PLC0415 - as above
+    from worker import explaining, featuring, training  # noqa: PLC0415 - as above
 
     if isinstance(order, TrainOrder):
         return training.run(order, send, controls.stopping, controls.begins)
-    explaining.run(order, send)
+    if isinstance(order, FeatureOrder):
+        featuring.run(order, send)
+    elif isinstance(order, AskOrder):
+        featuring.ask(order, send)
+    else:
+        explaining.run(order, send)
     return 0.0
 
 

@@ -66,7 +66,7 @@ def explain_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         recipe=run.recipe,
         items=_items(rows),
         class_positions=(spec["class_position"],) * len(rows),
-        weights=_weights(session, run.id, spec["fold"]),
+        weights=weights(session, run.id, spec["fold"]),
         fold=spec["fold"],
         layer=spec["layer"] or None,
     )
@@ -83,7 +83,7 @@ def predict_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         storage=settings.patient_store_address,
         recipe=run.recipe,
         picture=spec[predictions.PICTURE],
-        weights=_weights(session, run.id, MEAN),
+        weights=weights(session, run.id, MEAN),
         layer=spec["layer"],
         most_maps=predictions.MOST_MAPS,
     )
@@ -96,17 +96,18 @@ def prepare_order(session: Session, run_id: int, settings: Settings) -> PrepareO
         NotFound: the run or its weights are not there.
     """
     run = _run(session, run_id)
-    return PrepareOrder(settings.patient_store_address, run.recipe, _weights(session, run.id, MEAN))
+    return PrepareOrder(settings.patient_store_address, run.recipe, weights(session, run.id, MEAN))
 
 
-def _weights(session: Session, run_id: int, fold: int) -> tuple[str, ...]:
+def weights(session: Session, run_id: int, fold: int) -> tuple[str, ...]:
+    """The hashes of the models of a run, or of one fold. Raises NotFound when there is none."""
     query = sa.select(RunFold.weights_sha256).where(RunFold.run_id == run_id, RunFold.weights_sha256.is_not(None))
     if fold != MEAN:
         query = query.where(RunFold.fold == fold)
-    weights = tuple(digest for digest in session.scalars(query.order_by(RunFold.fold)) if digest)
-    if not weights:
+    found = tuple(digest for digest in session.scalars(query.order_by(RunFold.fold)) if digest)
+    if not found:
         raise NotFound("weights_missing", run=run_id, fold=fold + 1)
-    return weights
+    return found
 
 
 def _run(session: Session, run_id: int) -> Run:

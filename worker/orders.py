@@ -129,13 +129,33 @@ class PrepareOrder:
     weights: tuple[str, ...]
 
 
-Order = TrainOrder | ExplainOrder  # for a process of its own
+@dataclass(frozen=True)
+class FeatureOrder:
+    """Compute the features of pictures by the network that is always there; the answer is many ``FeatureBlock``."""
+
+    storage: StoreAddress
+    recipe: dict[str, Any]  # how pictures are brought to size
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskOrder:
+    """Ask the models of a run about many pictures; the answer is many ``Said``, the mean over the models."""
+
+    storage: StoreAddress
+    recipe: dict[str, Any]
+    weights: tuple[str, ...]
+    ids: NDArray[np.int64]
+    digests: tuple[str, ...]
+
+
+Order = TrainOrder | ExplainOrder | FeatureOrder | AskOrder  # for a process of its own
 Question = PredictOrder | ExplainOrder | PrepareOrder  # for the process that stays
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the job is; shown as it is. ``phase`` is "load", "train", "evaluate", "explain" or "import"."""
+    """How far the job is; shown as it is. ``phase`` is "load", "train", "evaluate", "explain", "features", …."""
 
     phase: str
     done: int
@@ -207,6 +227,22 @@ class HeatMaps:
 
 
 @dataclass(frozen=True)
+class FeatureBlock:
+    """The features of some pictures, in the store already, in the order of ``digests``."""
+
+    digests: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a run says of some pictures: probabilities (n, classes)."""
+
+    ids: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Predicted:
     """What the models say of one picture, as plain values for the column ``job.result``.
 
@@ -243,4 +279,17 @@ class Failed:
     trace: str | None = None
 
 
-Message = Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | Done | Failed
+Message = (
+    Progress
+    | Epoch
+    | Checkpointed
+    | Restarted
+    | FoldEnd
+    | Predictions
+    | HeatMaps
+    | Environment
+    | FeatureBlock
+    | Said
+    | Done
+    | Failed
+)

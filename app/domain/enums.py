@@ -44,6 +44,7 @@ class LabelSource(StrEnum):
     REVIEW = "review"
     CLASSES = "classes"  # the page of the classes: a merge, a new name
     HEALTH = "health"  # a finding that was mended
+    SUGGESTION = "suggestion"  # what a model suggested was accepted
     COMMAND = "command"
     UNDO = "undo"
     REDO = "redo"
@@ -75,6 +76,9 @@ class JobKind(StrEnum):
     EXPLAIN = "explain"
     PREDICT = "predict"  # what a run says of one picture that somebody tries
     FACTS = "facts"  # measures new pictures and checks the project for the health page
+    FEATURES = "features"  # what the offline network sees in the new pictures of a project
+    SUGGEST = "suggest"  # what a run says of the pictures without a label
+    MAP = "map"  # lays the pictures of a project out on a plane
 
 
 class Lane(StrEnum):

@@ -15,7 +15,7 @@ from app.db.base import utc_now
 from app.db.run_models import Checkpoint, Job, Run
 from app.db.session import Database
 from app.domain.enums import FINAL_STATES, JobState
-from app.services import references, uploads
+from app.services import features, references, uploads
 from app.storage import Entry, Store
 
 GRACE_SECONDS = 86_400.0  # bytes come into the store before their row is written; an import may take hours
@@ -72,7 +72,9 @@ def plan(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Plan:
 
 
 def clean(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Cleaned:
-    """Remove what ``plan`` finds at this moment."""
+    """Remove what ``plan`` finds at this moment, and the features of pictures that no image has any more."""
+    with database.write() as session:
+        features.drop_unused(session)
     found = _look(database, store, keep_days)
     removed, freed = _drop_states(database, keep_days)
     dropped = _drop(database, store, [entry.digest for entry in found.blobs], grace(database))

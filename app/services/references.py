@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.db.base import utc_now
+from app.db.feature_models import FeatureBlock, ProjectArray
 from app.db.models import Image, ImportBatch
 from app.db.run_models import Checkpoint, Explanation, Job, RunFold, RunItem
 from app.domain.enums import JobState
@@ -26,6 +27,8 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[int], InstrumentedAttribute[Any]]
     "run_item": (RunItem.id, RunItem.canonical_sha256),
     "weights": (RunFold.run_id, RunFold.weights_sha256),
     "heat_map": (Explanation.id, Explanation.sha256),
+    "features": (FeatureBlock.id, FeatureBlock.sha256),
+    "array": (ProjectArray.project_id, ProjectArray.sha256),
 }
 
 

@@ -15,6 +15,7 @@ from app.decoder import Decoder
 from app.queue import Queue
 from app.services import projects
 from app.storage import Store
+from app.storage.arrays import Arrays
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class AppState:
     settings: Settings
     database: Database
     store: Store
+    arrays: Arrays
     decoder: Decoder
     queue: Queue
 

@@ -18,6 +18,9 @@ KINDS: dict[JobKind, str] = {
     JobKind.PREDICT: N_("Prediction"),
     JobKind.IMPORT_PART: N_("Part of a zip"),
     JobKind.FACTS: N_("Check of the pictures"),
+    JobKind.FEATURES: N_("Features of the pictures"),
+    JobKind.SUGGEST: N_("Suggestions of a run"),
+    JobKind.MAP: N_("Map of the pictures"),
 }
 LANES: dict[Lane, str] = {
     Lane.GPU: N_("Trainings"),

@@ -7,9 +7,22 @@ module for each area.
 from collections.abc import Callable
 
 from app.domain.errors import AppError
-from app.web.sentences import checks, engine, health, imports, jobs, labels, projects, requests, review, runs, storage
+from app.web.sentences import (
+    checks,
+    engine,
+    features,
+    health,
+    imports,
+    jobs,
+    labels,
+    projects,
+    requests,
+    review,
+    runs,
+    storage,
+)
 
-AREAS = (checks, storage, health, requests, projects, imports, labels, jobs, engine, runs, review)
+AREAS = (checks, storage, health, requests, projects, imports, labels, jobs, engine, runs, review, features)
 SENTENCES: dict[str, str] = {code: text for area in AREAS for code, text in area.SENTENCES.items()}
 
 

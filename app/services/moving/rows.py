@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.db import run_models
+from app.db import feature_models, health_models, models, run_models, version_models  # noqa: F401 - all tables
 from app.db.base import Base
 from app.db.session import Database
 from app.domain.errors import AppError, Conflict

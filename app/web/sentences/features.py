@@ -1,0 +1,7 @@
+"""Sentences about features of pictures; keep the codes in order."""
+
+from app.domain.text import N_
+
+SENTENCES: dict[str, str] = {
+    "features_missing": N_("There are no features of the pictures yet. Have them computed first."),
+}
