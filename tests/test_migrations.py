@@ -1,5 +1,7 @@
 """The migrations make exactly the tables of the models, on both databases."""
 
+from datetime import UTC, datetime
+
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -8,6 +10,27 @@ import app.db.run_models  # noqa: F401 - fills the metadata
 from app.db.migrate import alembic_config, upgrade
 from app.db.session import Database
 from app.domain.errors import AppError
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+FIRST_ROWS = {
+    "project": {"id": 1, "slug": "p", "name": "P", "description": "", "created_at": NOW, "next_run_number": 2}
+    | {"next_import_number": 1},
+    "label_class": {"id": 1, "project_id": 1, "name": "a", "name_key": "a", "color": "#000000", "key": "1"}
+    | {"position": 0, "created_at": NOW},
+    "image": {"id": 1, "project_id": 1, "sha256": "0" * 64, "canonical_sha256": "0" * 64, "class_id": 1}
+    | {"thumbnail_sha256": "0" * 64, "name": "a.png", "path": "a.png", "width": 1, "height": 1, "file_format": "PNG"}
+    | {"file_bytes": 1, "conversion": {}, "label_version": 1, "split_source": "", "state": "active", "created_at": NOW},
+    "change_set": {"id": 1, "project_id": 1, "request_id": "r", "source": "label", "actor": "mika", "image_count": 1}
+    | {"created_at": NOW},
+    "label_event": {"id": 1, "change_set_id": 1, "image_id": 1, "version": 1, "after_id": 1},
+    "job": {"id": 1, "project_id": 1, "kind": "train", "lane": "gpu", "spec": {}, "priority": 0, "needs": ""}
+    | {"state": "done", "attempt": 1, "max_attempts": 3, "keep_best": False, "progress": {}, "result": {}}
+    | {"error_params": {}, "created_at": NOW},
+    "run": {"id": 1, "project_id": 1, "number": 1, "name": "", "kind": "kfold", "recipe": {}, "job_id": 1}
+    | {"label_watermark": 1, "environment": {}, "note": "", "actor": "mika", "created_at": NOW},
+    "run_item": {"id": 1, "run_id": 1, "image_id": 1, "canonical_sha256": "0" * 64, "label": 0, "label_version": 1}
+    | {"split": "train"},
+}
 
 
 def check(database: Database) -> None:
@@ -25,6 +48,24 @@ def test_upgrade__gives_the_tables_of_the_models(any_database):
 def test_upgrade__twice_changes_nothing(any_database):
     upgrade(any_database)
     check(any_database)
+
+
+def test_upgrade__keeps_the_rows_of_the_first_version(any_database):
+    """SQLite makes some tables anew to change them, and must not stumble over rows that refer to each other."""
+    config = alembic_config()
+    with any_database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        old = sa.MetaData()
+        old.reflect(connection)
+        for name, values in FIRST_ROWS.items():
+            connection.execute(old.tables[name].insert().values(values))
+    upgrade(any_database)
+    check(any_database)
+    with any_database.engine.connect() as connection:
+        for name in FIRST_ROWS:
+            assert connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar() == 1, name
+        assert connection.execute(sa.text("SELECT note, skipped, label_version FROM image")).one() == ("", False, 1)
 
 
 def test_upgrade__refuses_a_newer_database(any_database):

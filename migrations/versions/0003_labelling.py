@@ -12,19 +12,16 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("label_class", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("second_name", sa.String(length=200), server_default=sa.text("''"), nullable=False)
-        )
-        batch_op.add_column(sa.Column("retired", sa.Boolean(), server_default=sa.false(), nullable=False))
-    with op.batch_alter_table("image", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("reason", sa.String(length=200), server_default=sa.text("''"), nullable=False))
-        batch_op.add_column(sa.Column("unsure", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("skipped", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("note", sa.Text(), server_default=sa.text("''"), nullable=False))
-        batch_op.add_column(sa.Column("mark_version", sa.Integer(), server_default="0", nullable=False))
-    with op.batch_alter_table("change_set", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("field", sa.String(length=10), server_default="label", nullable=False))
+    # Not as batches: SQLite would make the tables anew, and cannot drop the old ones while other rows refer to them.
+    empty = sa.text("''")
+    op.add_column("label_class", sa.Column("second_name", sa.String(length=200), server_default=empty, nullable=False))
+    op.add_column("label_class", sa.Column("retired", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("image", sa.Column("reason", sa.String(length=200), server_default=empty, nullable=False))
+    op.add_column("image", sa.Column("unsure", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("image", sa.Column("skipped", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("image", sa.Column("note", sa.Text(), server_default=empty, nullable=False))
+    op.add_column("image", sa.Column("mark_version", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("change_set", sa.Column("field", sa.String(length=10), server_default="label", nullable=False))
     op.create_table(
         "mark_event",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -47,10 +47,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_data_item_project_id_last", "data_item", ["project_id", "last", "first"])
     op.create_index("ix_data_item_project_id_first", "data_item", ["project_id", "first"])
-    with op.batch_alter_table("image", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("origin", sa.String(length=500), server_default=sa.text("''"), nullable=False))
-        batch_op.add_column(sa.Column("licence", sa.String(length=100), server_default=sa.text("''"), nullable=False))
-        batch_op.add_column(sa.Column("publish", sa.String(length=3), server_default=sa.text("''"), nullable=False))
+    # Not as a batch: SQLite would make the table anew, and cannot drop the old one while other rows refer to it.
+    for name, length in (("origin", 500), ("licence", 100), ("publish", 3)):
+        column = sa.Column(name, sa.String(length=length), server_default=sa.text("''"), nullable=False)
+        op.add_column("image", column)
     # In one statement: SQLite cannot add a foreign key later without making the table anew, which folds refer to.
     op.execute(
         "ALTER TABLE run ADD COLUMN version_id INTEGER CONSTRAINT fk_run_version_id REFERENCES data_version (id)"
