@@ -16,7 +16,9 @@ from app.commands.ports import AddressError
 from app.config import Settings
 from app.domain.errors import AppError, Conflict, Invalid, NotFound
 from app.domain.presets import PRESETS
+from app.services.spreading import Spread
 
+MOST_PRIORITY = 1000
 Command = Callable[[Settings, argparse.Namespace], int]
 
 
@@ -131,7 +133,13 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--folds", type=int, metavar="K", help="K-fold; 0 for hold-out")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
     parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--vary", action="append", default=[], metavar="KEY=V,V", help="a training of each value; again: of each pair"
+    )
     parser.add_argument("--name", default="", help="name of the run")
+    parser.add_argument("--spread", choices=list(Spread), default=Spread.AUTO, help="folds by one worker or by many")
+    parser.add_argument("--on", default="", metavar="WHERE", help="gpu, or the name of the host whose worker trains")
+    parser.add_argument("--priority", type=int, default=0, metavar="N", help="the greater goes first; 0")
     parser.add_argument("--wait", action="store_true", help="stay until it has ended; starts a worker if none is alive")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(command=_train)
@@ -140,8 +148,9 @@ def _add_train(commands: Any) -> None:
 def _train(settings: Settings, typed: argparse.Namespace) -> int:
     module = import_module("app.commands.training")
     wish = module.Wish(
-        typed.project, typed.preset, typed.folds, typed.set, typed.seed, typed.name, typed.wait, typed.json
-    )
+        typed.project, typed.preset, typed.folds, typed.set, typed.seed, typed.name, typed.wait, typed.json,
+        typed.vary, Spread(typed.spread), typed.on, max(-MOST_PRIORITY, min(typed.priority, MOST_PRIORITY)),
+    )  # fmt: skip
     code: int = module.run(settings, wish)
     return code
 

@@ -1,4 +1,4 @@
-"""``python -m app train``: a training without a browser, with the result as JSON."""
+"""``python -m app train``: a training, or many, without a browser, with the result as JSON."""
 
 import contextlib
 import subprocess
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.commands import reporting
+from app.commands import matrix, reporting
 from app.commands.common import Exit, Parts, find_project, opened, put, put_json, say
 from app.config import Settings, child_environment
 from app.db.run_models import Job, Run
@@ -16,8 +16,11 @@ from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.services import jobs, report, runs
+from app.services.jobs.workers import GPU, ON_WORKER
+from app.services.spreading import Spread
 from app.web import messages
 from app.web.deps import login_name
+from app.web.forms import NEEDS
 
 LOOK_SECONDS = 0.3
 TOLD_SECONDS = 2.0
@@ -26,7 +29,7 @@ WORKER_GRACE = 20.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What was typed."""
+    """What was typed. ``vary`` makes a training of every combination; ``on`` is "", "gpu" or the name of a host."""
 
     project: str
     preset: str
@@ -36,25 +39,71 @@ class Wish:
     name: str
     wait: bool
     as_json: bool
+    vary: Sequence[str] = ()
+    spread: Spread = Spread.AUTO
+    on: str = ""
+    priority: int = 0
 
 
 def run(settings: Settings, wish: Wish) -> int:
-    """Queue the training; with ``wait`` stay until it has ended, and fail when it did not end well."""
+    """Queue the trainings; with ``wait`` stay until they have ended, and fail when one did not end well."""
     recipe = recipe_of(wish)
+    named = matrix.recipes(recipe, wish.vary, wish.name) if wish.vary else [(wish.name, recipe)]
+    how = _how(wish)
     with opened(settings) as parts:
         with parts.write() as session:
             project = find_project(session, wish.project)
             if project is None:
                 raise NotFound("project_missing", slug=wish.project)
-            run = runs.create(session, project, recipe, name=wish.name, actor=settings.user or login_name())
-            queued = {"project": project.slug, "run": run.number, "state": str(JobState.QUEUED)}
-        if not wish.wait:
-            if wish.as_json:
-                put_json(queued)
+            actor = settings.user or login_name()
+            if wish.vary:
+                name = wish.name or " ".join(wish.vary)
+                job, made = runs.create_matrix(session, project, named, actor=actor, name=name, how=how)
+                order = _Ordered(project.slug, job.id, made, group=job.id)
             else:
-                put(f"Run {queued['run']} of {queued['project']} waits for a worker.")
+                run = runs.create(session, project, recipe, name=wish.name, actor=actor, how=how)
+                order = _Ordered(project.slug, run.job_id, [run])
+        if not wish.wait:
+            _say_queued(order, as_json=wish.as_json)
             return Exit.OK
-        return _wait(parts, run, as_json=wish.as_json)
+        return _wait(parts, order, as_json=wish.as_json)
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    """The job to wait for, and its runs; ``group`` when they are a matrix."""
+
+    project: str
+    job_id: int
+    runs: Sequence[Run]
+    group: int | None = None
+
+
+def _how(wish: Wish) -> runs.How:
+    """Where and when: nothing of it changes the result.
+
+    Raises:
+        Invalid: ``needs_unknown``.
+    """
+    on = wish.on.strip()
+    needs = on if on in ("", GPU) else ON_WORKER + on
+    if not NEEDS.fullmatch(needs):
+        raise Invalid("needs_unknown", value=on[:60])
+    return runs.How(needs, wish.spread, wish.priority)
+
+
+def _say_queued(order: _Ordered, *, as_json: bool) -> None:
+    numbers = [run.number for run in order.runs]
+    queued = {"project": order.project, "run": numbers[0], "state": str(JobState.QUEUED)}
+    if order.group is None and as_json:
+        put_json(queued)
+    elif as_json:
+        named = [{"run": run.number, "name": run.name} for run in order.runs]
+        put_json({"project": order.project, "group": order.group, "runs": named, "state": queued["state"]})
+    elif order.group is None:
+        put(f"Run {numbers[0]} of {order.project} waits for a worker.")
+    else:
+        put(f"{len(numbers)} runs of {order.project} wait for workers: {numbers[0]} to {numbers[-1]}.")
 
 
 def recipe_of(wish: Wish) -> Recipe:
@@ -78,17 +127,21 @@ def recipe_of(wish: Wish) -> Recipe:
     return PRESETS[wish.preset].recipe.updated(values)
 
 
-def _wait(parts: Parts, run: Run, *, as_json: bool) -> int:
+def _wait(parts: Parts, order: _Ordered, *, as_json: bool) -> int:
     try:
         with _some_worker(parts) as own:
-            job = _follow(parts, run.job_id, own)
+            job = _follow(parts, order.job_id, own)
     except KeyboardInterrupt:
         with parts.write() as session:
-            jobs.cancel(session, run.job_id)
-        say("Stopped; the run was cancelled.")
+            jobs.cancel(session, order.job_id)
+        say("Stopped; what had not ended was cancelled.")
         return Exit.INTERRUPTED
     with parts.database.read() as session:
-        reporting.show(report.result_json(session, session.get_one(Run, run.id)), as_json=as_json)
+        results = [report.result_json(session, session.get_one(Run, run.id)) for run in order.runs]
+    if order.group is None:
+        reporting.show(results[0], as_json=as_json)
+    else:
+        matrix.show(order.project, order.group, results, as_json=as_json)
     if job.error_code:
         say(messages.say(job.error_code, job.error_params))
     return Exit.OK if job.state == JobState.DONE else Exit.FAILED
@@ -129,19 +182,23 @@ def _follow(parts: Parts, job_id: int, own: subprocess.Popen[bytes] | None) -> J
     while True:
         with parts.database.read() as session:
             job = session.get_one(Job, job_id)
+            below = [] if job.progress else jobs.children(session, job_id)
         if job.state in FINAL_STATES:
             return job
         if own is not None and own.poll() is not None:
             raise AppError("worker_ended", code=own.returncode)
-        text = _progress(job)
+        text = _progress(job, below)
         if text != told and time.monotonic() >= next_at:
             say(text)
             told, next_at = text, time.monotonic() + TOLD_SECONDS
         time.sleep(LOOK_SECONDS)
 
 
-def _progress(job: Job) -> str:
+def _progress(job: Job, below: Sequence[Job]) -> str:
     told = job.progress
+    if below:
+        ended = sum(child.state in FINAL_STATES for child in below)
+        return f"{ended} of {len(below)} done, {sum(child.state in jobs.ACTIVE for child in below)} running"
     if not told:
         return str(job.state)
     if told["phase"] == "train":

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from app.commands import folder, line, ports, settings_table
 from app.commands.common import Exit
+from app.db.run_models import Job, Run
 from tests import factories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,6 +109,46 @@ def test_train__queues_with_the_values_that_were_typed(pictures, capsys):
 )
 def test_train__wrong_values_are_sentences(words, part, capsys):
     assert line.main(["train", "cells", *words]) == Exit.USAGE
+    said = capsys.readouterr()
+    assert (said.out, part in said.err) == ("", True), said.err
+
+
+def test_train__vary_makes_a_group_with_a_run_for_each_combination(pictures, database, capsys):
+    line.main(["import", "cells", str(pictures), "--json"])
+    capsys.readouterr()
+    words = ["train", "cells", "--preset", "wbc", "--vary", "image_size=32, 64", "--vary", "seed=3..4,9"]
+    words += ["--spread", "spread", "--on", "gpu", "--priority", "5", "--json"]
+    assert line.main([*words, "--name", "大きさ"]) == Exit.OK
+    made = json_of(capsys)
+    assert made["runs"][0] == {"run": 1, "name": "大きさ image_size=32 seed=3"}
+    assert [run["run"] for run in made["runs"]] == [1, 2, 3, 4, 5, 6]
+    with database.read() as session:
+        group = session.get_one(Job, made["group"])
+        recipes = [(run.recipe["image_size"], run.recipe["seed"]) for run in session.scalars(sa.select(Run))]
+        children = session.scalars(sa.select(Job).where(Job.parent_id == group.id)).all()
+    assert (group.kind, group.state, group.spec["name"]) == ("group", "waiting", "大きさ")
+    assert recipes == [(size, seed) for size in (32, 64) for seed in (3, 4, 9)]
+    told = {(job.state, job.needs, job.priority, job.spec["spread"]) for job in children}
+    assert told == {("queued", "gpu", 5, "spread")}
+    assert line.main(words[:-1]) == Exit.OK
+    assert "6 runs of cells wait for workers: 7 to 12." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--vary", "seed"], "--vary name=value,value"),
+        (["--vary", "seed=1,1"], "--vary name=value,value"),
+        (["--vary", "seed=1,2", "--vary", "seed=3"], "--vary name=value,value"),
+        (["--vary", "seed=1,"], "--vary name=value,value"),
+        (["--vary", "seed=0..99999"], "trainings"),
+        (["--vary", "seed=0..20", "--vary", "epochs=1..20"], "420 trainings"),
+        (["--vary", "epochs=3,-1"], "epochs: "),
+        (["--on", "a b"], "a b"),
+    ],
+)
+def test_train__wrong_matrices_and_places_are_sentences(words, part, capsys):
+    assert line.main(["train", "cells", "--preset", "wbc", *words]) == Exit.USAGE
     said = capsys.readouterr()
     assert (said.out, part in said.err) == ("", True), said.err
 

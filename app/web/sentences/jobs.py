@@ -72,6 +72,10 @@ SENTENCES: dict[str, str] = {
     ),
     "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
     "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
+    "vary_unreadable": N_(
+        "“%(text)s” cannot be read. Write --vary name=value,value with values that differ, for example "
+        "--vary image_size=64,128 or --vary seed=0..4."
+    ),
     "worker_lost": N_(
         "The worker stopped in the middle of this job %(attempts)s times, so it was given up. Look at the worker's "
         "output; most often the machine was switched off or ran out of memory."
