@@ -3,7 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as with_default
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.services.images import Added, Newcomer, Prepared, Rights, add_many
 class Judged:
     """A file after decoding: NEW with its picture and place, or refused or skipped with the reason.
 
-    ``given``: what a list says of it besides class and split, which stand in ``place``.
+    ``given``: what a list says of it besides class and split, which stand in ``place``. ``sent``: see ``Incoming``.
     """
 
     path: str
@@ -33,6 +33,7 @@ class Judged:
     place: Place | None = None
     prepared: Prepared | None = None
     given: Given | None = None
+    sent: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def record(
     if batch.finished:
         raise Conflict("import_finished", number=batch.number)
     projects.lock(session, batch.project_id)  # two imports with the same pictures could block each other
-    before = _recorded(session, import_id, judged) if repeats else {}
+    before = _recorded(session, batch.project_id, import_id, judged) if repeats else {}
     fresh = [file for file in judged if _key(file) not in before]
     made = iter(_add(session, batch, fresh, request_id))
     return [before[key] if (key := _key(file)) in before else next(made) for file in judged]
@@ -85,9 +86,19 @@ def _key(file: Judged) -> tuple[str, str]:
     return file.path, digest
 
 
-def _recorded(session: Session, import_id: int, judged: Sequence[Judged]) -> dict[tuple[str, str], Outcome]:
-    """Outcomes of this import by path and content, for a client that did not hear the first answer."""
-    paths = {file.path for file in judged}
+def _recorded(
+    session: Session, project_id: int, import_id: int, judged: Sequence[Judged]
+) -> dict[tuple[str, str], Outcome]:
+    """Outcomes of this import by path and content, for a client that did not hear the first answer.
+
+    A picture that the project does not have cannot have come before, so the entries are not searched for it.
+    """
+    digests = [file.prepared.sha256 for file in judged if file.prepared]
+    here = sa.select(Image.sha256).where(Image.project_id == project_id, Image.sha256.in_(digests))
+    known = set(session.scalars(here)) if digests else set()
+    paths = {file.path for file in judged if file.prepared is None or file.prepared.sha256 in known}
+    if not paths:
+        return {}
     query = (
         sa.select(ImportEntry, Image.sha256)
         .outerjoin(Image, Image.id == ImportEntry.image_id)
@@ -109,6 +120,7 @@ def _add(session: Session, batch: ImportBatch, judged: Sequence[Judged], request
     late = labelled - {item.image_id for item in added if item.is_new}
     places = iter(added)
     outcomes = [_outcome(file, next(places) if file.prepared else None, known, late) for file in judged]
+    outcomes = [_with_sent(outcome, file.sent) for outcome, file in zip(outcomes, judged, strict=True)]
     _write(session, batch, outcomes)
     return outcomes
 
@@ -179,6 +191,10 @@ def _outcome(file: Judged, added: Added | None, known: dict[int, _Known], late: 
     other = known[added.image_id]
     code, params = _compare(file.place, other, late=added.image_id in late)
     return Outcome(file.path, EntryVerdict.DUPLICATE, code, {"first": other.name} | params, added.image_id)
+
+
+def _with_sent(outcome: Outcome, sent: str) -> Outcome:
+    return replace(outcome, params=outcome.params | {"sent": sent}) if sent else outcome
 
 
 def _compare(here: Place, other: _Known, *, late: bool) -> tuple[str, dict[str, Any]]:

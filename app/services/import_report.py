@@ -104,8 +104,7 @@ def folders(session: Session, batch: ImportBatch, limit: int = 300) -> list[Fold
         row[EntryVerdict(verdict)] += 1
     found = []
     for folder in sorted(counts)[:limit]:
-        below = f"{folder}/x".removeprefix(options.root + "/") if options.root else f"{folder}/x"
-        place = options.place(below.lstrip("/"))
+        place = options.place(f"{folder}/x".lstrip("/"))
         found.append(Folder(folder, place.class_name, place.split, counts[folder]))
     return found
 

@@ -20,7 +20,8 @@ from app.db.session import Database
 from app.decoder import AT_ONCE, Decoder
 from app.domain.enums import EntryVerdict
 from app.domain.errors import BadImage, Conflict, NotFound
-from app.domain.filenames import MAX_NAME, Place, clean, is_junk, place, shown_path
+from app.domain.filenames import MAX_NAME, Place, clean, is_junk, place, shown_path, without_root
+from app.domain.folder_rules import Rules
 from app.domain.imaging import Decoded
 from app.domain.lists import Fault, Given
 from app.services import features, health_check, images, import_records, list_files
@@ -49,6 +50,7 @@ class Incoming:
     params: dict[str, Any] = field(default_factory=dict)
     skipped: bool = False
     given: Given | None = None  # what a list says of it
+    sent: str = ""  # how the client that sends it tells it from others; see ``import_resume``
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,12 @@ class Options:
     list_file: ListFile | None = None
     description: str = ""  # the path of the file that describes the classes
     rights: Rights = Rights()
+    rules: Rules = Rules()  # what a person says that folders mean
 
     def place(self, path: str) -> Place:
-        """Read the path of a file."""
-        return place(path, labels=self.labels, splits=self.splits)
+        """What the whole path of a file, as it is shown, says, and the rules for its folder."""
+        said = place(without_root(path, self.root), labels=self.labels, splits=self.splits)
+        return self.rules.apply(path, said)
 
 
 def create(
@@ -88,7 +92,12 @@ def create(
         source=source,
         name=clean(name)[:MAX_NAME],
         total=total,
-        options={"labels": chosen.labels, "splits": chosen.splits, **asdict(chosen.rights)},
+        options={
+            "labels": chosen.labels,
+            "splits": chosen.splits,
+            "rules": chosen.rules.to_json(),
+            **asdict(chosen.rights),
+        },
         actor=actor[:100],
     )
     session.add(batch)
@@ -106,6 +115,7 @@ def options_of(batch: ImportBatch) -> Options:
         list_files.of_options(kept),
         kept.get("description", ""),
         Rights.of(kept),
+        Rules.of(kept.get("rules")),
     )
 
 
@@ -229,19 +239,22 @@ def _told(store: Store, options: Options, file: Incoming) -> Incoming:
 
 def _judge(decoder: Decoder, blobs: Batch, options: Options, limit: int, files: Sequence[Incoming]) -> Sequence[Judged]:
     """Decode some files in one process and put their blobs; every refusal is an outcome and never an error."""
-    judged = [_refused(file, limit) for file in files]
+    judged = [_refused(file, options, limit) for file in files]
     readable = [file for file, refusal in zip(files, judged, strict=True) if refusal is None]
     answers = iter(decoder.decode_some([file.data or b"" for file in readable]))
-    return [
+    verdicts = [
         refusal or _accepted(blobs, options, file, next(answers)) for file, refusal in zip(files, judged, strict=True)
     ]
+    return [replace(one, sent=file.sent) if file.sent else one for file, one in zip(files, verdicts, strict=True)]
 
 
-def _refused(file: Incoming, limit: int) -> Judged | None:
+def _refused(file: Incoming, options: Options, limit: int) -> Judged | None:
     """What is skipped or refused without a look at the picture."""
     path = shown_path(file.path)
     if file.skipped or is_junk(path):
         return Judged(path, EntryVerdict.SKIPPED, file.code or "junk", file.params)
+    if options.rules.leaves_out(path):
+        return Judged(path, EntryVerdict.SKIPPED, "folder_left_out")
     if file.data is None:
         return Judged(path, EntryVerdict.REFUSED, file.code, file.params)
     if len(file.data) > limit:
@@ -254,12 +267,11 @@ def _accepted(blobs: Batch, options: Options, file: Incoming, answer: Decoded | 
     path, data = shown_path(file.path), file.data or b""
     if isinstance(answer, BadImage):
         return Judged(path, EntryVerdict.REFUSED, answer.code, dict(answer.params) | _mark(data))
-    below = path.removeprefix(options.root + "/") if options.root else path
     prepared = images.prepare(blobs, data, answer)
-    place = options.place(below)
+    said = options.place(path)
     if file.given is not None:
-        place = list_files.told(place, file.given)
-    return Judged(path, EntryVerdict.NEW, place=place, prepared=prepared, given=file.given)
+        said = list_files.told(said, file.given)
+    return Judged(path, EntryVerdict.NEW, place=said, prepared=prepared, given=file.given)
 
 
 def _mark(data: bytes) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.db.models import ImportBatch
 from app.db.run_models import Job
-from app.db.session import Database
+from app.db.session import Database, after_commit
 from app.domain.archive import Archive
-from app.domain.enums import JobKind, JobState, Lane
+from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Conflict
 from app.domain.zipnames import Encoding
 from app.services import import_lists, import_parts, import_sources, imports, jobs
@@ -33,6 +33,22 @@ log = logging.getLogger(__name__)
 def zip_path(data_dir: Path, import_id: int) -> Path:
     """Where the zip of an import lies while it comes; the name has nothing from outside in it."""
     return (data_dir / FOLDER / f"import-{import_id}.zip").absolute()
+
+
+def received(data_dir: Path, import_id: int) -> int:
+    """Bytes that are here of a zip that comes in pieces."""
+    whole = zip_path(data_dir, import_id)
+    for path in (whole, whole.with_name(whole.name + PART)):
+        with suppress(FileNotFoundError):
+            return path.stat().st_size
+    return 0
+
+
+def forget(data_dir: Path, import_id: int) -> None:
+    """Remove what is here of a zip that no job has taken."""
+    whole = zip_path(data_dir, import_id)
+    for path in (whole, whole.with_name(whole.name + PART)):
+        path.unlink(missing_ok=True)
 
 
 def accept(
@@ -137,6 +153,20 @@ def give_up(database: Database, store: Store, import_id: int, name: str) -> None
     drop(store, name)
 
 
+def cancel(session: Session, batch: ImportBatch, data_dir: Path) -> None:
+    """End an import where it stands; a worker that is busy with it ends it as soon as it hears of it."""
+    if batch.finished:
+        return
+    job_id = batch.options.get("job")
+    if job_id is not None:
+        jobs.cancel(session, job_id)
+        job = session.get(Job, job_id, populate_existing=True)
+        if job is not None and job.state not in FINAL_STATES:
+            return
+    imports.finish(session, batch.id)
+    after_commit(session, lambda: forget(data_dir, batch.id))
+
+
 def drop(store: Store, name: str) -> None:
     """Remove a zip and what its parts came to."""
     stem = name.removesuffix(".zip")
@@ -151,7 +181,8 @@ def sweep(database: Database, store: Store, data_dir: Path) -> int:
     Returns:
         How many files that were.
     """
-    left = list((data_dir / FOLDER).glob("import-*"))
+    going_on = _going_on(database, data_dir)
+    left = [path for path in (data_dir / FOLDER).glob("import-*") if path not in going_on]
     for path in left:
         path.unlink(missing_ok=True)
     try:
@@ -162,6 +193,19 @@ def sweep(database: Database, store: Store, data_dir: Path) -> int:
         log.warning("Old uploads were not looked for: %s", error)
         old = []
     return len(left) + len(old)
+
+
+def _going_on(database: Database, data_dir: Path) -> set[Path]:
+    """Zips that come in pieces and whose imports can go on."""
+    with database.read() as session:
+        query = sa.select(ImportBatch).where(ImportBatch.finished.is_(False), ImportBatch.source == "zip")
+        open_now = [
+            batch.id for batch in session.scalars(query) if "zip" in batch.options and "job" not in batch.options
+        ]
+    wholes = [zip_path(data_dir, import_id) for import_id in open_now]
+    found = {path for whole in wholes for path in (whole, whole.with_name(whole.name + PART)) if path.exists()}
+    young = time.time() - KEPT_SECONDS
+    return {path for path in found if path.stat().st_mtime > young}
 
 
 def unneeded(database: Database, store: Store) -> Iterator[Upload]:

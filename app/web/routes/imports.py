@@ -1,6 +1,6 @@
 """Import: the upload page, what it sends, the report, and the sample sets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,12 +14,13 @@ from app.domain.errors import AppError, Invalid
 from app.domain.filenames import SPLIT_NAMES
 from app.domain.samples import SAMPLES
 from app.domain.zipnames import Encoding
-from app.services import import_report, imports, sample_sets, uploads
-from app.services.import_records import Outcome
-from app.services.imports import Options, Tools
+from app.services import import_report, imports, sample_sets
+from app.services.imports import Options
 from app.web import i18n
+from app.web.bundles import SentFile, SentRules
 from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
-from app.web.messages import say, sentence
+from app.web.importing import accept_zip, addresses, begin, discard, free_import, reader, result, tools
+from app.web.messages import sentence
 from app.web.templating import address, redirect, render
 from app.web.uploading import FilesDep, ZipDep, one_at_a_time, receive_zip
 
@@ -61,6 +62,8 @@ class NewImport(BaseModel):
     labels: bool = True
     splits: bool = True
     source: str = Field("browser", pattern="^(browser|zip)$")
+    rules: SentRules = SentRules()
+    zip: SentFile | None = None  # the zip that will come in pieces
 
 
 @router.get("/p/{slug}/import", name="imports")
@@ -74,18 +77,13 @@ def create(
     request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, new: NewImport
 ) -> dict[str, Any]:
     """Begin an import and say where its files go."""
-    options = Options(labels=new.labels, splits=new.splits)
+    options = Options(labels=new.labels, splits=new.splits, rules=new.rules.rules())
     batch = imports.create(
         session, project, source=new.source, name=new.name, actor=actor, total=new.total, options=options
     )
-    place: dict[str, Any] = {"slug": project.slug, "number": batch.number}
-    return {
-        "number": batch.number,
-        "files": address(request.app, "import_files", **place),
-        "zip": address(request.app, "import_zip", **place),
-        "finish": address(request.app, "import_finish", **place),
-        "report": address(request.app, "import_report", **place),
-    }
+    if new.zip is not None:
+        imports.remember(session, batch.id, zip=new.zip.model_dump())
+    return addresses(request, project, batch.number)
 
 
 @router.get("/p/{slug}/imports", name="imports_again")
@@ -226,56 +224,6 @@ def sample(request: Request, name: str, state: StateDep, actor: ActorDep) -> Red
     if known := SAMPLES.get(name):
         texts = {"title": gettext(known.title), "description": gettext(known.description)}
     return redirect(request, "project", slug=sample_sets.create(tools(state), name, actor, **texts))
-
-
-def tools(state: AppState) -> Tools:
-    """The parts an import needs."""
-    return Tools(state.database, state.store, state.decoder)
-
-
-def reader(request: Request) -> Callable[[str, dict[str, Any]], str]:
-    """Makes sentences in the reader's language from stored codes."""
-    gettext = i18n.translations(i18n.choose(request)).gettext
-    return lambda code, params: say(code, params, gettext)
-
-
-def result(outcome: Outcome, translate: Callable[[str, dict[str, Any]], str]) -> dict[str, Any]:
-    """One outcome for the page's script."""
-    message = translate(outcome.code, outcome.params) if outcome.code else ""
-    return {"path": outcome.path, "verdict": outcome.verdict, "code": outcome.code, "message": message}
-
-
-def begin(state: AppState, project: Project, source: str, name: str, actor: str, options: Options) -> ImportBatch:
-    """Begin an import in a transaction of its own."""
-    with state.database.write() as session:
-        return imports.create(session, project, source=source, name=name, actor=actor, options=options)
-
-
-def discard(state: AppState, import_id: int) -> None:
-    """Forget an import that nothing came of."""
-    with state.database.write() as session:
-        imports.discard(session, import_id)
-
-
-def free_import(state: AppState, project: Project, number: int) -> int:
-    """The id of an import that can take a zip. Raises Conflict when it has ended or has one."""
-    with state.database.read() as session:
-        batch = imports.open_batch(session, imports.by_number(session, project, number).id)
-        uploads.refuse_second(batch)
-        return batch.id
-
-
-def accept_zip(state: AppState, import_id: int, path: Any, encoding: Encoding | None) -> None:
-    """Check the directory of the zip that has arrived and queue the job; a refused zip is removed."""
-    uploads.accept(
-        state.database,
-        state.store,
-        state.queue,
-        import_id,
-        path,
-        max_file_bytes=state.settings.max_file_mb * 2**20,
-        encoding=encoding,
-    )
 
 
 def upload_page(project: Project, session: Any, state: AppState, error: str = "") -> ImportPage:

@@ -3,6 +3,9 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "bundle_broken": N_(
+        "The files came damaged: their sizes do not fit what was announced. Load the page again and send them once more."
+    ),
     "duplicate": N_("The same picture is in the project already, as “%(first)s”. It was not stored again."),
     "duplicate_class": N_(
         "The same picture is in the project already, as “%(first)s” with the class “%(label)s”, but this folder says "
@@ -20,6 +23,7 @@ SENTENCES: dict[str, str] = {
     "file_special": N_("This is a device, pipe or socket and not a file. Leave it out."),
     "file_too_large": N_("The file has more than %(limit_mb)s MB. Save it smaller, or raise MIWAKE_MAX_FILE_MB."),
     "file_unreadable": N_("The file cannot be read. Check its permissions and import again."),
+    "folder_left_out": N_("Its folder was left out in the table of folders before the import."),
     "folder_link": N_("A link that leads out of the folder, or to another folder, is not followed. Copy the files."),
     "folder_missing": N_("There is no folder “%(folder)s”. Check the path."),
     "folder_unreadable": N_("The folder cannot be opened. Check its permissions and import again."),

@@ -1,0 +1,195 @@
+"""What the import page sends: what folders mean, bundles of files, pieces of a zip, and how an import goes on."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from app.db.models import Image, ImportBatch, Project
+from app.domain.enums import EntryVerdict
+from app.domain.errors import Conflict, Invalid, OutOfSpace
+from app.domain.folder_rules import MAX_FOLDERS
+from app.domain.zipnames import Encoding
+from app.services import import_folders, import_resume, imports, uploads
+from app.services.import_records import Outcome
+from app.storage import FLOOR_BYTES
+from app.web.bundles import BundleDep, SentFile, SentRules
+from app.web.deps import AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
+from app.web.importing import accept_zip, addresses, free_import, reader, result, tools
+from app.web.templating import address, redirect
+from app.web.uploading import ZipTooLarge, one_at_a_time
+
+router = APIRouter()
+MAX_OFFERS = 20_000
+SHOWN_PICTURES = 6  # of one bundle
+MEGABYTE = 2**20
+
+
+class Folders(BaseModel):
+    """Folders that the page has found, with the number of files in each."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folders: dict[str, int] = Field(max_length=MAX_FOLDERS)
+    labels: bool = True
+    splits: bool = True
+
+
+class Offers(BaseModel):
+    """Files that the page could send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: list[SentFile] = Field(max_length=MAX_OFFERS)
+
+
+@router.post("/p/{slug}/import/folders", name="import_folders")
+def folders(project: ProjectDep, session: ReadSession, sent: Folders) -> dict[str, Any]:
+    """What the folders seem to mean."""
+    found = import_folders.meanings(session, project, sent.folders, labels=sent.labels, splits=sent.splits)
+    return {"folders": [asdict(row) for row in found]}
+
+
+@router.get("/p/{slug}/import/open", name="import_open")
+def unfinished(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> dict[str, Any]:
+    """Imports that can go on."""
+    found = import_resume.unfinished(session, project, state.settings.data_dir)
+    return {"imports": [asdict(one) | addresses(request, project, one.number) for one in found]}
+
+
+@router.post("/p/{slug}/imports/{number}/missing", name="import_missing")
+def missing(number: int, project: ProjectDep, session: ReadSession, sent: Offers) -> dict[str, Any]:
+    """Which of the offered files have not come yet, by their places in the list."""
+    batch = imports.by_number(session, project, number)
+    return {"missing": import_resume.missing(session, batch, [file.offer() for file in sent.files])}
+
+
+@router.post("/p/{slug}/imports/{number}/bundle/files", name="import_bundle")
+def bundle(
+    request: Request, number: int, sent: BundleDep, project: ProjectDep, session: ReadSession, state: StateDep
+) -> dict[str, Any]:
+    """Take up to 100 files; counts, what needs a look, and some of the new pictures."""
+    import_id = imports.by_number(session, project, number).id
+    release(session)
+    outcomes = imports.add_files(tools(state), import_id, sent, max_file_bytes=state.settings.max_file_mb * MEGABYTE)
+    translate = reader(request)
+    looks = (EntryVerdict.REFUSED, EntryVerdict.DUPLICATE)
+    return {
+        "counts": Counter(outcome.verdict for outcome in outcomes),
+        "problems": [result(outcome, translate) for outcome in outcomes if outcome.verdict in looks],
+        "pictures": pictures(request, project, state, outcomes),
+    }
+
+
+@router.post("/p/{slug}/imports/{number}/piece/zip", name="import_piece")
+async def piece(
+    request: Request,
+    number: int,
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    at: Annotated[int, Query(ge=0)],
+    size: Annotated[int, Query(ge=1)],
+) -> dict[str, int]:
+    """Append a piece to the zip of an import, ``size`` bytes in all; answers how many bytes are here.
+
+    A piece that does not begin where the file ends is not taken; the answer says where to go on.
+    """
+    await run_in_threadpool(release, session)
+    import_id = await run_in_threadpool(free_import, state, project, number)
+    if size > state.settings.max_zip_mb * MEGABYTE:
+        raise ZipTooLarge("zip_too_large", limit_mb=state.settings.max_zip_mb)
+    with one_at_a_time(state.settings, import_id):
+        if await run_in_threadpool(uploads.received, state.settings.data_dir, import_id) == at < size:
+            await append(request, state, import_id, size)
+    return {"received": await run_in_threadpool(uploads.received, state.settings.data_dir, import_id)}
+
+
+async def append(request: Request, state: AppState, import_id: int, size: int) -> None:
+    """Write the body of a request behind what is here; a connection that is lost leaves what has come."""
+    whole = uploads.zip_path(state.settings.data_dir, import_id)
+    part = whole.with_name(whole.name + uploads.PART)
+    if shutil.disk_usage(part.parent).free < FLOOR_BYTES + size:
+        raise OutOfSpace(folder=str(part.parent))
+    with part.open("ab") as file, suppress(ClientDisconnect):
+        left = size - file.tell()
+        async for chunk in request.stream():
+            await run_in_threadpool(file.write, chunk[:left])
+            left -= min(left, len(chunk))
+    if left == 0:
+        part.replace(whole)
+
+
+@router.get("/p/{slug}/imports/{number}/folders", name="import_zip_folders")
+def zip_folders(
+    number: int, project: ProjectDep, session: ReadSession, state: StateDep, encoding: Encoding | None = None
+) -> dict[str, Any]:
+    """What the folders of a zip that has come seem to mean. A zip that cannot be used is removed, with its import."""
+    batch = imports.by_number(session, project, number)
+    path = whole_zip(state, batch)
+    options = imports.options_of(batch)
+    found, root, names = import_folders.of_zip(path, state.settings.max_file_mb * MEGABYTE, encoding)
+    rows = import_folders.meanings(session, project, found, labels=options.labels, splits=options.splits, root=root)
+    return {"folders": [asdict(row) for row in rows], "encoding": names, "total": sum(found.values())}
+
+
+@router.post("/p/{slug}/imports/{number}/start", name="import_start")
+def start(
+    request: Request,
+    number: int,
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    sent: SentRules,
+    encoding: Encoding | None = None,
+) -> dict[str, str]:
+    """Have the workers import the zip that has come."""
+    batch = imports.by_number(session, project, number)
+    path = whole_zip(state, batch)
+    release(session)
+    with state.database.write() as writing:
+        imports.remember(writing, batch.id, rules=sent.rules().to_json())
+    accept_zip(state, batch.id, path, encoding)
+    return {"report": address(request.app, "import_report", slug=project.slug, number=number)}
+
+
+@router.post("/p/{slug}/imports/{number}/cancel", name="import_cancel")
+def cancel(request: Request, number: int, project: ProjectDep, session: WriteSession, state: StateDep) -> Response:
+    """End an import where it stands; what has come stays in the project and can be taken back as a whole."""
+    uploads.cancel(session, imports.by_number(session, project, number), state.settings.data_dir)
+    return redirect(request, "import_report", slug=project.slug, number=number)
+
+
+def whole_zip(state: AppState, batch: ImportBatch) -> Any:
+    """Where the zip of an import lies that has come and waits for the word to begin.
+
+    Raises:
+        Conflict: the import has ended, or a worker has the zip.
+        Invalid: the zip is not whole yet.
+    """
+    if batch.finished:
+        raise Conflict("import_finished", number=batch.number)
+    uploads.refuse_second(batch)
+    path = uploads.zip_path(state.settings.data_dir, batch.id)
+    if not path.exists():
+        raise Invalid("upload_cut_off")
+    return path
+
+
+def pictures(request: Request, project: Project, state: AppState, outcomes: Sequence[Outcome]) -> list[str]:
+    """Addresses of the thumbnails of some new pictures."""
+    new = [outcome.image_id for outcome in outcomes if outcome.verdict == EntryVerdict.NEW and outcome.image_id]
+    with state.database.read() as session:
+        found = [session.get_one(Image, image_id) for image_id in new[:SHOWN_PICTURES]]
+    return [
+        address(request.app, "media", slug=project.slug, image_id=image.id, kind="thumb")
+        + f"?v={image.thumbnail_sha256}"
+        for image in found
+    ]
