@@ -14,6 +14,7 @@ const drop = document.getElementById("try-drop");
 const input = document.getElementById("try-picture");
 const heat = new HeatView(place);
 let question = 0; // the newest one; answers of older ones are not shown
+let started = 0; // when it was asked; 0 as long as nothing was
 
 const PATIENCE_MS = 1200; // after this long it is said what is being waited for
 
@@ -42,17 +43,20 @@ function arrange() {
   form?.addEventListener("change", () => ask(new FormData(form)));
   history.replaceState(null, "", `${page.page}?job=${state.dataset.job}`);
   if (["queued", "running"].includes(state.dataset.state)) {
-    follow(state.dataset.wait);
+    follow(state.dataset.wait, true);
   }
 }
 
-/** Wait for an answer that did not come in its own request. */
-async function follow(address) {
+/** Show another part of an answer, or wait for one that did not come in its own request. */
+async function follow(address, waits = false) {
   const mine = question;
   try {
     const html = await send(address);
     if (mine === question) {
       show(html);
+      if (waits) {
+        took();
+      }
     }
   } catch (error) {
     toast(error.message || page.failed, { error: true });
@@ -62,7 +66,7 @@ async function follow(address) {
 async function ask(body) {
   question += 1;
   const mine = question;
-  const started = performance.now();
+  started = performance.now();
   place.setAttribute("aria-busy", "true");
   const slow = setTimeout(() => toast(page.loading), PATIENCE_MS);
   try {
@@ -70,7 +74,7 @@ async function ask(body) {
     if (mine === question) {
       show(html);
       seen();
-      took(started);
+      took();
     }
   } catch (error) {
     toast(error instanceof TypeError ? page.failed : error.message, { error: true });
@@ -89,9 +93,9 @@ function seen() {
 }
 
 /** Say how long it took, once its pictures are there too. */
-async function took(started) {
+async function took() {
   const line = place.querySelector("#try-took");
-  if (!line) {
+  if (!line || !started) {
     return;
   }
   await Promise.allSettled([...place.querySelectorAll("img")].map((image) => image.decode()));
