@@ -38,6 +38,7 @@ ROUTES = (
     "labelling",
     "splits",
     "versions",
+    "versions",
     "health_page",
     "health_lists",
     "train",

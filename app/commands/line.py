@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_servers(commands)
     _add_import(commands)
     _add_export(commands)
+    _add_versions(commands)
     _add_train(commands)
     _add_report(commands)
     _add_check(commands)
@@ -124,6 +125,20 @@ def _add_export(commands: Any) -> None:
         return code
 
     parser.set_defaults(command=_lazily("exporting", export))
+
+
+def _add_versions(commands: Any) -> None:
+    parser = commands.add_parser("versions", help="list, freeze and compare numbered data versions")
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("--freeze", metavar="NAME", help="freeze the data as it is now; NAME may be empty")
+    parser.add_argument("--compare", nargs=2, type=int, default=(), metavar=("A", "B"), help="what lies between two")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def versions(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        code: int = module.run(settings, module.Wish(typed.project, typed.freeze, typed.compare, typed.json))
+        return code
+
+    parser.set_defaults(command=_lazily("versions", versions))
 
 
 def _add_train(commands: Any) -> None:

@@ -14,7 +14,7 @@ from app.domain import architectures
 from app.domain.enums import ImageState, JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
-from app.services import jobs, plans, projects, splits
+from app.services import jobs, plans, projects, splits, versions
 from app.services.spreading import Spread
 
 MOST_RUNS = 200  # of one matrix
@@ -69,6 +69,7 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
     draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes])
     run = _add_run(session, project.id, recipe, (name, actor), how)
+    run.version_id = versions.freeze(session, project.id, actor=actor).id
     session.add_all(
         RunClass(run_id=run.id, position=index, class_id=row.class_id, name=row.name, color=row.color)
         for index, row in enumerate(forecast.classes)
@@ -199,7 +200,8 @@ def by_number(session: Session, project_id: int, number: int) -> Run:
         NotFound: the project has no run of this number.
     """
     query = sa.select(Run).where(Run.project_id == project_id, Run.number == number)
-    run = session.scalar(query.options(joinedload(Run.job), selectinload(Run.classes), selectinload(Run.folds)))
+    options = (joinedload(Run.job), joinedload(Run.version), selectinload(Run.classes), selectinload(Run.folds))
+    run = session.scalar(query.options(*options))
     if run is None:
         raise NotFound("run_missing", number=number)
     return run

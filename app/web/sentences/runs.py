@@ -39,6 +39,13 @@ SENTENCES: dict[str, str] = {
     "field_order": N_("The lower limit %(low)s is above the upper limit %(high)s. Exchange them or set both to 1."),
     "field_unknown": N_("There is no setting “%(name)s”. Remove it, or check how it is spelt."),
     "folds_one": N_("One fold would leave nothing to learn from. Use 0 for a validation share, or at least 2."),
+    "group_pattern": N_(
+        "“%(value)s” cannot be used. Write * once for the part that names the group, and at most one # and one ~."
+    ),
+    "groups_too_few": N_(
+        "There are only %(count)s groups of images that must not be torn apart, but %(needed)s folds. "
+        "Choose fewer folds, or another way to group the images."
+    ),
     "needs_unknown": N_("“%(value)s” is no place for a training. Choose any worker, a GPU, or one of the workers."),
     "no_labelled_images": N_("No image has a label yet. Label images of at least 2 classes first."),
     "no_preview_image": N_("There is no image to show yet. Import images first."),
@@ -63,4 +70,5 @@ SENTENCES: dict[str, str] = {
     "validation_incomplete": N_(
         "The validation folder has no image of: %(names)s. Add some, or draw a validation share instead."
     ),
+    "version_missing": N_("There is no data version %(number)s in this project."),
 }
