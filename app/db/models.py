@@ -168,7 +168,7 @@ class ImageLease(Base):
 
     image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"), primary_key=True)
     project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
-    holder: Mapped[str] = mapped_column(sa.String(64))  # made by the page; two pages of one person are two holders
+    holder: Mapped[str] = mapped_column(sa.String(64))  # the browser that asked
     until: Mapped[float]  # seconds by the database's clock
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "counts",
     "ids",
     "image",
+    "matching",
     "pieces",
     "position",
     "rows",
@@ -99,6 +100,18 @@ def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int 
     """The next images that match behind ``image_id``: the queue of label mode, which shrinks while it is worked off."""
     query = _columns(project_id).where(*conditions(project_id, chosen), Image.id > image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id).limit(max(0, min(limit, MAX_LIMIT))))]
+
+
+def matching(
+    session: Session,
+    project_id: int,
+    fits: Sequence[sa.ColumnElement[bool]],
+    key: sa.ColumnElement[Any],
+    limit: int = MAX_LIMIT,
+) -> list[ImageRow]:
+    """Images that fulfil conditions, in the order of a column."""
+    query = _columns(project_id).where(*fits).order_by(key).limit(max(0, min(limit, MAX_LIMIT)))
+    return [ImageRow(*row) for row in session.execute(query)]
 
 
 def before(session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int = 1) -> list[ImageRow]:

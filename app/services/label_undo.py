@@ -14,7 +14,7 @@ from app.services import class_log
 from app.services.label_log import Act, Event, LabelConflict, OtherLabel, log_of, others, record, start
 
 # Undo without a name takes back what a person did in the pages, never an import of 40,000 labelled images.
-_BY_HAND = (LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW)
+_BY_HAND = (LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW, LabelSource.SUGGESTION)
 
 
 @dataclass(frozen=True, slots=True)

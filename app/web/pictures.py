@@ -37,6 +37,7 @@ SOURCES = {
     "review": N_("review"),
     "classes": N_("classes"),
     "health": N_("health page"),
+    "suggestion": N_("suggestion accepted"),
     "command": N_("command"),
     "undo": N_("undo"),
     "redo": N_("redo"),

@@ -1,40 +1,40 @@
-"""The queues of label mode: which images are gone through, in which order, and what is around one of them."""
+"""The queue that a query string describes, the images around one of it, and the browser that works it off."""
 
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from fastapi import Request
+from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.domain.errors import Invalid
-from app.services import gallery, history
+from app.services import gallery, history, queues
 from app.services.gallery import ImageFilter, ImageRow
+from app.services.queues import OPEN, Order, Wish
 
-AHEAD, BEHIND, STRIP = 40, 20, 20
-UNLABELLED, ALL = "unlabelled", "all"
+AHEAD, BEHIND, STRIP = 16, 20, 20
 FILTERS = ("class", "split", "state", "import", "mark", "reason", "q")
+COOKIE = "labeller"
+SEED = 1
 
 
 @dataclass(frozen=True)
-class Queue:
+class Queue(queues.Queue):
     """The images to go through, and the query string that says so."""
 
-    name: str
-    chosen: ImageFilter
-    query: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def fresh(self) -> ImageFilter:
-        """What is shown first: of unlabelled images those that nobody skipped or was not sure of."""
-        if self.name == UNLABELLED and self.chosen.mark is None:
-            return replace(self.chosen, mark="open")
-        return self.chosen
+    def name(self) -> str:
+        """The order, as the query string has it."""
+        return self.order.value
 
     @property
-    def put_off(self) -> ImageFilter:
-        """What is shown when nothing else is left."""
-        return replace(self.chosen, mark="later") if self.fresh is not self.chosen else self.chosen
+    def open(self) -> bool:
+        """True for images without a label."""
+        return self.order in OPEN
 
     @property
     def narrowed(self) -> bool:
@@ -51,28 +51,49 @@ class Around:
     ahead: Sequence[ImageRow]
 
 
+def labeller(request: Request) -> str:
+    """The name of this browser for leases: what its cookie says, or a new one."""
+    known = request.cookies.get(COOKIE, "")
+    return known if known.isascii() and known.isalnum() and len(known) <= 64 else secrets.token_hex(16)
+
+
+def remember(request: Request, response: Response, holder: str) -> None:
+    """Give a browser its name, until it is closed."""
+    if request.cookies.get(COOKIE) != holder:
+        response.set_cookie(COOKIE, holder, httponly=True, samesite="lax")
+
+
 def read_queue(request: Request) -> Queue:
-    """The queue that a query string describes: all images that match its filters, or those without a label."""
+    """The queue that a query string describes: all images that match its filters, or some of them in an order.
+
+    Raises:
+        Invalid: there is no such queue, or a filter has no such value.
+    """
     values = request.query_params
-    name = values.get("queue") or UNLABELLED
-    if name not in (UNLABELLED, ALL):
+    name, seed = values.get("queue") or Order.UNLABELLED, values.get("seed") or str(SEED)
+    if name not in set(Order):
         raise Invalid("filter_invalid", field="queue", value=name[:40])
+    if not (seed.isascii() and seed.isdigit() and len(seed) <= 9):
+        raise Invalid("filter_invalid", field="seed", value=seed[:40])
+    order = Order(name)
     kept = {key: values[key] for key in FILTERS if values.get(key)}
-    if name == UNLABELLED:
+    if order in OPEN:
         kept.pop("class", None)
-    chosen = ImageFilter.from_query({**kept, "class": gallery.NONE} if name == UNLABELLED else kept)
-    return Queue(name, chosen, {"queue": name, **kept})
+    chosen = ImageFilter.from_query({**kept, "class": gallery.NONE} if order in OPEN else kept)
+    drawn = {"seed": seed} if order is Order.RANDOM else {}
+    return Queue(order, chosen, int(seed), {"queue": name, **drawn, **kept})
 
 
-def rows_around(session: Session, project: Project, queue: Queue, at: int | None, recent: list[int]) -> Around:
+def rows_around(
+    session: Session, project: Project, queue: Queue, at: int | None, recent: list[int], holder: str
+) -> Around:
     """The picture to show, what comes next, and what "back" leads to: for new labels the ones given last.
 
     Raises:
         NotFound: there is no image ``at`` in this project.
     """
-    ahead = gallery.after(session, project.id, queue.fresh, at or 0, AHEAD)
-    if not ahead and not at:
-        ahead = gallery.after(session, project.id, queue.put_off, 0, AHEAD)
+    wish = Wish(holder, AHEAD, at or 0, frozenset([at] if at else []))
+    ahead = queues.peek(session, project.id, queue, wish)
     if at:
         gallery.image(session, project.id, at)
         current = gallery.rows(session, project.id, [at])[0]
@@ -80,7 +101,7 @@ def rows_around(session: Session, project: Project, queue: Queue, at: int | None
         current = ahead.pop(0)
     else:
         return Around([], None, [])
-    if queue.name == ALL:
+    if queue.order is Order.ALL:
         behind = gallery.before(session, project.id, queue.chosen, current.id, BEHIND)[::-1]
     else:
         shown = {current.id, *(row.id for row in ahead)}
@@ -91,7 +112,7 @@ def rows_around(session: Session, project: Project, queue: Queue, at: int | None
 
 def before(session: Session, project: Project, queue: Queue, image_id: int, actor: str) -> int:
     """The image that "back" leads to without JavaScript."""
-    if queue.name == ALL:
+    if queue.order is Order.ALL:
         rows = gallery.before(session, project.id, queue.chosen, image_id)
         return rows[0].id if rows else image_id
     last = [step.image_id for step in history.last_steps(session, project.id, actor, STRIP)]

@@ -7,6 +7,7 @@ const STRIP = 20;
 const PAUSE_MS = 30_000; // a longer break does not count as labelling
 const PACE_OVER = 40;
 const PACE_FROM = 5;
+const LAST_PACE = "miwake.pace"; // images a minute of this reader, for the estimate before the first labels
 
 const number = new Intl.NumberFormat(document.documentElement.lang);
 const by = (id) => document.getElementById(id);
@@ -101,6 +102,22 @@ export class Pace {
     this.#texts = texts;
   }
 
+  /** The estimate from the reader's pace of an earlier time. */
+  begin(left) {
+    const last = Number(localStorage.getItem(LAST_PACE));
+    if (last > 0 && left > 0) {
+      this.#show(last, left);
+    }
+  }
+
+  #show(pace, left) {
+    this.#place.hidden = false;
+    this.#place.textContent = fill(left ? this.#texts.pace : this.#texts.pace_only, {
+      pace: Math.round(pace),
+      minutes: Math.ceil(left / pace),
+    });
+  }
+
   #place;
   #texts;
 
@@ -111,10 +128,10 @@ export class Pace {
     }
     this.#times = [...this.#times.slice(1 - PACE_OVER), now];
     const minutes = (now - this.#times[0]) / 60_000;
-    this.#place.hidden = this.#times.length < PACE_FROM;
-    if (!this.#place.hidden) {
+    if (this.#times.length >= PACE_FROM) {
       const pace = (this.#times.length - 1) / Math.max(minutes, 1e-6);
-      this.#place.textContent = fill(this.#texts.pace, { pace: Math.round(pace), minutes: Math.ceil(left / pace) });
+      localStorage.setItem(LAST_PACE, pace.toFixed(1));
+      this.#show(pace, left);
     }
   }
 }

@@ -2,13 +2,14 @@
 
 import { Queue } from "./label-queue.js";
 import { Counts, Pace, Strip, showFacts } from "./label-view.js";
+import { connectKeys } from "./label-keys.js";
 import { connectNote, connectReasons, markOf, setMark } from "./label-marks.js";
+import { Suggestions } from "./label-suggestions.js";
 import { Steps } from "./label-steps.js";
 import { Stage } from "./label-stage.js";
 import { connectPicker } from "./picker.js";
 import { fill, data, showConflicts, showState } from "./save-view.js";
 import { Saver } from "./saver.js";
-import { classKey, register } from "./shortcuts.js";
 import { toast } from "./toast.js";
 
 const page = data("label-data");
@@ -19,7 +20,14 @@ const form = document.getElementById("label-form");
 const advance = document.getElementById("advance");
 
 const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: urls.redo, markUrl: urls.mark });
-const queue = new Queue(page);
+const named = new URLSearchParams(location.search).has("at");
+const queue = new Queue(page, () => {
+  toast(texts.lost);
+  if (!named) {
+    go({ toOpen: true });
+  }
+});
+const suggestions = new Suggestions(classes, texts);
 const stage = new Stage(texts.broken);
 const counts = new Counts();
 const pace = new Pace(texts);
@@ -47,6 +55,7 @@ function show() {
   const item = queue.current;
   stage.show(queue.items, queue.index);
   showFacts(item, classes, texts, imageUrl);
+  suggestions.show(item);
   form.elements.image_id.value = item.id;
   document.querySelector("input[form=new-class][name=at]").value = item.id;
   history.replaceState(null, "", pageUrl(item.id));
@@ -55,6 +64,9 @@ function show() {
 function finish() {
   form.hidden = true;
   const end = document.getElementById("finished-template").content.cloneNode(true);
+  const elsewhere = end.querySelector("[data-elsewhere]");
+  elsewhere.hidden = !queue.elsewhere;
+  elsewhere.textContent = fill(texts.elsewhere, { count: queue.elsewhere });
   form.after(end);
   history.replaceState(null, "", page.page);
 }
@@ -97,7 +109,7 @@ function note(item) {
   strip.add(item, label?.name ?? (skipped ? texts.skipped : texts.none), label?.color, pageUrl(item.id));
 }
 
-function label(classId) {
+function label(classId, source = "label") {
   if (form.hidden) {
     return;
   }
@@ -105,13 +117,13 @@ function label(classId) {
   const before = item.class_id;
   let requestId = null; // a label that stays needs no request, but undo still leads back to its picture
   if (before !== classId) {
-    requestId = saver.assign([{ imageId: item.id, version: item.version }], classId, "label");
+    requestId = saver.assign([{ imageId: item.id, version: item.version }], classId, source);
     setLabel(item, classId);
   }
   steps.push({ item, field: "label", requestId, before, after: classId });
   last = classId ?? last;
   note(item);
-  pace.tick(counts.total - counts.labelled);
+  pace.tick(queue.onlyUnlabelled ? counts.total - counts.labelled : 0);
   if (advance.checked) {
     go({ toOpen: true });
   } else {
@@ -150,6 +162,14 @@ function skip() {
     note(item);
   } else if (!form.hidden) {
     go();
+  }
+}
+
+// What is suggested is given like any other label; the history says that it was suggested.
+function accept() {
+  const classId = suggestions.of(queue.current);
+  if (classId !== null) {
+    label(classId, "suggestion");
   }
 }
 
@@ -232,7 +252,7 @@ const askReason = connectReasons(exclude);
 const askNote = connectNote((text) => mark("note", text));
 const editNote = () => !form.hidden && askNote(queue.current.note);
 const actions = {
-  skip, back, undo, redo, same, pick, none: () => label(null), exclude: toggleExcluded, reason: askReason, unsure: toggleUnsure, note: editNote,
+  skip, back, undo, redo, same, pick, accept, none: () => label(null), exclude: toggleExcluded, reason: askReason, unsure: toggleUnsure, note: editNote,
 };
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -247,33 +267,9 @@ for (const hidden of form.querySelectorAll("[data-live], #stage-tools")) {
   hidden.hidden = false;
 }
 
-const free = () => document.activeElement?.type !== "range";
-register([
-  ...page.classes.filter((item) => item.key).map((item) => ({ keys: [classKey(item.key)], fixed: true, label: item.name, run: () => label(item.id) })),
-  { keys: ["Space"], label: texts.key_skip, when: free, run: skip },
-  { keys: ["ArrowRight"], label: texts.key_next, when: free, repeat: true, run: () => !form.hidden && go() },
-  { keys: ["ArrowLeft", "Backspace"], label: texts.key_back, when: free, repeat: true, run: back },
-  { keys: ["KeyZ", "Ctrl+KeyZ"], label: texts.key_undo, run: undo },
-  { keys: ["Shift+KeyZ", "Ctrl+Shift+KeyZ"], label: texts.key_redo, run: redo },
-  { keys: ["Period"], label: texts.key_same, run: same },
-  { keys: ["KeyX"], label: texts.key_exclude, run: toggleExcluded },
-  { keys: ["Shift+KeyX"], label: texts.key_reason, run: () => !form.hidden && askReason() },
-  { keys: ["KeyF"], label: texts.key_unsure, run: toggleUnsure },
-  { keys: ["KeyM"], label: texts.key_note, run: editNote },
-  { keys: ["Delete"], label: texts.key_none, run: () => label(null) },
-  { keys: ["Slash"], label: texts.key_pick, when: () => page.classes.length > 0, run: pick },
-  { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => stage.step(1) },
-  { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => stage.step(-1) },
-  { keys: ["KeyP"], label: texts.key_pixels, run: () => stage.togglePixels() },
-  { keys: ["KeyR"], label: texts.key_turn, run: () => stage.turn(1) },
-  { keys: ["Shift+KeyR"], label: texts.key_turn_back, run: () => stage.turn(-1) },
-  { keys: ["KeyC"], label: texts.key_contrast, run: () => stage.nextContrast() },
-  { keys: ["KeyI"], label: texts.key_invert, run: () => stage.toggleInvert() },
-  { keys: ["Home"], label: texts.key_plain, when: free, run: () => stage.reset() },
-  ...Object.entries({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }).map(([code, step]) => ({
-    keys: [`Shift+${code}`], label: code === "ArrowUp" ? texts.key_move : "", repeat: true, when: free, run: () => stage.move(...step),
-  })),
-]);
+connectKeys(page.classes, texts, stage, {
+  ...actions, label, accept, exclude: toggleExcluded, onward: () => !form.hidden && go(), reason: () => !form.hidden && askReason(),
+});
 
 // Labels and marks of an earlier visit that the server does not have yet.
 for (const [imageId, classId] of saver.pending()) {
@@ -282,8 +278,10 @@ for (const [imageId, classId] of saver.pending()) {
     setLabel(item, classId);
   }
 }
-if (queue.onlyUnlabelled && queue.current.class_id !== null && saver.count && !new URLSearchParams(location.search).has("at")) {
+if (queue.onlyUnlabelled && queue.current.class_id !== null && saver.count && !named) {
   go({ toOpen: true });
 } else {
   show();
 }
+queue.hold();
+pace.begin(queue.onlyUnlabelled ? counts.total - counts.labelled : 0);

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from app.db.models import LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError, Invalid
-from app.services import class_acts, gallery, history, labels, marks
+from app.domain.text import N_
+from app.services import class_acts, gallery, history, labels, leases, marks, queues
 from app.services.gallery import ImageFilter, ImageRow
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.messages import sentence
-from app.web.queues import AHEAD, STRIP, UNLABELLED, Around, Queue, before, read_queue, rows_around
+from app.web.queues import AHEAD, STRIP, Around, Queue, before, labeller, read_queue, remember, rows_around
+from app.web.selection import Strict
 from app.web.templating import address, redirect, render
 
 router = APIRouter(prefix="/p/{slug}/label")
@@ -31,6 +33,9 @@ URLS = {
     "items": "label_items",
 }
 ImageId = Annotated[int, Query(ge=0, le=2**53)]
+Id = Annotated[int, Field(ge=1, le=2**53)]
+ORDERS = {queues.Order.UNLABELLED.value: N_("as imported"), queues.Order.RANDOM.value: N_("drawn at random")}
+MOST_KNOWN, MOST_HELD = 2000, 500
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,32 @@ class LabelPage:
     labelled: int
     unlabelled: int
     in_queue: int
+    elsewhere: int
+    doubts: int
     class_keys: Mapping[int, str]
     classes: Mapping[int, LabelClass]
     strip: Sequence[history.Step]
     data: Mapping[str, Any]
+    orders: Mapping[str, str]
     reasons: Mapping[str, str]
     marks: Mapping[str, str]
     request_id: str
     error: str = ""
     conflict: labels.OtherLabel | None = None
     typed: str = ""
+
+
+class Ask(Strict):
+    """What a page needs of its queue: ``limit`` more images behind ``after``, other than ``without``.
+
+    ``hold`` names those that it goes on to show, ``release`` those that it is done with.
+    """
+
+    after: Annotated[int, Field(ge=0, le=2**53)] = 0
+    without: Annotated[list[Id], Field(max_length=MOST_KNOWN)] = []
+    hold: Annotated[list[Id], Field(max_length=MOST_HELD)] = []
+    release: Annotated[list[Id], Field(max_length=MOST_HELD)] = []
+    limit: Annotated[int, Field(ge=0, le=200)] = AHEAD
 
 
 class Step(BaseModel):
@@ -75,19 +96,23 @@ def show(
     return page(request, session, project, actor, at)
 
 
-@router.get("/items", name="label_items")
-def items(
-    request: Request,
-    project: ProjectDep,
-    session: ReadSession,
-    after: ImageId = 0,
-    skipped: bool = False,
-    limit: Annotated[int, Query(ge=1, le=200)] = AHEAD,
-) -> JSONResponse:
-    """The next images of the queue behind the image ``after``; with ``skipped`` those that were put off."""
-    queue = read_queue(request)
-    rows = gallery.after(session, project.id, queue.put_off if skipped else queue.fresh, after, limit)
-    return JSONResponse({"items": [pictures.as_item(request, project, row) for row in rows]})
+@router.post("/items", name="label_items")
+def items(request: Request, project: ProjectDep, session: WriteSession, body: Ask) -> JSONResponse:
+    """The next images of the queue for this browser, which nobody else gets as long as it has them."""
+    queue, holder = read_queue(request), labeller(request)
+    leases.release(session, holder, body.release)
+    kept = set(leases.take(session, project.id, body.hold, holder)) if queue.order in queues.SHARED else set(body.hold)
+    wish = queues.Wish(holder, body.limit, body.after, frozenset(body.without))
+    rows = queues.draw(session, project.id, queue, wish)
+    answer = JSONResponse(
+        {
+            "items": as_items(request, session, project, queue, rows),
+            "lost": [image_id for image_id in body.hold if image_id not in kept],
+            "elsewhere": 0 if rows else queues.with_others(session, project.id, queue, holder),
+        }
+    )
+    remember(request, answer, holder)
+    return answer
 
 
 @router.post("", name="label_save")
@@ -112,7 +137,7 @@ def save(
             return to(request, project, queue, before(session, project, queue, image_id, actor))
         who: marks.Who = {"source": LabelSource.LABEL_MODE, "actor": actor, "request_id": request_id}
         if do in marks.BUTTONS:
-            if do != "skip" or queue.name == UNLABELLED:
+            if do != "skip" or queue.open:
                 marks.press(session, project.id, (image_id,), do, step.text, **who)
         else:
             change = labels.LabelChange(image_id, pictures.class_of(do), step.version)
@@ -120,8 +145,9 @@ def save(
     except AppError as error:
         session.rollback()
         return page(request, session, project, actor, image_id, error=error)
-    following = gallery.after(session, project.id, queue.fresh, image_id, 1)
-    following = following or gallery.after(session, project.id, queue.put_off, image_id, 1)
+    holder = labeller(request)
+    leases.release(session, holder, [image_id])
+    following = queues.draw(session, project.id, queue, queues.Wish(holder, 1, image_id, frozenset([image_id])))
     return to(request, project, queue, following[0].id if following else None)
 
 
@@ -157,7 +183,8 @@ def page(
     queue = read_queue(request)
     steps = history.last_steps(session, project.id, actor, 2 * STRIP)
     strip = list({step.image_id: step for step in reversed(steps)}.values())[-STRIP:]
-    around = rows_around(session, project, queue, at, [step.image_id for step in strip])
+    holder = labeller(request)
+    around = rows_around(session, project, queue, at, [step.image_id for step in strip], holder)
     counts = gallery.counts(session, project.id, ImageFilter())
     gettext = i18n.translations(i18n.choose(request)).gettext
     current = around.current
@@ -169,11 +196,14 @@ def page(
         total=counts.total,
         labelled=counts.total - counts.classes.get(None, 0),
         unlabelled=counts.classes.get(None, 0),
-        in_queue=gallery.total(session, project.id, queue.chosen),
+        in_queue=queues.total(session, project.id, queue),
+        elsewhere=0 if current else queues.with_others(session, project.id, queue, holder),
+        doubts=queues.total(session, project.id, replace(queue, order=queues.Order.WRONG, chosen=ImageFilter())),
         class_keys=pictures.key_names(project.classes),
         classes={item.id: item for item in project.classes},
         strip=strip[::-1],
         data=page_data(request, session, project, queue, around, strip),
+        orders={key: gettext(text) for key, text in ORDERS.items()},
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_id=uuid.uuid4().hex,
@@ -181,7 +211,9 @@ def page(
         conflict=error.conflicts[0] if isinstance(error, labels.LabelConflict) else None,
         typed=typed,
     )
-    return render(request, "labelling/label.html", context, status_code=error.status if error else 200)
+    response = render(request, "labelling/label.html", context, status_code=error.status if error else 200)
+    remember(request, response, holder)
+    return response
 
 
 def page_data(
@@ -192,12 +224,14 @@ def page_data(
     rows = [*around.behind, *current, *around.ahead]
     last = gallery.rows(session, project.id, [step.image_id for step in strip])
     return {
-        "items": [pictures.as_item(request, project, row) for row in rows],
+        "items": as_items(request, session, project, queue, rows),
         "index": len(around.behind),
         "strip": [step.image_id for step in strip],
         "strip_items": [pictures.as_item(request, project, row) for row in last],
         "classes": pictures.classes_data(project),
         "queue": queue.name,
+        "open": queue.open,
+        "shared": queue.order in queues.SHARED,
         "urls": {
             name: address(
                 request.app, route, slug=project.slug, query=queue.query if route.startswith("label_") else None
@@ -206,6 +240,29 @@ def page_data(
         },
         "page": address(request.app, "label", slug=project.slug, query=queue.query),
         "image": address(request.app, "image", slug=project.slug, image_id=0),
+    }
+
+
+def as_items(
+    request: Request, session: Session, project: Project, queue: Queue, rows: Sequence[ImageRow]
+) -> list[dict[str, Any]]:
+    """Images for the modules of the page, with what is suggested for them."""
+    said = suggested(session, project.id, queue)
+    return [{**pictures.as_item(request, project, row), "suggestion": said.get(row.id)} for row in rows]
+
+
+def suggested(session: Session, project_id: int, queue: Queue) -> dict[int, dict[str, Any]]:
+    """By image: which class is suggested, how sure that is and who says so."""
+    if queue.order is not queues.Order.WRONG or (run := queues.judge(session, project_id)) is None:
+        return {}
+    return {
+        doubt.image_id: {
+            "class_id": doubt.class_id,
+            "confidence": doubt.confidence,
+            "kind": "run",
+            "number": run.number,
+        }
+        for doubt in queues.doubts(session, project_id, run)
     }
 
 

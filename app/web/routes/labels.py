@@ -35,7 +35,7 @@ class AssignBody(Selection):
     """One class for images given by id or by filter."""
 
     request_id: RequestId
-    source: Literal[LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW]
+    source: Literal[LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW, LabelSource.SUGGESTION]
     class_id: Id | None
     changes: list[Change] | None = None
 

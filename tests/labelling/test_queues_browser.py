@@ -1,0 +1,68 @@
+"""Label mode with what a model says: accepted by a key, hidden on demand; two browsers never get the same picture."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.db.models import ChangeSet
+from app.services import queues
+from app.services.image_filter import ImageFilter
+from tests.inspect import factory
+from tests.jobs.processes import wait_for
+from tests.labelling.test_label_browser import saved, stored
+
+pytestmark = pytest.mark.browser
+
+
+def test_perhaps_wrong__enter_accepts_what_the_run_says(page: Page, live_server, database, store):
+    with database.write() as session:
+        made = factory.project(session, store)
+        factory.run(session, store, made, folds=5)
+    with database.read() as session:
+        first, second, *_ = queues.doubts(session, made.project.id)
+    names = {item.id: item.name for item in made.classes}
+    images = {image.id: image.name for image in made.train}
+    page.goto(f"{live_server}/p/{made.project.slug}/label?lang=en&queue=wrong")
+    expect(page.locator("#picture-name")).to_have_text(images[first.image_id])
+    expect(page.locator("#suggestion")).to_contain_text(f"Run 1 says {names[first.class_id]}")
+    page.keyboard.press("Enter")
+    expect(page.locator("#picture-name")).to_have_text(images[second.image_id])
+    saved(page)
+    with database.read() as session:
+        (change,) = session.query(ChangeSet).all()
+        assert (change.source, change.image_count) == ("suggestion", 1)
+    page.keyboard.press("KeyZ")
+    expect(page.locator("#picture-name")).to_have_text(images[first.image_id])
+    page.locator(".more summary").click()
+    page.locator("#suggestions-on").uncheck()
+    expect(page.locator("#suggestion")).to_be_hidden()
+    page.keyboard.press("Enter")  # nothing is accepted that cannot be seen
+    expect(page.locator("#picture-name")).to_have_text(images[first.image_id])
+
+
+def test_two_browsers__label_different_pictures(page: Page, browser: Browser, live_server, database, rows):
+    other = browser.new_context().new_page()
+    address = f"{live_server}{rows.path}/label?lang=en"
+    queue = queues.Queue(queues.Order.UNLABELLED, ImageFilter(unlabelled=True))
+
+    def held():
+        with database.read() as session:
+            return queues.with_others(session, rows.project_id, queue, "nobody")
+
+    page.goto(address)
+    wait_for("pictures that are held", lambda: held() == 16)
+    other.goto(address)
+    expect(other.locator("#picture-name")).to_have_text("血液_00016.png")
+    wait_for("pictures that are held", lambda: held() == 32)
+    page.keyboard.press("Digit1")
+    expect(page.locator("#picture-name")).to_have_text("血液_00001.png")
+    saved(page)
+    other.close()  # gives back what it did not label
+    wait_for("pictures that were given back", lambda: held() <= 16)
+    for number in range(2, 32):
+        page.keyboard.press("Digit2")
+        expect(page.locator("#picture-name")).to_have_text(f"血液_{number:05d}.png")
+    page.keyboard.press("Digit2")
+    saved(page)
+    expect(page.locator(".finished")).to_contain_text("All 32 images are labelled.")
+    assert stored(database, rows) == [0] + [1] * 31
+    other.context.close()
