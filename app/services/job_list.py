@@ -72,6 +72,17 @@ class JobLine:
         return self.state in (JobState.FAILED, JobState.CANCELLED)
 
     @property
+    def behind(self) -> bool:
+        """True when it, or all of its children that wait, could be moved to the front."""
+        return not self.ended and _first(self) > 1
+
+    @property
+    def keeps(self) -> bool:
+        """True when the best weights so far can be kept, also while a training waits to go on."""
+        waits = self.state is JobState.WAITING or (self.state is JobState.QUEUED and self.started_at is not None)
+        return self.kind is JobKind.TRAIN and not self.keep_best and (waits or self.state is JobState.RUNNING)
+
+    @property
     def share(self) -> float | None:
         """Part of the work that is done, 0 to 1; None while nothing is known of it."""
         if self.children:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from app.db.base import utc_now
 from app.db.run_models import Job, Worker
 from app.db.session import db_now
 from app.domain.enums import JobState, LabelSource
@@ -131,6 +132,28 @@ def test_run__missing_number(client, made):
     assert client.get("/p/blood/runs/7.json").status_code == 404
     assert client.get("/p/blood/runs/7/events").status_code == 404
     assert client.get("/p/blood/runs/7/review").status_code == 404
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_retry__a_run_that_did_not_end_well_goes_on(client, database, store, made, state):
+    run = started(database, store, made, state, attempt=1, error_code="worker_lost", error_params={"attempts": 3})
+    assert 'action="/p/blood/runs/1/retry"' in page(client)
+    answer = client.post("/p/blood/runs/1/retry", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/p/blood/runs/1")
+    with database.read() as session:
+        job = session.get_one(Job, run.job_id)
+        assert (job.state, job.error_code, job.max_attempts) == (JobState.QUEUED, None, 4)
+    assert "/retry" not in page(client)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_stop__a_run_that_waits_to_go_on_can_keep_its_best(client, database, store, made, begun):
+    run = started(database, store, made, JobState.QUEUED, attempt=int(begun), started_at=utc_now() if begun else None)
+    assert ("Stop, keep the best" in page(client)) is begun
+    client.post("/p/blood/runs/1/stop", data={"keep_best": "true"})
+    with database.read() as session:
+        job = session.get_one(Job, run.job_id)
+        assert (job.state, job.keep_best) == ((JobState.QUEUED, True) if begun else (JobState.CANCELLED, False))
 
 
 @pytest.mark.parametrize(("form", "keep_best"), [({"keep_best": "true"}, True), ({}, False)])

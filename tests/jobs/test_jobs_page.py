@@ -49,6 +49,22 @@ def test_page__shows_the_line_of_each_lane(client, database, add):
     assert "Import of a zip" in page
 
 
+def test_first__moves_a_group_with_all_that_waits_in_it(client, database, add, project):
+    alone = add()
+    with database.write() as session:
+        group = jobs.create(
+            session, project_id=project.id, kind=JobKind.GROUP, lane=Lane.GPU, spec={}, state=JobState.WAITING
+        ).id
+        inside = [
+            jobs.create(session, project_id=project.id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={}, parent_id=group).id
+            for _ in range(2)
+        ]
+    assert f'action="/jobs/{group}/first"' in client.get("/jobs").text
+    assert f'action="/jobs/{group}/first"' not in client.post(f"/jobs/{group}/first").text
+    with database.read() as session:
+        assert list(jobs.in_order(session, Lane.GPU)) == [*inside, alone]
+
+
 def test_page__gives_the_reason_of_a_failure(client, database, add):
     job_id = add()
     with database.write() as session:

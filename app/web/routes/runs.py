@@ -137,6 +137,13 @@ def stop(
     return redirect(request, "run", slug=project.slug, number=number)
 
 
+@router.post("/p/{slug}/runs/{number}/retry", name="run_retry")
+def retry(request: Request, project: ProjectDep, session: WriteSession, number: int) -> RedirectResponse:
+    """Go on with a run that failed or was stopped, after its newest saved states; finished models stay."""
+    jobs.retry(session, runs.by_number(session, project.id, number).job_id)
+    return redirect(request, "run", slug=project.slug, number=number)
+
+
 @router.post("/p/{slug}/runs/{number}/again", name="run_again")
 def again(
     request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, number: int
