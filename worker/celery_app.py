@@ -33,8 +33,9 @@ def make(parts: Parts) -> Celery:
     def look_at(job_id: int) -> None:
         tasks.look_at(parts, int(job_id))
 
-    def send(job_id: int, lane: Lane) -> None:
-        look_at.apply_async((job_id,), queue=str(lane), retry=False)
+    def send(job_id: int, lane: Lane, needs: str) -> None:
+        # By the queue of those that can meet the needs: any other worker would throw the message away.
+        look_at.apply_async((job_id,), queue=queue_name(lane, needs), retry=False)
 
     _connect(parts, Keeper(parts, send))
     return app

@@ -19,7 +19,7 @@ FULL_SECONDS = 1.0  # a look for messages that got lost
 HEARTBEAT_SECONDS = 3.0
 log = logging.getLogger(__name__)
 
-Send = Callable[[int, Lane], None]
+Send = Callable[[int, Lane, str], None]  # job, lane, what it needs
 
 
 class Keeper:
@@ -92,8 +92,9 @@ class Keeper:
         for lane in lanes & free.keys():
             with self._parts.database.write() as session:
                 due = jobs.take_due(session, lane, free[lane], resend, able)
+                needs = jobs.needs_of(session, due)
             for job_id in due:
-                self._send(job_id, lane)
+                self._send(job_id, lane, needs[job_id])
 
     def _heartbeat(self) -> None:
         self._heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS

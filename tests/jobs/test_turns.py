@@ -15,7 +15,9 @@ from app.queue import Queue
 from app.services import jobs
 from app.services.jobs import Able, Held
 from tests import factories
+from tests.jobs import processes
 from tests.jobs.rows import claim, make, row
+from worker.keeper import Keeper
 from worker.lost import Patience
 
 LAPTOP, CARDS = Able("laptop"), Able("cards", gpu=True)
@@ -196,3 +198,14 @@ def test_clock__leases_of_an_earlier_start_of_the_machine_are_over(database, mon
             assert [one.over for one in jobs.held(session)] == [True]
     monkeypatch.undo()
     clock._offset.cache_clear()
+
+
+def test_keeper__sends_a_job_to_the_queue_of_those_that_can_meet_its_needs(settings, database, store):
+    with database.write() as session:
+        project = factories.make_project(session).id
+    here = processes.parts(dataclasses.replace(settings, worker_host="cards"), database, store)
+    (bound,) = make(database, project, needs="worker:cards")
+    make(database, project, needs="worker:laptop")
+    sent: list[tuple[int, Lane, str]] = []
+    Keeper(here, lambda *message: sent.append(message)).look()
+    assert sent == [(bound, Lane.GPU, "worker:cards")]

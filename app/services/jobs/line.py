@@ -44,6 +44,12 @@ def take_due(session: Session, lane: Lane, limit: int, resend_seconds: float, ab
     return taken
 
 
+def needs_of(session: Session, job_ids: Sequence[int]) -> dict[int, str]:
+    """What each of the jobs needs (``Job.needs``)."""
+    rows = session.execute(sa.select(Job.id, Job.needs).where(Job.id.in_(job_ids)))
+    return {row.id: row.needs for row in rows}
+
+
 def _due(resend_seconds: float, able: Able | None) -> list[sa.ColumnElement[bool]]:
     # A moment in the future was written before a clock was set back: nobody knows when it was.
     lately = Job.sent_at.between(db_now() - resend_seconds, db_now() + 1.0)
