@@ -15,6 +15,8 @@ PROGRAMS = {
     "interactive": "from a question to its answer, on a quiet machine and beside a training",
     "idle": "processor and memory while nothing is done",
     "streams": "what 200 open pages cost the server",
+    "storage": "pictures in a folder, in a bucket, and through the cache; moving an installation",
+    "finders": "recall and precision of what the health page finds; how long a check takes",
 }
 
 

@@ -21,6 +21,8 @@ TITLES = {
     "latency": "From the click to the first training step",
     "idle": "Cost while nothing is done",
     "streams": "Many open pages",
+    "storage": "Store of pictures and models",
+    "finders": "What the health page finds",
     "web": "Pages",
 }
 TARGET_MET = {True: "yes", False: "**no**", None: ""}

@@ -10,7 +10,7 @@ Two steps, both on sketches (32 x 32 grey bytes of each picture, see ``picture_f
    alike in their low frequencies and share nothing of the fine ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +19,21 @@ from numpy.typing import NDArray
 SIZE = 32
 LOW = 9  # frequencies of each direction that the candidates are found by
 SOFTNESS = 12  # a crop moves high frequencies more than low ones, so they count less
-TREES, LEAF = 16, 24
-ANGLE = 0.5  # least cosine of two candidates
-MET, PROVEN = 40, 4  # how many candidates of one picture are looked at closer, and how many are proven
+TREES, LEAF = 32, 48
+AT_ONCE = 4  # trees whose meetings are kept before the nearest are chosen: bounds the memory
+ANGLE = 0.3  # least cosine of two candidates
+MET, PROVEN = 40, 6  # how many candidates of one picture are looked at closer, and how many are proven
 APART = 0.5  # squared distance of two candidates, of vectors of length 1, that shifts and stretches do not explain
 LIKE = 0.82  # least likeness of copies: crops of a sixth reach it, pictures of two cells do not
-STEPS = 6
+GLANCES, HOPE = 2, 0.75  # steps after which soft pictures of copies agree at least so far
+STEPS = 3
 STRETCH = 0.2  # the most that a crop may have taken away
 FLAT = 2.0  # a sketch with less deviation, in grey values, has no structure to compare
 BLOCK = 4096  # pairs that are proven at once
 Sketches = NDArray[np.uint8]  # (n, 32, 32)
 Floats = NDArray[np.float32]
 Pairs = NDArray[np.int64]  # (m, 2)
+Codes = NDArray[np.int64]  # pairs (i, j) as i * n + j, (m,)
 GRID = (np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2) / (SIZE / 2)  # places of the pixels, -1 to 1
 
 
@@ -54,7 +57,7 @@ def find(sketches: Sketches, *, threshold: float = LIKE, turned: bool = False, s
     Returns:
         Pairs (i, j) with i < j, each once, in order.
     """
-    kept = np.flatnonzero(sketches.reshape(len(sketches), -1).std(axis=1) >= FLAT)
+    kept = np.flatnonzero(sketches.std(axis=(1, 2)) >= FLAT)
     if len(kept) < 2:
         return Same(np.empty((0, 2), dtype=np.int64), np.empty(0, dtype=np.float32))
     plain = sketches[kept]
@@ -118,8 +121,7 @@ def _waves(values: Floats) -> Floats:
 
 def candidates(vectors: Floats, bases: Floats, *, seed: int = 0) -> Pairs:
     """Pairs (i, j), i < j, that met in a leaf and differ by little more than contrast, shift and stretch can do."""
-    pairs, cosines = _met(vectors, seed)
-    pairs = pairs[_nearest(pairs, -cosines, len(vectors), MET)]
+    pairs = _met(vectors, seed)
     rest = np.empty(len(pairs), dtype=np.float32)
     for start in range(0, len(pairs), BLOCK):
         one, other = pairs[start : start + BLOCK].T
@@ -136,21 +138,34 @@ def _outside(apart: Floats, bases: Floats) -> Floats:
     return length
 
 
-def _met(vectors: Floats, seed: int) -> tuple[Pairs, Floats]:
-    """Pairs that met in a leaf of some tree, each once, and their cosines."""
+def _met(vectors: Floats, seed: int) -> Pairs:
+    """Pairs that met in a leaf of some tree, each once, the nearest of each picture."""
     generator = np.random.default_rng(seed)
     count = len(vectors)
     levels = max(int(np.ceil(np.log2(count / LEAF))), 0)
-    met: list[tuple[NDArray[np.int64], Floats]] = []
-    for _tree in range(TREES if levels else 1):
+    met = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))]
+    for tree in range(TREES if levels else 1):
         leaves = [np.arange(count)]
         for _level in range(levels):
             values = vectors @ generator.standard_normal(vectors.shape[1], dtype=np.float32)
             leaves = [half for leaf in leaves for half in _halves(leaf, values)]
         met.append(_meetings(vectors, leaves))
+        if tree % AT_ONCE == AT_ONCE - 1:
+            met = [_merged(met, count)]
+    codes, _cosines = _merged(met, count)
+    return _pairs(codes, count)
+
+
+def _merged(met: Sequence[tuple[Codes, Floats]], count: int) -> tuple[Codes, Floats]:
+    """Meetings of several trees as one: each pair once, the nearest of each picture."""
     codes, places = np.unique(np.concatenate([pair for pair, _cosine in met]), return_index=True)
     cosines = np.concatenate([cosine for _pair, cosine in met])[places]
-    return np.stack([codes // count, codes % count], axis=1), cosines
+    kept = _nearest(_pairs(codes, count), -cosines, count, MET)
+    return codes[kept], cosines[kept]
+
+
+def _pairs(codes: Codes, count: int) -> Pairs:
+    return np.stack([codes // count, codes % count], axis=1)
 
 
 def _nearest(pairs: Pairs, distances: Floats, count: int, most: int) -> NDArray[np.bool_]:
@@ -169,7 +184,7 @@ def _halves(leaf: NDArray[np.int64], values: Floats) -> tuple[NDArray[np.int64],
     return leaf[order[: len(leaf) // 2]], leaf[order[len(leaf) // 2 :]]
 
 
-def _meetings(vectors: Floats, leaves: list[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Floats]:
+def _meetings(vectors: Floats, leaves: list[NDArray[np.int64]]) -> tuple[Codes, Floats]:
     """Pairs of all leaves as i * n + j, and their cosines; leaves of one size are compared in one product."""
     codes, cosines = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
     for size in {len(leaf) for leaf in leaves}:
@@ -211,21 +226,34 @@ def _standard(values: Floats) -> Floats:
 
 
 def aligned(one: Floats, other: Floats) -> Floats:
-    """Likeness after shift and stretch (x, y) of ``one`` that fit it best upon ``other``."""
+    """Likeness after shift and stretch (x, y) of ``one`` that fit it best upon ``other``; -1 where there is no hope."""
+    likeness = np.full(len(one), -1, dtype=np.float32)
     moves = np.zeros((len(one), 4), dtype=np.float32)  # shift x, shift y, stretch x, stretch y, in half widths
     soft_one, soft_other = _soft(one), _soft(other)
-    for step in range(STEPS):
-        source, target = (soft_one, soft_other) if step < STEPS // 2 else (one, other)
-        moved, inside, (slope_x, slope_y) = _moved(source, moves)
-        weight = inside.astype(np.float32)
-        slopes = np.stack([slope_x, slope_y, slope_x * GRID, slope_y * GRID[:, None]], axis=1) * weight[:, None]
-        flat = slopes.reshape(len(one), 4, -1)
-        left = ((target - moved) * weight).reshape(len(one), -1, 1)
-        normal = flat @ flat.transpose(0, 2, 1) + 0.5 * np.eye(4, dtype=np.float32)
-        moves += np.linalg.solve(normal, flat @ left)[..., 0]
-        np.clip(moves, -STRETCH, STRETCH, out=moves)
-    moved, inside, _slopes = _moved(one, moves)
-    return _fine_likeness(moved, other, inside)
+    for _step in range(GLANCES):
+        moves = _better(soft_one, soft_other, moves)
+    moved, inside, _slopes = _moved(soft_one, moves)
+    rest = np.flatnonzero(_correlation(moved * inside, soft_other * inside) >= HOPE)
+    if len(rest):
+        one, other, moves = one[rest], other[rest], moves[rest]
+        moves = _better(soft_one[rest], soft_other[rest], moves)
+        for _step in range(STEPS):
+            moves = _better(one, other, moves)
+        moved, inside, _slopes = _moved(one, moves)
+        likeness[rest] = _fine_likeness(moved, other, inside)
+    return likeness
+
+
+def _better(one: Floats, other: Floats, moves: Floats) -> Floats:
+    """One step of Gauss and Newton from ``moves`` (m, 4) towards those that lay ``one`` upon ``other``."""
+    moved, inside, (slope_x, slope_y) = _moved(one, moves)
+    weight = inside.astype(np.float32)
+    slopes = np.stack([slope_x, slope_y, slope_x * GRID, slope_y * GRID[:, None]], axis=1) * weight[:, None]
+    flat = slopes.reshape(len(one), 4, -1)
+    left = ((other - moved) * weight).reshape(len(one), -1, 1)
+    normal = flat @ flat.transpose(0, 2, 1) + 0.5 * np.eye(4, dtype=np.float32)
+    better: Floats = np.clip(moves + np.linalg.solve(normal, flat @ left)[..., 0], -STRETCH, STRETCH)
+    return better
 
 
 def _moved(values: Floats, moves: Floats) -> tuple[Floats, NDArray[np.bool_], tuple[Floats, Floats]]:
@@ -259,7 +287,12 @@ def _soft(values: Floats) -> Floats:
 def _fine_likeness(one: Floats, other: Floats, inside: NDArray[np.bool_]) -> Floats:
     """Correlation of what is left when the soft part is taken off, where both pictures have something to say."""
     first, second = (one - _soft(_soft(one))) * inside, (other - _soft(_soft(other))) * inside
+    return _correlation(first, second)
+
+
+def _correlation(first: Floats, second: Floats) -> Floats:
+    """Of (m, 32, 32) whose mean is about 0, shape (m,)."""
     product = (first * second).sum(axis=(1, 2))
     length = np.sqrt((first**2).sum(axis=(1, 2)) * (second**2).sum(axis=(1, 2)))
-    likeness: Floats = product / np.maximum(length, 1e-6)
-    return likeness
+    found: Floats = product / np.maximum(length, 1e-6)
+    return found

@@ -41,12 +41,14 @@ def flagged(facts: Mapping[str, Floats]) -> dict[str, Floats]:
     area = np.log(facts["width"] * facts["height"])
     shape = np.log(facts["width"] / facts["height"])
     size = np.maximum(_apart(area, np.log(4.0)), _apart(shape, np.log(2.0)))
-    blurred = (facts["sharpness"] < 0.15) & (
-        (blur < -FAR) | (facts["sharpness"] < 0.25 * np.median(facts["sharpness"]))
-    )
+    soft = (blur < -FAR) | (facts["sharpness"] < 0.4 * np.median(facts["sharpness"]))
+    blurred = (facts["sharpness"] < 0.2) & soft
+    dark = ((bright < 0.25) & (away < -FAR)) | (bright < 0.04)
+    light = ((bright > 0.75) & (away > FAR)) | (bright > 0.97)
+    plain &= ~dark & ~light  # nothing can be seen on these either, and one word is enough
     return {
-        "dark": np.where(((bright < 0.25) & (away < -FAR)) | (bright < 0.04), np.maximum(-away, 1.0), 0.0),
-        "bright": np.where(((bright > 0.75) & (away > FAR)) | (bright > 0.97), np.maximum(away, 1.0), 0.0),
+        "dark": np.where(dark, np.maximum(-away, 1.0), 0.0),
+        "bright": np.where(light, np.maximum(away, 1.0), 0.0),
         "blurred": np.where(blurred & ~plain, np.maximum(-blur, 1.0), 0.0),
         "plain": np.where(plain & (far_away(facts["entropy"]) < -2), 8.0 - facts["entropy"], 0.0),
         "odd_size": size,

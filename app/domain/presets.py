@@ -41,6 +41,7 @@ _FREE = Augmentation(
 
 
 def _preset(name: str, title: str, post: str, improved: bool, **values: object) -> Preset:
+    values = ({"group_by": "copies"} if improved else {}) | values
     return Preset(name, title, post, improved, Recipe(preset=name, **values))  # type: ignore[arg-type]
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from app.domain.errors import AppError, Invalid
+from app.domain.groups import GROUPINGS, name_pattern
 
 ARCHITECTURES = (
     "conv2", "conv2-plus", "conv3", "conv3-plus", "conv4", "conv4-plus",
@@ -72,6 +73,8 @@ class Recipe:
         monitor: value by which the best epoch is chosen, and early stopping decided.
         patience: epochs without improvement before the training ends; 0 switches early stopping off.
         logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
+        group_by: images that no split tears apart, one of ``groups.GROUPINGS``.
+        group_pattern: how a file name tells the group, for ``name``; see ``groups.name_pattern``.
         validation_share: part of the labelled training images that a hold-out run sets aside.
         deterministic: the same training gives the same weights to the last bit, also when it was interrupted; slower.
         use_validation_folder: take the images of the ``validation`` split instead, where there are any.
@@ -90,6 +93,8 @@ class Recipe:
     batch_size: int = 32
     folds: int = 0
     stratified: bool = True
+    group_by: str = "none"
+    group_pattern: str = "*_#"
     validation_share: float = 0.2
     use_validation_folder: bool = True
     monitor: str = "val_loss"
@@ -220,6 +225,10 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
             errors[f"augmentation.{name}_low"] = Invalid("field_order", low=plain(low), high=plain(high))
     if values["folds"] == 1:
         errors["folds"] = Invalid("folds_one")
+    try:
+        name_pattern(values["group_pattern"])
+    except Invalid as error:
+        errors["group_pattern"] = error
     return errors
 
 
@@ -237,6 +246,8 @@ FIELDS: dict[str, Field] = {
     "batch_size": Field("int", "optimisation", 1, 1024),
     "folds": Field("int", "data", 0, 20),
     "stratified": Field("bool", "data"),
+    "group_by": Field("choice", "data", choices=GROUPINGS),
+    "group_pattern": Field("text", "data"),
     "validation_share": Field("float", "data", 0.01, 0.9),
     "use_validation_folder": Field("bool", "data"),
     "monitor": Field("choice", "stopping", choices=MONITORS),

@@ -1,12 +1,18 @@
 """Sharing images out: the pinned test set, the validation part of a hold-out run, and K folds.
 
+Each draw takes the group of every image, if there are any: images of a group are never torn apart. Where no two images
+have a group in common the result is the same as without.
+
 Pure NumPy. The result depends only on the order of ``labels`` (images by id), the seed and the other arguments, and
 stays the same between versions: the generators used here are ones whose streams NumPy has frozen or versions by name.
 """
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import grouped_splits
 from app.domain.errors import Invalid
 
 Labels = NDArray[np.int64]
@@ -41,7 +47,14 @@ def holdout_sizes(counts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
     return clipped
 
 
-def holdout(labels: Labels, share: float, seed: int, stratified: bool = True) -> NDArray[np.bool_]:
+def _torn(groups: Labels | None) -> TypeGuard[Labels]:
+    """True where a draw of single images could tear a group apart."""
+    return groups is not None and len(np.unique(groups)) < len(groups)
+
+
+def holdout(
+    labels: Labels, share: float, seed: int, stratified: bool = True, groups: Labels | None = None
+) -> NDArray[np.bool_]:
     """Draw the images to set aside, as a validation part or as a test set.
 
     Args:
@@ -49,6 +62,8 @@ def holdout(labels: Labels, share: float, seed: int, stratified: bool = True) ->
         share: part to set aside, above 0 and below 1.
         seed: 0 or more.
         stratified: the same share of every class (``holdout_sizes``); otherwise of all images together.
+        groups: group of each image, shape (n,). The sizes are then met as well as the groups allow: exactly, where
+            there are enough images without a group.
 
     Returns:
         True for the images set aside, shape (n,).
@@ -62,14 +77,16 @@ def holdout(labels: Labels, share: float, seed: int, stratified: bool = True) ->
         raise Invalid("split_too_few", count=len(labels), needed=2)
     if stratified:
         classes, counts = np.unique(labels, return_counts=True)
-        return _pick(labels, classes, holdout_sizes(counts, share), seed)
+        return _pick(labels, classes, holdout_sizes(counts, share), seed, groups)
     size = min(max(round(share * len(labels)), 1), len(labels) - 1)
+    if _torn(groups):
+        return _pick(np.zeros_like(labels), np.zeros(1, dtype=np.int64), np.array([size]), seed, groups)
     mask = np.zeros(len(labels), dtype=np.bool_)
     mask[_generator(seed, _HOLDOUT).permutation(len(labels))[:size]] = True
     return mask
 
 
-def holdout_per_class(labels: Labels, count: int, seed: int) -> NDArray[np.bool_]:
+def holdout_per_class(labels: Labels, count: int, seed: int, groups: Labels | None = None) -> NDArray[np.bool_]:
     """Draw the same number of images of every class; see ``holdout``.
 
     Raises:
@@ -85,18 +102,24 @@ def holdout_per_class(labels: Labels, count: int, seed: int) -> NDArray[np.bool_
         smallest = int(counts.argmin())
         params = {"position": int(classes[smallest]), "count": int(counts[smallest]), "size": count}
         raise Invalid("class_too_small_for_test", **params)
-    return _pick(labels, classes, np.full(len(classes), count), seed)
+    return _pick(labels, classes, np.full(len(classes), count), seed, groups)
 
 
-def _pick(labels: Labels, classes: Labels, sizes: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
-    mask = np.zeros(len(labels), dtype=np.bool_)
+def _pick(
+    labels: Labels, classes: Labels, sizes: NDArray[np.int64], seed: int, groups: Labels | None
+) -> NDArray[np.bool_]:
     generator = _generator(seed, _HOLDOUT)
+    if _torn(groups):
+        return grouped_splits.held(np.searchsorted(classes, labels), groups, sizes, generator)
+    mask = np.zeros(len(labels), dtype=np.bool_)
     for value, size in zip(classes, sizes, strict=True):
         mask[generator.permutation(np.flatnonzero(labels == value))[:size]] = True
     return mask
 
 
-def kfold(labels: Labels, k: int, seed: int, stratified: bool = True) -> NDArray[np.int64]:
+def kfold(
+    labels: Labels, k: int, seed: int, stratified: bool = True, groups: Labels | None = None
+) -> NDArray[np.int64]:
     """Deal the images out into ``k`` folds whose sizes differ by at most one.
 
     Args:
@@ -105,17 +128,21 @@ def kfold(labels: Labels, k: int, seed: int, stratified: bool = True) -> NDArray
         seed: 0 or more.
         stratified: the images of each class are dealt out evenly too. Otherwise the folds are those of scikit-learn's
             ``KFold(k, shuffle=True, random_state=seed)``, as the programs of the posts use it.
+        groups: group of each image, shape (n,). Folds are then as level as the groups allow.
 
     Returns:
         The fold (0 to k-1) in which each image is validated, shape (n,).
 
     Raises:
-        Invalid: ``folds_one`` for fewer than two folds, ``split_too_few`` for fewer images than folds.
+        Invalid: ``folds_one`` for fewer than two folds, ``split_too_few`` for fewer images than folds,
+            ``groups_too_few`` for fewer groups than folds.
     """
     if k < 2:
         raise Invalid("folds_one")
     if len(labels) < k:
         raise Invalid("split_too_few", count=len(labels), needed=k)
+    if _torn(groups):
+        return _grouped_folds(labels if stratified else np.zeros_like(labels), groups, k, seed)
     folds = np.empty(len(labels), dtype=np.int64)
     if stratified:
         shuffled = _generator(seed, _FOLDS).permutation(len(labels))
@@ -128,3 +155,9 @@ def kfold(labels: Labels, k: int, seed: int, stratified: bool = True) -> NDArray
     sizes[: len(labels) % k] += 1
     folds[order] = np.repeat(np.arange(k), sizes)
     return folds
+
+
+def _grouped_folds(strata: Labels, groups: Labels, k: int, seed: int) -> NDArray[np.int64]:
+    if (count := len(np.unique(groups))) < k:
+        raise Invalid("groups_too_few", count=count, needed=k)
+    return grouped_splits.folds(np.unique(strata, return_inverse=True)[1], groups, k, _generator(seed, _FOLDS))

@@ -17,8 +17,8 @@ from app.db.health_models import HealthCheck, HealthFinding, HealthMember
 from app.db.run_models import Job
 from app.domain import leaks, near, oddities, shortcuts
 from app.domain.enums import FINAL_STATES, JobKind, Lane
-from app.domain.filenames import place, split_of
 from app.domain.findings import FindingKind
+from app.domain.groups import of_folder
 from app.services import health_facts, jobs, projects
 from app.services.health_facts import Table
 
@@ -186,7 +186,7 @@ def _values(
 
 
 def _properties(table: Table) -> Iterator[tuple[str, tuple[NDArray[np.int64], list[str]]]]:
-    yield "source", shortcuts.bins_of_names([folder(path) or "/" for path in table.paths])
+    yield "source", shortcuts.bins_of_names([of_folder(path) or "/" for path in table.paths])
     yield "prefix", shortcuts.bins_of_names([shortcuts.prefix(name) for name in table.names])
     yield "import", shortcuts.bins_of_names(table.imports)
     yield "format", shortcuts.bins_of_names(table.formats)
@@ -207,12 +207,6 @@ def _size_bins(width: NDArray[np.int64], height: NDArray[np.int64]) -> tuple[NDA
     if len(np.unique(np.stack([width, height]), axis=1).T) <= 12:
         return shortcuts.bins_of_names([f"{one} × {other}" for one, other in zip(width, height, strict=True)])
     return _ranges((width * height).astype(np.float64))
-
-
-def folder(path: str) -> str:
-    """The folder that a picture came from, without the parts that name its split and its class."""
-    label = place(path).class_name
-    return "/".join(part for part in path.split("/")[:-1] if part != label and split_of(part) is None)
 
 
 def _signature(ids: Sequence[int]) -> str:

@@ -8,11 +8,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.db.health_models import HealthFinding, HealthMember
 from app.db.run_models import Job, Prediction, Run, RunItem
 from app.domain import leaks, metrics
 from app.domain.enums import JobState, PredictionRole, RunKind, Split
-from app.domain.findings import FindingKind
+from app.services import grouping
 
 NEWEST = 5
 _ROLES = (PredictionRole.TEST, PredictionRole.VALIDATION)
@@ -50,7 +49,7 @@ class Effect:
 
 def effects(session: Session, project_id: int) -> list[Effect]:
     """The newest finished runs with and without the leaked images, newest first."""
-    group_of = _group_of(session, project_id)
+    group_of = grouping.copies(session, project_id)
     query = (
         sa.select(Run)
         .join(Job, Job.id == Run.job_id)
@@ -59,21 +58,6 @@ def effects(session: Session, project_id: int) -> list[Effect]:
         .limit(NEWEST)
     )
     return [effect for run in session.scalars(query) for effect in _of_run(session, run, group_of)]
-
-
-def _group_of(session: Session, project_id: int) -> dict[int, int]:
-    """Group of copies by image id."""
-    query = (
-        sa.select(HealthMember.image_id, HealthMember.finding_id)
-        .join(HealthFinding, HealthFinding.id == HealthMember.finding_id)
-        .where(
-            HealthFinding.project_id == project_id,
-            HealthFinding.kind == FindingKind.COPIES,
-            HealthFinding.kept_at.is_(None),
-            HealthFinding.found.is_(True),
-        )
-    )
-    return {image_id: finding_id for image_id, finding_id in session.execute(query)}  # noqa: C416 - rows are no pairs
 
 
 def _of_run(session: Session, run: Run, group_of: dict[int, int]) -> list[Effect]:

@@ -94,7 +94,7 @@ def validation_by(recipe: Recipe, validation_images: int) -> Validation:
 def forecast(table: Table, recipe: Recipe) -> Forecast:
     """What a training with ``recipe`` would use, and what is wrong with that.
 
-    The sizes of a stratified hold-out are exact; without strata they are what is to be expected.
+    The sizes of a stratified hold-out are exact; without strata, or with groups, they are what is to be expected.
     """
     way = validation_by(recipe, table.validation)
     pool = np.array(
@@ -163,13 +163,20 @@ def _names(names: Sequence[str], limit: int = 8) -> str:
     return ", ".join([*names[:limit], *more])
 
 
-def draw(labels: NDArray[np.int64], given: Sequence[str | None], recipe: Recipe, names: Sequence[str]) -> Draw:
+def draw(
+    labels: NDArray[np.int64],
+    given: Sequence[str | None],
+    recipe: Recipe,
+    names: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
+) -> Draw:
     """Share the images of a run out.
 
     Args:
         labels: position of each image's class, shape (images,), in the order of the ids.
         given: the split each image has in the project, in the same order.
         names: the classes by position, for the refusal.
+        groups: group of each image; no group is torn apart. The pinned test set stays as it is.
 
     Raises:
         Invalid: ``class_missing_in_fold``: a draw without strata left a class out of the training of one model; or
@@ -179,21 +186,30 @@ def draw(labels: NDArray[np.int64], given: Sequence[str | None], recipe: Recipe,
     in_folder = np.array([split == Split.VALIDATION for split in given])
     way = validation_by(recipe, int(in_folder.sum()))
     pool = np.flatnonzero(~test)
+    together = None if groups is None else groups[pool]
     folds = np.full(len(labels), -1, dtype=np.int64)
     validation = np.zeros(len(labels), dtype=np.bool_)
     if way == Validation.FOLDS:
-        folds[pool] = drawing.kfold(labels[pool], recipe.folds, recipe.seed, recipe.stratified)
+        folds[pool] = drawing.kfold(labels[pool], recipe.folds, recipe.seed, recipe.stratified, together)
         models = [folds == fold for fold in range(recipe.folds)]
     else:
         if way == Validation.FOLDER:
             validation = in_folder
         else:
-            validation[pool] = drawing.holdout(labels[pool], recipe.validation_share, recipe.seed, recipe.stratified)
+            share = recipe.validation_share
+            validation[pool] = drawing.holdout(labels[pool], share, recipe.seed, recipe.stratified, together)
         models = [validation]
-    for fold, held in enumerate(models):
-        counts = np.bincount(labels[~held & ~test], minlength=len(names))
-        if not counts.all():
-            raise Invalid("class_missing_in_fold", name=names[int(counts.argmin())], fold=fold + 1, seed=recipe.seed)
+    _refuse_missing(labels, [~held & ~test for held in models], names, recipe.seed)
     kinds = np.where(test, Split.TEST, np.where(validation, Split.VALIDATION, Split.TRAIN))
     sizes = [(len(pool) - int(held.sum()), int(held.sum())) for held in models]
     return Draw([Split(kind) for kind in kinds.tolist()], folds, sizes)
+
+
+def _refuse_missing(
+    labels: NDArray[np.int64], learned: Sequence[NDArray[np.bool_]], names: Sequence[str], seed: int
+) -> None:
+    """Refuse a draw that leaves a class out of the training of a model."""
+    for fold, images in enumerate(learned):
+        counts = np.bincount(labels[images], minlength=len(names))
+        if not counts.all():
+            raise Invalid("class_missing_in_fold", name=names[int(counts.argmin())], fold=fold + 1, seed=seed)

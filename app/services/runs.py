@@ -14,7 +14,8 @@ from app.domain import architectures
 from app.domain.enums import ImageState, JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
-from app.services import jobs, plans, projects, splits, versions
+from app.services import grouping, jobs, plans, projects, splits, versions
+from app.services.grouping import Grouping
 from app.services.spreading import Spread
 
 MOST_RUNS = 200  # of one matrix
@@ -67,7 +68,8 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     rows = _images(session, project.id, class_ids)
     position = {class_id: index for index, class_id in enumerate(class_ids)}
     labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
-    draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes])
+    groups = grouping.numbers(session, project.id, rows, Grouping(recipe.group_by, recipe.group_pattern))
+    draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes], groups)
     run = _add_run(session, project.id, recipe, (name, actor), how)
     run.version_id = versions.freeze(session, project.id, actor=actor).id
     session.add_all(
@@ -84,7 +86,9 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
 
 
 def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any]:
-    query = sa.select(Image.id, Image.canonical_sha256, Image.class_id, Image.label_version, Image.split)
+    query = sa.select(
+        Image.id, Image.canonical_sha256, Image.class_id, Image.label_version, Image.split, Image.name, Image.path
+    )
     query = query.where(Image.project_id == project_id, Image.state == ImageState.ACTIVE, Image.class_id.in_(class_ids))
     return list(session.execute(query.order_by(Image.id)))
 

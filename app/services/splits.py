@@ -6,6 +6,7 @@ split ``test`` are pinned: no run ever learns from them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,6 +17,8 @@ from app.db.models import Image, LabelClass
 from app.domain import splits
 from app.domain.enums import ImageState, Split
 from app.domain.errors import Invalid, NotFound
+from app.services import grouping
+from app.services.grouping import ALONE, Grouping
 
 FOLDER, DRAWN, HAND = "folder", "drawn", "hand"
 _CHUNK = 10_000  # ids in one statement; SQLite allows 32,766 parameters
@@ -118,6 +121,7 @@ def draw_test(
     per_class: int | None = None,
     seed: int = 0,
     release_folder: bool = False,
+    together: Grouping = ALONE,
 ) -> int:
     """Pin a test set drawn at random from the labelled images, the same share or number of every class.
 
@@ -127,6 +131,7 @@ def draw_test(
     Args:
         share: part of the images, above 0 and below 1; or else ``per_class``: how many images of each class.
         release_folder: also put the images of the test folder and those moved there by hand back first.
+        together: images that are drawn together or not at all; the numbers are then met as well as that allows.
 
     Returns:
         How many images the drawn set has.
@@ -137,7 +142,8 @@ def draw_test(
     """
     rows = _drawable(session, project_id, release_folder)
     labels = np.fromiter((row.class_id for row in rows), np.int64, len(rows))
-    chosen = _draw(session, labels, share, per_class, seed)
+    groups = grouping.numbers(session, project_id, rows, together)
+    chosen = _draw(session, labels, groups, share, per_class, seed)
     clear_test(session, project_id, everything=release_folder)
     ids = [rows[index].id for index in np.flatnonzero(chosen).tolist()]
     for part in _parts(ids):
@@ -146,10 +152,10 @@ def draw_test(
     return len(ids)
 
 
-def _drawable(session: Session, project_id: int, release_folder: bool) -> list[sa.Row[int, int | None]]:
-    """(id, class) of the images that a draw may pin, those of the present draw among them, in the order of the ids."""
+def _drawable(session: Session, project_id: int, release_folder: bool) -> list[Any]:
+    """(id, class, name, path) of the images that a draw may pin, those of the present draw among them, by id."""
     again = Image.split == Split.TEST if release_folder else Image.split_source == DRAWN
-    query = sa.select(Image.id, Image.class_id).where(
+    query = sa.select(Image.id, Image.class_id, Image.name, Image.path).where(
         Image.project_id == project_id,
         Image.state == ImageState.ACTIVE,
         Image.class_id.is_not(None),
@@ -162,12 +168,17 @@ def _drawable(session: Session, project_id: int, release_folder: bool) -> list[s
 
 
 def _draw(
-    session: Session, labels: NDArray[np.int64], share: float | None, per_class: int | None, seed: int
+    session: Session,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
+    share: float | None,
+    per_class: int | None,
+    seed: int,
 ) -> NDArray[np.bool_]:
     if per_class is None:
-        return splits.holdout(labels, share or 0.0, seed)
+        return splits.holdout(labels, share or 0.0, seed, groups=groups)
     try:
-        return splits.holdout_per_class(labels, per_class, seed)
+        return splits.holdout_per_class(labels, per_class, seed, groups)
     except Invalid as error:
         if error.code != "class_too_small_for_test":
             raise

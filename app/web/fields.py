@@ -1,23 +1,8 @@
 """What the form says about each value of a recipe: label, unit, help, place and the names of its choices."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from app.domain.text import N_
-
-
-@dataclass(frozen=True)
-class FieldText:
-    """Texts of one field, translated where shown; ``slider_high``: where its limit lies far beyond what is useful."""
-
-    section: str
-    label: str
-    help: str
-    unit: str = ""
-    step: str = "any"
-    choices: Mapping[str, str] = field(default_factory=dict)
-    slider_high: float | None = None
-
+from app.web import augmentation_fields
+from app.web.field_text import FieldText
 
 ARCHITECTURES = {
     "conv2": N_("2 convolutions (post 000)"),
@@ -115,6 +100,28 @@ TEXTS: dict[str, FieldText] = {
             "chance hold few images of one class."
         ),
     ),
+    "group_by": FieldText(
+        "split",
+        N_("Never tear apart"),
+        N_(
+            "Images that belong together are either learned from or checked with, never both: else the network has "
+            "seen the answer. Copies are those that the page Health found."
+        ),
+        choices={
+            "none": N_("nothing: each image by itself"),
+            "copies": N_("copies of one picture"),
+            "name": N_("file names with the same part, and copies"),
+            "folder": N_("images of one folder, and copies"),
+        },
+    ),
+    "group_pattern": FieldText(
+        "split",
+        N_("Part of the file name"),
+        N_(
+            "* is the part that names the patient or the burst, # a number, ~ anything: *_# finds patient7 in "
+            "patient7_0012.png. Used only with file names."
+        ),
+    ),
     "seed": FieldText(
         "split",
         N_("Seed"),
@@ -194,106 +201,4 @@ TEXTS: dict[str, FieldText] = {
         N_("Exactly repeatable"),
         N_("The same weights to the last bit each time on one kind of processor, also after an interruption. Slower."),
     ),
-    "augmentation.rotation": FieldText(
-        "augmentation",
-        N_("Turn"),
-        N_("Turned by up to this angle, either way. 180 for pictures without an up and down, such as cells."),
-        unit=N_("degrees"),
-        step="1",
-    ),
-    "augmentation.width_shift": FieldText(
-        "augmentation",
-        N_("Shift sideways"),
-        N_("Moved left or right by up to this part of the width: 0.2 is a fifth."),
-        unit=N_("of the width"),
-        step="0.01",
-        slider_high=0.5,
-    ),
-    "augmentation.height_shift": FieldText(
-        "augmentation",
-        N_("Shift up and down"),
-        N_("Moved up or down by up to this part of the height: 0.2 is a fifth."),
-        unit=N_("of the height"),
-        step="0.01",
-        slider_high=0.5,
-    ),
-    "augmentation.shear": FieldText(
-        "augmentation",
-        N_("Shear"),
-        N_("Slanted by up to this angle. It is in degrees, so the 0.2 of posts 001 and 002 changes next to nothing."),
-        unit=N_("degrees"),
-        step="0.1",
-        slider_high=45,
-    ),
-    "augmentation.zoom_low": FieldText(
-        "augmentation",
-        N_("Zoom from"),
-        N_("Smallest factor. Below 1 the picture is enlarged: 0.8 shows four fifths of it. 1 and 1 is off."),
-        unit=N_("times"),
-        step="0.01",
-        slider_high=2,
-    ),
-    "augmentation.zoom_high": FieldText(
-        "augmentation",
-        N_("Zoom to"),
-        N_(
-            "Largest factor. Above 1 the picture is made smaller, with a filled border. "
-            "Width and height are drawn apart."
-        ),
-        unit=N_("times"),
-        step="0.01",
-        slider_high=2,
-    ),
-    "augmentation.channel_shift": FieldText(
-        "augmentation",
-        N_("Shift of the colours"),
-        N_("Red, green and blue all move up or down by up to this much, on a scale of 0 to 255."),
-        unit=N_("levels"),
-        step="1",
-        slider_high=100,
-    ),
-    "augmentation.brightness_low": FieldText(
-        "augmentation",
-        N_("Brightness from"),
-        N_("Smallest factor: 0.8 is a fifth darker. 1 and 1 is off."),
-        unit=N_("times"),
-        step="0.01",
-        slider_high=2,
-    ),
-    "augmentation.brightness_high": FieldText(
-        "augmentation",
-        N_("Brightness to"),
-        N_("Largest factor: 1.2 is a fifth brighter."),
-        unit=N_("times"),
-        step="0.01",
-        slider_high=2,
-    ),
-    "augmentation.horizontal_flip": FieldText(
-        "augmentation",
-        N_("Mirror left and right"),
-        N_("Half of the pictures. Not for letters, digits or anything whose sides matter."),
-    ),
-    "augmentation.vertical_flip": FieldText(
-        "augmentation",
-        N_("Mirror up and down"),
-        N_("Half of the pictures. For pictures without an up and down, such as cells."),
-    ),
-    "augmentation.fill_mode": FieldText(
-        "augmentation",
-        N_("Fill gaps with"),
-        N_("What stands where a moved picture leaves a gap."),
-        choices={
-            "nearest": N_("the nearest edge"),
-            "constant": N_("one value"),
-            "reflect": N_("the mirrored picture"),
-            "wrap": N_("the other side of the picture"),
-        },
-    ),
-    "augmentation.fill_value": FieldText(
-        "augmentation",
-        N_("Fill value"),
-        N_("Brightness of the gap when it is filled with one value: 0 is black, 255 is white."),
-        unit=N_("levels"),
-        step="1",
-    ),
-}
+} | augmentation_fields.TEXTS

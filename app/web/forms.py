@@ -9,7 +9,8 @@ from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Field, Recipe, plain
 from app.services.runs import ANYHOW, How
 from app.services.spreading import Spread
-from app.web.fields import TEXTS, FieldText
+from app.web.field_text import FieldText
+from app.web.fields import TEXTS
 from app.web.messages import sentence
 
 EXTRA = frozenset(

@@ -3,10 +3,14 @@
 import pytest
 import sqlalchemy as sa
 
+from app.db.health_models import HealthFinding, HealthMember
 from app.db.models import Image
+from app.db.run_models import RunItem
 from app.domain.enums import Split
 from app.domain.errors import Invalid, NotFound
-from app.services import splits
+from app.domain.recipe import Recipe
+from app.services import runs, splits
+from app.services.grouping import Grouping
 from tests.train.rows import add_rows, project_of
 
 
@@ -101,3 +105,40 @@ def test_set_split__refuses_an_image_of_another_project_and_changes_nothing(data
             splits.set_split(session, project.id, ids, Split.TEST)
         assert splits.table(session, other.id).test == 0
         assert ids_of(session, Split.TEST) == []
+
+
+def test_draw_test__copies_and_patients_are_never_torn_apart(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 60, "b": 60})
+        rows = session.scalars(sa.select(Image).order_by(Image.id)).all()
+        for row in rows[:100]:
+            row.name = f"patient{row.id % 20}_{row.id:03}.png"
+        copies = HealthFinding(project_id=project.id, kind="copies", signature="x", score=1.0)
+        session.add(copies)
+        session.flush()
+        session.add_all(HealthMember(finding_id=copies.id, image_id=rows[index].id) for index in (110, 115))
+        session.flush()
+        for seed in range(6):
+            count = splits.draw_test(session, project.id, share=0.25, seed=seed, together=Grouping("name"))
+            assert 24 <= count <= 36
+            drawn = set(session.scalars(sa.select(Image.id).where(Image.split == Split.TEST)))
+            patients = [{row.id in drawn for row in rows[:100] if row.id % 20 == number} for number in range(20)]
+            assert all(len(sides) == 1 for sides in patients)
+            assert (rows[110].id in drawn) == (rows[115].id in drawn)
+
+
+def test_run__keeps_groups_in_one_fold_and_leaves_the_test_set(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 40, "b": 40}, test=3)
+        for row in session.scalars(sa.select(Image).where(Image.split.is_(None))):
+            row.name = f"burst{row.id // 4}_{row.id % 4}.png"
+        run = runs.create(session, project, Recipe(folds=5, group_by="name"), actor="t")
+        query = sa.select(Image.name, RunItem.fold, RunItem.split).join(Image, Image.id == RunItem.image_id)
+        items = session.execute(query.where(RunItem.run_id == run.id)).all()
+    folds = {}
+    for name, fold, split in items:
+        if split != Split.TEST:
+            folds.setdefault(name.split("_")[0], set()).add(fold)
+    assert len(folds) >= 20
+    assert all(len(used) == 1 for used in folds.values())
+    assert sum(split == Split.TEST for _name, _fold, split in items) == 6

@@ -43,6 +43,11 @@ BAD_DRAWS = [
     ({"by": "count", "per_class": "²"}, "per_class", "“²” cannot be used."),
     ({"by": "count", "per_class": "7"}, "per_class", "The class “単球” has 7 images"),
     ({"by": "share", "share": "0.2", "seed": "-4"}, "seed", "“-4” cannot be used."),
+    (
+        {"by": "share", "share": "0.2", "together": "name", "pattern": "#"},
+        "pattern",
+        "“#” cannot be used. Write *",
+    ),
 ]
 
 

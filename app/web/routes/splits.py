@@ -1,7 +1,7 @@
 """Where images may be used: the table of classes and splits, and the pinned test set."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,17 +13,26 @@ from app.db.models import Project
 from app.db.run_models import Run, RunItem
 from app.domain.enums import Split
 from app.domain.errors import AppError, Invalid
+from app.domain.groups import COPIES, NAME, name_pattern
 from app.domain.recipe import FIELDS
-from app.services import plans, splits
+from app.services import grouping, plans, splits
+from app.services.grouping import Grouping
 from app.web import i18n
 from app.web.deps import ProjectDep, ReadSession, WriteSession
+from app.web.field_text import FieldText
+from app.web.fields import TEXTS
 from app.web.messages import sentence
 from app.web.submitted import SubmittedDep
 from app.web.templating import redirect, render
 
 router = APIRouter(prefix="/p/{slug}/splits")
 
-ERROR_FIELDS = {"split_share": "share", "split_count": "per_class", "class_too_small_for_test": "per_class"}
+ERROR_FIELDS = {
+    "split_share": "share",
+    "split_count": "per_class",
+    "class_too_small_for_test": "per_class",
+    "group_pattern": "pattern",
+}
 MAX_PER_CLASS = 10_000_000
 
 
@@ -36,7 +45,34 @@ class DrawForm:
     per_class: str = "10"
     seed: str = "0"
     release: bool = False
+    together: str = COPIES
+    pattern: str = "*_#"
     errors: Mapping[str, str] = field(default_factory=dict)
+
+    def read_count(self) -> int:
+        """How many images of each class.
+
+        Raises:
+            Invalid: ``split_count``.
+        """
+        count = int(self.per_class) if self.per_class.isascii() and self.per_class.isdigit() else 0
+        if not 1 <= count <= MAX_PER_CLASS:
+            raise Invalid("split_count", value=self.per_class)
+        return count
+
+    def read_share(self) -> float:
+        """The part of the images.
+
+        Raises:
+            Invalid: ``split_share``.
+        """
+        try:
+            share = float(self.share)
+        except ValueError:
+            share = 0.0
+        if not 0 < share < 1:
+            raise Invalid("split_share", value=self.share)
+        return share
 
 
 @dataclass(frozen=True)
@@ -49,6 +85,9 @@ class SplitsPage:
     warnings: Sequence[str]
     tested_runs: int
     form: DrawForm
+    together: FieldText
+    pattern: FieldText
+    copies: int  # groups that the newest check found
     changed: int | None  # images that the last act moved
 
 
@@ -74,6 +113,8 @@ def change(request: Request, sent: SubmittedDep, project: ProjectDep, session: W
         per_class=sent.values.get("per_class", "")[:40],
         seed=sent.values.get("seed", "")[:40],
         release=sent.values.get("release") == "1",
+        together=sent.values.get("together", COPIES)[:40],
+        pattern=sent.values.get("pattern", DrawForm.pattern)[:200],
     )
     try:
         count = draw(session, project, form)
@@ -89,27 +130,30 @@ def draw(session: Session, project: Project, form: DrawForm) -> int:
     Raises:
         Invalid: with ``fields`` for values that are no numbers, or what ``splits.draw_test`` refuses.
     """
+    readers: dict[str, Callable[[], Any]] = {
+        "seed": lambda: FIELDS["seed"].parse(form.seed),
+        "together": lambda: FIELDS["group_by"].parse(form.together),
+    }
+    readers |= {"per_class": form.read_count} if form.by == "count" else {"share": form.read_share}
+    if form.together == NAME:
+        readers["pattern"] = lambda: name_pattern(form.pattern)
+    read: dict[str, Any] = {}
     errors: dict[str, AppError] = {}
-    seed, share, per_class = 0, None, None
-    try:
-        seed = FIELDS["seed"].parse(form.seed)
-    except Invalid as error:
-        errors["seed"] = error
-    if form.by == "count":
-        per_class = int(form.per_class) if form.per_class.isascii() and form.per_class.isdigit() else 0
-        if not 1 <= per_class <= MAX_PER_CLASS:
-            errors["per_class"] = Invalid("split_count", value=form.per_class)
-    else:
+    for name, reader in readers.items():
         try:
-            share = float(form.share)
-        except ValueError:
-            share = 0.0
-        if not 0 < share < 1:
-            errors["share"] = Invalid("split_share", value=form.share)
+            read[name] = reader()
+        except Invalid as error:
+            errors[name] = error
     if errors:
         raise Invalid.of_fields(errors)
     return splits.draw_test(
-        session, project.id, share=share, per_class=per_class, seed=seed, release_folder=form.release
+        session,
+        project.id,
+        share=read.get("share"),
+        per_class=read.get("per_class"),
+        seed=read["seed"],
+        release_folder=form.release,
+        together=Grouping(form.together, form.pattern),
     )
 
 
@@ -118,7 +162,7 @@ def refused(request: Request, form: DrawForm, error: Invalid) -> DrawForm:
     gettext = i18n.translations(i18n.choose(request)).gettext
     found = error.fields or {ERROR_FIELDS.get(error.code, form.by if form.by == "share" else "per_class"): error}
     messages = {name: sentence(item, gettext) for name, item in found.items()}
-    return DrawForm(form.by, form.share, form.per_class, form.seed, form.release, messages)
+    return replace(form, errors=messages)
 
 
 def read_ids(value: Any) -> list[int]:
@@ -158,6 +202,9 @@ def page(
         warnings=[sentence(warning, gettext) for warning in plans.balance(table)],
         tested_runs=tested_runs(session, project),
         form=form,
+        together=TEXTS["group_by"],
+        pattern=TEXTS["group_pattern"],
+        copies=len(set(grouping.copies(session, project.id).values())),
         changed=moved,
     )
     return render(request, "splits/index.html", context, status_code=status)
