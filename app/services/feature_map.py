@@ -91,6 +91,9 @@ def inside(plane: Plane, corners: Sequence[tuple[int, int]]) -> list[int]:
     """The ids of the images inside a polygon, by counting how often a ray crosses its sides."""
     x, y = plane.places[:, 0].astype(np.float64), plane.places[:, 1].astype(np.float64)
     within = np.zeros(len(x), dtype=bool)
+    # What reaches the edge of the plane holds the images that lie on the edge.
+    wide = {0: -1, SIDE: SIDE + 1}
+    corners = [(wide.get(across, across), wide.get(down, down)) for across, down in corners]
     for (left, top), (right, bottom) in zip(corners, [*corners[1:], corners[0]], strict=True):
         if top == bottom:
             continue

@@ -5,14 +5,16 @@ const PAGE = 500;
 export class Images extends EventTarget {
   #url;
   #query;
+  listed;
   #pages = new Map();
   #waiting = new Map();
   #byId = new Map();
   #generation = 0;
   total;
 
-  constructor({ urls, query }, total) {
+  constructor({ urls, query, listed }, total) {
     super();
+    this.listed = listed; // no filter describes them: a change of all must name each
     this.#url = urls.ids;
     this.#query = query;
     this.total = total;

@@ -55,8 +55,9 @@ export function connectKeys(classes, texts, { view, images, selection, ...acts }
     { keys: ["Delete"], label: texts.key_none, run: () => acts.label(null) },
     { keys: ["KeyZ", "Ctrl+KeyZ"], label: texts.key_undo, run: acts.undo },
     { keys: ["Shift+KeyZ", "Ctrl+Shift+KeyZ"], label: texts.key_redo, run: acts.redo },
-    { keys: ["Slash"], label: texts.key_search, when: () => !selection.count, run: () => search.focus() },
+    { keys: ["Slash"], label: texts.key_search, when: () => search && !selection.count, run: () => search.focus() },
     { keys: ["Slash"], label: texts.key_pick, when: () => selection.count > 0, run: acts.pick },
+    ...(acts.similar ? [{ keys: ["Shift+KeyS"], label: acts.similarText, run: acts.similar }] : []),
     { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => resize(TILE_STEP) },
     { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => resize(-TILE_STEP) },
   ]);

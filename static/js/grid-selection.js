@@ -57,10 +57,11 @@ export class Selection extends EventTarget {
     this.#tell(false);
   }
 
-  everything() {
-    this.#items = new Map();
-    this.#base = new Map();
-    this.#tell(true);
+  async everything() {
+    const listed = this.#images.listed ? await this.#images.range(0, this.#images.total - 1) : [];
+    this.#items = new Map(listed.map((item) => [item.id, item]));
+    this.#base = this.#items;
+    this.#tell(!this.#images.listed);
   }
 
   clear() {

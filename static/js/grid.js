@@ -177,8 +177,18 @@ const some = (open) => () => selection.count > 0 && open();
 const chosenImages = () =>
   selection.all ? { filter: query, shown: images.total } : { image_ids: selection.items.map((item) => item.id) };
 const openSplit = connectSplit(urls.split, { chosen: chosenImages, ready: () => saver.settled(), broken: texts.no_connection });
+const MOST_ASKED = 50; // images of a selection whose neighbours are looked for
+
+async function openSimilar() {
+  const items = selection.all ? await images.range(0, Math.min(MOST_ASKED, images.total) - 1) : selection.items;
+  const ids = items.slice(0, MOST_ASKED).map((item) => item.id);
+  location.assign(`${urls.similar}?to=${ids.join(",")}`);
+}
+
 const keyActs = {
   open,
+  similar: some(openSimilar),
+  similarText: form.querySelector('[value="similar"]').firstChild.textContent.trim(),
   label,
   pick,
   exclude: () => acts.toggle("excluded"),

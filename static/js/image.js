@@ -16,5 +16,6 @@ register([
   { keys: ["KeyZ"], label: texts.undo, run: () => press("undo") },
   { keys: ["KeyX"], label: texts.state, run: () => pressMark("excluded") },
   { keys: ["KeyF"], label: texts.unsure, run: () => pressMark("unsure") },
+  { keys: ["Shift+KeyS"], label: document.querySelector('a[rel="similar"]').textContent.replace("⇧S", "").trim(), run: () => follow("similar") },
   { keys: ["KeyM"], label: texts.note, run: () => document.getElementById("note").focus() },
 ]);

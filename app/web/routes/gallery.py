@@ -15,27 +15,16 @@ from app.domain.enums import LabelSource
 from app.domain.errors import AppError, Invalid
 from app.services import gallery, labels, marks
 from app.services.gallery import ImageFilter, ImageRow
-from app.web import i18n, pictures
+from app.web import grid_page, i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.facets import Facet, facets
 from app.web.messages import sentence
-from app.web.templating import address, redirect, render
+from app.web.templating import redirect, render
 
 router = APIRouter(prefix="/p/{slug}")
 
 PER_PAGE = 100
-PER_REQUEST = 500
 Number = Annotated[int, Query(ge=0, le=2**53)]
-URLS = {
-    "assign": "labels_assign",
-    "undo": "labels_undo",
-    "redo": "labels_redo",
-    "mark": "marks_put",
-    "ids": "gallery_ids",
-    "counts": "gallery_counts",
-    "split": "class_split",
-    "gallery": "gallery",
-}
 
 
 @dataclass(frozen=True)
@@ -74,17 +63,6 @@ def class_map(project: Project) -> dict[int, LabelClass]:
     return {item.id: item for item in project.classes}
 
 
-def module_data(request: Request, project: Project, query: Mapping[str, str]) -> dict[str, Any]:
-    """What grid.js begins with."""
-    return {
-        "query": dict(query),
-        "urls": {name: address(request.app, route, slug=project.slug) for name, route in URLS.items()},
-        "thumb": address(request.app, "media", slug=project.slug, image_id=0, kind="thumb"),
-        "image": address(request.app, "image", slug=project.slug, image_id=0),
-        "classes": pictures.classes_data(project),
-    }
-
-
 @router.get("/images", name="gallery")
 def index(request: Request, project: ProjectDep, session: ReadSession, page: Number = 1) -> Response:
     """Show the images that match the query string."""
@@ -113,7 +91,7 @@ def gallery_page(
         plain=request.query_params.get("view") == "pages" or number > 1,
         classes=class_map(project),
         class_keys=pictures.key_names(project.classes),
-        data=module_data(request, project, query),
+        data=grid_page.module_data(request, project, query, "gallery"),
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_id=uuid.uuid4().hex,
@@ -167,17 +145,11 @@ def ids(
     project: ProjectDep,
     session: ReadSession,
     offset: Number = 0,
-    limit: Annotated[int, Query(ge=1, le=PER_REQUEST)] = PER_REQUEST,
+    limit: Annotated[int, Query(ge=1, le=grid_page.PER_REQUEST)] = grid_page.PER_REQUEST,
 ) -> JSONResponse:
     """A page of the images that match, as short rows: id, name, class, version, state, thumbnail, marks, note."""
     found = gallery.ids(session, project.id, ImageFilter.from_query(request.query_params), offset, limit)
-    rows = [
-        (
-            *(row.id, row.name, row.class_id, row.version, row.state),
-            *(row.thumbnail_sha256, pictures.mark_letters(row), row.note),
-        )
-        for row in found.rows
-    ]
+    rows = [grid_page.short(row) for row in found.rows]
     return JSONResponse({"total": found.total, "offset": found.offset, "rows": rows})
 
 

@@ -1,0 +1,121 @@
+"""The map: all pictures on a plane, like ones near each other; an area is selected with a lasso and labelled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from app.db.models import LabelClass, Project
+from app.db.run_models import Job
+from app.domain.enums import FINAL_STATES, JobState
+from app.services import feature_map, features, gallery, map_points, predictions
+from app.services.gallery import ImageRow
+from app.web import grid_page, i18n, pictures
+from app.web.deps import ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.feature_state import StateCard, state_card
+from app.web.messages import say
+from app.web.templating import address, redirect, render
+
+router = APIRouter(prefix="/p/{slug}/map")
+
+
+@dataclass(frozen=True)
+class GroupCard:
+    """A group with some of its pictures."""
+
+    number: int
+    count: int
+    images: Sequence[ImageRow]
+    labels: Sequence[tuple[int | None, int]]
+
+
+@dataclass(frozen=True)
+class MapPage:
+    """The plane and its groups."""
+
+    project: Project
+    features: StateCard
+    count: int
+    final: bool  # laid out; False: only the first view
+    newer: bool
+    laying: bool
+    done: int
+    steps: int
+    error: str
+    run: int | None
+    groups: Sequence[GroupCard]
+    classes: Mapping[int, LabelClass]
+    class_keys: Mapping[int, str]
+    data: Mapping[str, Any]
+    reasons: Mapping[str, str]
+
+
+@router.get("", name="map")
+def index(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
+    """Show the map."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    plane = feature_map.load(session, state.arrays, project.id)
+    points = map_points.load(session, state.arrays, project.id) if plane is not None else None
+    found = map_points.groups(points) if points is not None and plane is not None and plane.final else []
+    rows = {row.id: row for row in gallery.rows(session, project.id, [one for g in found for one in g.examples])}
+    run = predictions.newest_run(session, project.id)
+    job = features.job_of(session, project.id, features.MAP)
+    running = job is not None and job.state not in FINAL_STATES
+    context = MapPage(
+        project=project,
+        features=state_card(session, project.id, gettext),
+        count=len(points.ids) if points is not None else 0,
+        final=plane is not None and plane.final,
+        newer=plane is not None and plane.newer,
+        laying=running,
+        done=int(job.progress.get("done", 0)) if job is not None else 0,
+        steps=int(job.progress.get("total", 0)) if job is not None else 0,
+        error=_error(job, gettext),
+        run=run.number if run is not None else None,
+        groups=[
+            GroupCard(g.number, g.count, [rows[one] for one in g.examples if one in rows], g.labels) for g in found
+        ],
+        classes={item.id: item for item in project.classes},
+        class_keys=pictures.key_names(project.classes),
+        data=_data(request, project),
+        reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
+    )
+    return render(request, "map/index.html", context)
+
+
+def _error(job: Job | None, gettext: Any) -> str:
+    if job is None or job.state != JobState.FAILED or job.error_code is None:
+        return ""
+    return say(job.error_code, dict(job.error_params), gettext)
+
+
+def _data(request: Request, project: Project) -> dict[str, Any]:
+    """What map.js begins with: as the grid, and the address of the points."""
+    found = grid_page.module_data(request, project, {}, "similar")
+    return {**found, "points": address(request.app, "map_points", slug=project.slug)}
+
+
+@router.get("/points", name="map_points")
+def points(project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
+    """All points, as ``map_points.Points.packed`` says."""
+    found = map_points.load(session, state.arrays, project.id)
+    content = b"\0\0\0\0" if found is None else found.packed([item.id for item in project.classes])
+    return Response(content, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+
+@router.get("/state", name="map_state")
+def layout_state(project: ProjectDep, session: ReadSession) -> JSONResponse:
+    """How far the layout is, for features.js."""
+    job = features.job_of(session, project.id, features.MAP)
+    over = job is None or job.state in FINAL_STATES
+    progress = job.progress if job is not None else {}
+    return JSONResponse({"over": over, "done": progress.get("done", 0), "total": progress.get("total", 0)})
+
+
+@router.post("", name="map_request")
+def lay_out(request: Request, project: ProjectDep, session: WriteSession) -> Response:
+    """Have a worker lay the pictures out."""
+    feature_map.request(session, project.id)
+    return redirect(request, "map", slug=project.slug)
