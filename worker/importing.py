@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from app.db.run_models import Job
 from app.decoder import Decoder
@@ -46,7 +47,9 @@ def part(parts: Parts, claim: Claim, lease: Lease) -> End:
 
 def _run(parts: Parts, claim: Claim, lease: Lease, work: Work) -> End:
     decoder = Decoder(parts.settings.decode_workers)
-    tools = imports.Tools(parts.database, parts.store, decoder)
+    # An import writes in many places: each of its transactions asks whether this attempt is still the one that may.
+    database = parts.database.guarded(partial(jobs.fence, job_id=claim.job_id, attempt=claim.attempt))
+    tools = imports.Tools(database, parts.store, decoder)
     watch = Watch(_progress(parts, claim), lambda: lease.word is not Word.GO_ON or parts.stopping.is_set())
     try:
         if work(tools, watch, parts.settings.max_file_mb * MEGABYTE):

@@ -7,6 +7,7 @@ writes begins with ``BEGIN IMMEDIATE``: a transaction that reads first and then 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import sqlalchemy as sa
@@ -84,6 +85,10 @@ def _refuse_unusable(context: sa.engine.ExceptionContext) -> None:
         raise Unusable("value_unusable") from context.original_exception
 
 
+def _anybody(_session: Session) -> None:
+    """Everything may be written."""
+
+
 class Database:
     """Gives out sessions; the only way to the tables."""
 
@@ -91,6 +96,16 @@ class Database:
         self.url = url
         self.engine = make_engine(url)
         self._write_engine = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._may_write: Callable[[Session], None] = _anybody
+
+    def guarded(self, may_write: Callable[[Session], None]) -> "Database":
+        """The same database through the same connections; every transaction that writes first calls ``may_write``.
+
+        What that raises ends the transaction before anything is written.
+        """
+        other = copy(self)
+        other._may_write = may_write
+        return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -110,6 +125,7 @@ class Database:
         """
         with Session(self._write_engine, expire_on_commit=False) as session:
             try:
+                self._may_write(session)
                 yield session
                 session.commit()
             except BaseException:
