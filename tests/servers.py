@@ -114,9 +114,9 @@ def bucket(endpoint: str, name: str) -> Settings:
 
 
 @contextlib.contextmanager
-def web(settings: Settings) -> Iterator[str]:
-    """The web application in a thread, on a free port. Yields its address."""
-    port = free_port()
+def web(settings: Settings, port: int | None = None) -> Iterator[str]:
+    """The web application in a thread, on a free port or on ``port``. Yields its address."""
+    port = port or free_port()
     app = create_app(dataclasses.replace(settings, port=port))
     config = uvicorn.Config(
         app, host="127.0.0.1", port=port, log_level="warning", server_header=False, timeout_graceful_shutdown=1

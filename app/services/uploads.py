@@ -154,7 +154,10 @@ def give_up(database: Database, store: Store, import_id: int, name: str) -> None
 
 
 def cancel(session: Session, batch: ImportBatch, data_dir: Path) -> None:
-    """End an import where it stands; a worker that is busy with it ends it as soon as it hears of it."""
+    """End an import where it stands; a worker that is busy with it ends it as soon as it hears of it.
+
+    An import that nothing came of is forgotten.
+    """
     if batch.finished:
         return
     job_id = batch.options.get("job")
@@ -163,8 +166,12 @@ def cancel(session: Session, batch: ImportBatch, data_dir: Path) -> None:
         job = session.get(Job, job_id, populate_existing=True)
         if job is not None and job.state not in FINAL_STATES:
             return
-    imports.finish(session, batch.id)
-    after_commit(session, lambda: forget(data_dir, batch.id))
+    import_id = batch.id
+    imports.discard(session, import_id)
+    session.flush()
+    if session.get(ImportBatch, import_id) is not None:
+        imports.finish(session, import_id)
+    after_commit(session, lambda: forget(data_dir, import_id))
 
 
 def drop(store: Store, name: str) -> None:

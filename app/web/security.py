@@ -17,6 +17,8 @@ from app.web.errors import UnexpectedErrors, answer
 MIB = 2**20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSP = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+NO_SENSORS = "camera=(), microphone=(), geolocation=()"
+CAMERA_HERE = "camera=(self), microphone=(), geolocation=()"  # of the import page, which takes pictures when asked to
 PAGE_LIMIT = 8 * MIB  # forms and label changes: 40,000 image ids are about 1.5 MB of JSON
 FILES_PER_REQUEST_MB = 100
 
@@ -27,6 +29,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
+    "permissions-policy": NO_SENSORS,
 }
 
 

@@ -1,5 +1,7 @@
 // Files with their paths, out of a file input or a drop.
 
+const AT_ONCE = 100;
+
 /** Every file below an entry of a drop, with its path. */
 async function walk(entry, above = "") {
   const path = above + entry.name;
@@ -12,7 +14,10 @@ async function walk(entry, above = "") {
   // One call gives at most 100 entries; an empty answer is the end.
   for (let more = [null]; more.length; ) {
     more = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    for (const child of more) found.push(...(await walk(child, `${path}/`)));
+    for (let start = 0; start < more.length; start += AT_ONCE) {
+      const below = await Promise.all(more.slice(start, start + AT_ONCE).map((child) => walk(child, `${path}/`)));
+      for (const items of below) found.push(...items);
+    }
   }
   return found;
 }
@@ -46,4 +51,32 @@ export async function dropped(transfer, splits) {
   const found = [];
   for (const entry of entries) found.push(...(await walk(entry)));
   return withoutRoots(found, splits);
+}
+
+/** What the server is told of a file before it comes. */
+export const named = ({ file, path }) => ({ path, size: file.size, modified: Math.trunc(file.lastModified) || 0 });
+
+/** Groups of files for one request each. */
+export function batches(items, { count, bytes }) {
+  const all = [];
+  let batch = [];
+  let size = 0;
+  for (const item of items) {
+    if (batch.length >= count || (batch.length && size + item.file.size > bytes)) {
+      all.push(batch);
+      [batch, size] = [[], 0];
+    }
+    batch.push(item);
+    size += item.file.size;
+  }
+  if (batch.length) all.push(batch);
+  return all;
+}
+
+/** One body for some files: four bytes of length, a JSON list, the files. See app/web/bundles.py. */
+export function bundle(items) {
+  const head = new TextEncoder().encode(JSON.stringify(items.map(named)));
+  const length = new DataView(new ArrayBuffer(4));
+  length.setUint32(0, head.length);
+  return new Blob([length, head, ...items.map((item) => item.file)]);
 }

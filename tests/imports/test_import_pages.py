@@ -21,8 +21,7 @@ def test_page__shows_what_is_expected(client, place):
     assert "webkitdirectory" in page.text
     (block,) = re.findall(r'id="import-texts">(.*?)</script>', page.text, re.S)
     texts = json.loads(block)
-    assert "{done}" in texts["texts"]["sending"]
-    assert texts["texts"]["zip"].endswith("%")
+    assert "{done}" in texts["texts"]["stored"]
     assert "学習" in texts["splits"]
     assert texts["max_file_mb"] == 25
 

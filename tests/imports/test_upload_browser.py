@@ -3,19 +3,13 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from playwright.sync_api import Route, expect
 
-from app.db.models import Image, LabelClass
+from app.services import classes
+from tests.imports.browsing import go, names
 from tests.imports.pictures import picture, zip_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-def names(database):
-    query = sa.select(Image.path, LabelClass.name).outerjoin(LabelClass, LabelClass.id == Image.class_id)
-    with database.read() as session:
-        return {path: label for path, label in session.execute(query)}  # noqa: C416 - rows are no pairs for mypy
 
 
 def folder_of(place: Path) -> Path:
@@ -36,6 +30,9 @@ def folder_of(place: Path) -> Path:
 def test_folder__with_japanese_names_ends_in_the_report(page, live_server, project, database, tmp_path):
     page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-folder", folder_of(tmp_path))
+    rows = page.locator("#plan-rows tr")
+    expect(rows).to_have_count(5)
+    go(page)
     page.wait_for_url("**/imports/1")
     expect(page.locator("[data-count=new]")).to_have_text("5")
     expect(page.locator(".page-head")).to_contain_text("血球 (7 files)")
@@ -60,9 +57,10 @@ def test_many__files_go_in_batches(page, live_server, project, database, tmp_pat
     page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/files") else None)
     page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-files", files)
+    go(page)
     page.wait_for_url("**/imports/1")
     expect(page.locator("[data-count=new]")).to_have_text("120")
-    assert len(sent) == 3
+    assert len(sent) == 2
 
 
 def test_connection__that_is_lost_costs_nothing(rough_page, live_server, project, database, tmp_path):
@@ -79,7 +77,8 @@ def test_connection__that_is_lost_costs_nothing(rough_page, live_server, project
     (tmp_path / "1.png").write_bytes(picture(1))
     rough_page.goto(f"{live_server}/p/{project.slug}/import")
     rough_page.set_input_files("#pick-files", tmp_path / "1.png")
-    expect(rough_page.locator("#running-text")).to_contain_text("connection is lost")
+    go(rough_page)
+    expect(rough_page.locator("#running-note")).to_contain_text("connection is lost")
     rough_page.wait_for_url("**/imports/1")
     expect(rough_page.locator("[data-count=new]")).to_have_text("1")
     assert len(failures) == 2
@@ -96,6 +95,8 @@ def test_drop__of_a_zip_is_queued(page, live_server, project, settings):
         list(zip_of({"cat/1.png": picture(1)})),
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": handle})
+    expect(page.locator("#plan-rows tr")).to_have_count(1)
+    go(page)
     page.wait_for_url("**/imports/1")
     expect(page.locator("#no-worker")).to_be_visible()
     expect(page.locator(".page-head")).to_contain_text("画像.zip")
@@ -106,3 +107,42 @@ def test_zip__that_is_refused_says_why_on_the_page(page, live_server, project, t
     page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-files", tmp_path / "bad.zip")
     expect(page.locator("#running-problems")).to_contain_text("not a zip file")
+
+
+def test_plan__maps_leaves_out_and_offers_what_is_there(page, live_server, project, database, tmp_path):
+    with database.write() as session:
+        classes.add(session, project, "Neutrophil")
+    files = {"neutrophils/1.png": 1, "mono/2.png": 2, "junk/3.png": 3}
+    for path, seed in files.items():
+        (tmp_path / "set" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / path).write_bytes(picture(seed))
+    page.goto(f"{live_server}/p/{project.slug}/import")
+    page.set_input_files("#pick-folder", tmp_path / "set")
+    rows = page.locator("#plan-rows tr")
+    rows.filter(has_text="neutrophils").get_by_role("button", name="use Neutrophil").click()
+    rows.filter(has_text="mono").get_by_label("Class of").fill("Monocyte")
+    rows.filter(has_text="mono").get_by_label("Split of").select_option("test")
+    rows.filter(has_text="junk").get_by_label("Split of").select_option("out")
+    go(page)
+    page.wait_for_url("**/imports/1")
+    assert names(database) == {"set/neutrophils/1.png": "Neutrophil", "set/mono/2.png": "Monocyte"}
+
+
+def test_camera__takes_pictures_into_a_class(live_server, project, database, browser_type, browser_type_launch_args):
+    arguments = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = browser_type.launch(**browser_type_launch_args, args=arguments)
+    try:
+        page = browser.new_page()
+        page.goto(f"{live_server}/p/{project.slug}/import")
+        page.locator("#pick-camera").click()
+        page.locator("#camera-class").fill("hand")
+        page.locator("#camera-take").click()
+        expect(page.locator("#camera-count")).to_have_text("1 pictures taken")
+        page.locator("#camera-take").click()
+        expect(page.locator("#camera-count")).to_have_text("2 pictures taken")
+        page.locator("#camera-done").click()
+        page.wait_for_url("**/imports/1")
+        expect(page.locator("[data-count=new]")).to_have_text("2")
+    finally:
+        browser.close()
+    assert set(names(database).values()) == {"hand"}

@@ -163,7 +163,10 @@ def start(
 @router.post("/p/{slug}/imports/{number}/cancel", name="import_cancel")
 def cancel(request: Request, number: int, project: ProjectDep, session: WriteSession, state: StateDep) -> Response:
     """End an import where it stands; what has come stays in the project and can be taken back as a whole."""
-    uploads.cancel(session, imports.by_number(session, project, number), state.settings.data_dir)
+    batch = imports.by_number(session, project, number)
+    uploads.cancel(session, batch, state.settings.data_dir)
+    if session.get(ImportBatch, batch.id) is None:
+        return redirect(request, "imports", slug=project.slug)
     return redirect(request, "import_report", slug=project.slug, number=number)
 
 

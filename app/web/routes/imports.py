@@ -21,6 +21,7 @@ from app.web.bundles import SentFile, SentRules
 from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
 from app.web.importing import accept_zip, addresses, begin, discard, free_import, reader, result, tools
 from app.web.messages import sentence
+from app.web.security import CAMERA_HERE
 from app.web.templating import address, redirect, render
 from app.web.uploading import FilesDep, ZipDep, one_at_a_time, receive_zip
 
@@ -37,6 +38,7 @@ class ImportPage:
     max_file_mb: int
     max_zip_mb: int
     split_names: Sequence[str]
+    class_names: Sequence[str]
     error: str = ""
 
 
@@ -68,8 +70,10 @@ class NewImport(BaseModel):
 
 @router.get("/p/{slug}/import", name="imports")
 def page(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
-    """Show the drop zone, the plain form and past imports."""
-    return render(request, "imports/index.html", upload_page(project, session, state))
+    """Show the drop zone, the plain form and past imports. This page alone may ask for the camera."""
+    answer = render(request, "imports/index.html", upload_page(project, session, state))
+    answer.headers["permissions-policy"] = CAMERA_HERE
+    return answer
 
 
 @router.post("/p/{slug}/imports", name="import_create", status_code=201)
@@ -230,7 +234,8 @@ def upload_page(project: Project, session: Any, state: AppState, error: str = ""
     """The values of the upload page."""
     settings = state.settings
     past = import_report.listed(session, project)
-    return ImportPage(project, past, settings.max_file_mb, settings.max_zip_mb, sorted(SPLIT_NAMES), error)
+    names = [item.name for item in project.offered]
+    return ImportPage(project, past, settings.max_file_mb, settings.max_zip_mb, sorted(SPLIT_NAMES), names, error)
 
 
 def refused(request: Request, project: Project, state: AppState, error: AppError) -> Response:

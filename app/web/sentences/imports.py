@@ -4,7 +4,8 @@ from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
     "bundle_broken": N_(
-        "The files came damaged: their sizes do not fit what was announced. Load the page again and send them once more."
+        "The files came damaged: their sizes do not fit what was announced. Load the page again and send them once "
+        "more."
     ),
     "duplicate": N_("The same picture is in the project already, as “%(first)s”. It was not stored again."),
     "duplicate_class": N_(
