@@ -1,6 +1,6 @@
 """The features of a whole project, small enough to be held in memory; made by a worker, read by the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,12 +111,12 @@ def named(session: Session, arrays: Arrays, project_id: int, kind: str) -> Named
 
 
 def keep(
-    session: Session, store: Store, project_id: int, kind: str, *, sha256: str, count: int, info: dict[str, object]
+    session: Session, store: Store, project_id: int, kind: str, *, sha256: str, count: int, info: Mapping[str, object]
 ) -> None:
     """Put a newer array in the place of the one before, whose file goes after the commit."""
     row = features.row_of(session, project_id, kind)
     before = row.sha256
-    row.sha256, row.count, row.info, row.made_at = sha256, count, info, utc_now()
+    row.sha256, row.count, row.info, row.made_at = sha256, count, dict(info), utc_now()
     if before and before != sha256:
         after_commit(session, lambda: store.delete(before))
 

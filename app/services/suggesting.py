@@ -79,8 +79,15 @@ def refresh(database: Database, store: Store, arrays: Arrays, project_id: int) -
     found, info = made
     sha256 = store.put(feature_space.packed(found, project_id))
     with database.write() as session:
-        values = {"sha256": sha256, "count": len(found["ids"]), "info": {**info, "space": name}}
-        feature_space.keep(session, store, project_id, features.HEAD, **values)  # type: ignore[arg-type]
+        feature_space.keep(
+            session,
+            store,
+            project_id,
+            features.HEAD,
+            sha256=sha256,
+            count=len(found["ids"]),
+            info={**info, "space": name},
+        )
     return True
 
 

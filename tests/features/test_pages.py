@@ -86,7 +86,11 @@ def test_similar__before_there_are_features_one_button_orders_them(client, datab
         assert session.scalars(sa.select(Job.kind)).all() == [JobKind.FEATURES]
     assert client.get(f"{rows.path}/features").json()["over"] is False
     with database.write() as session:
-        failed = {"state": JobState.FAILED, "error_code": "backbone_missing", "error_params": {"name": "x", "package": "x"}}
+        failed = {
+            "state": JobState.FAILED,
+            "error_code": "backbone_missing",
+            "error_params": {"name": "x", "package": "x"},
+        }
         session.execute(sa.update(Job).values(**failed))
     page = client.get(f"{rows.path}/similar", params={"to": rows.images[0]})
     assert page.status_code == 200
