@@ -97,7 +97,9 @@ def suggest(parts: Parts, claim: Claim, lease: Lease) -> End:
         none = np.empty((0, len(classes)), dtype=np.float32)
         answered = np.concatenate([ids[:0], *(one.ids for one in heard)])
         said = np.concatenate([none, *(one.probabilities for one in heard)])
-        _keep(parts, claim, features.RUN, suggesting.ranked(answered, classes, said), info)
+        spread = np.concatenate([np.empty(0, dtype=np.float32), *(one.spread for one in heard)])
+        made = suggesting.ranked(answered, classes, said) | {"spread": spread}
+        _keep(parts, claim, features.RUN, made, info)
     return end
 
 

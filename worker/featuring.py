@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import agreement
 from app.domain.recipe import Recipe
 from app.storage import Store, open_store
 from app.storage.arrays import pack_one
@@ -52,8 +53,8 @@ def ask(order: AskOrder, send: Callable[[Message], None]) -> None:
     store = open_store(order.storage)
     networks = [predict.network(saving.load(store.get(digest))) for digest in order.weights]
     for start, pictures, good in _pieces(order.digests, store, order.recipe, PIECE):
-        said: NDArray[np.float32] = np.stack([predict.probabilities(one, pictures) for one in networks]).mean(axis=0)
-        send(Said(order.ids[start : start + len(pictures)][good], said[good]))
+        each: NDArray[np.float32] = np.stack([predict.probabilities(one, pictures) for one in networks])[:, good]
+        send(Said(order.ids[start : start + len(pictures)][good], each.mean(axis=0), agreement.spread(each)))
         send(Progress("suggest", start + len(pictures), len(order.digests)))
 
 

@@ -236,10 +236,11 @@ class FeatureBlock:
 
 @dataclass(frozen=True)
 class Said:
-    """What a run says of some pictures: probabilities (n, classes)."""
+    """What a run says of some pictures: probabilities (n, classes), and how far its models disagree (n,)."""
 
     ids: NDArray[np.int64]
     probabilities: NDArray[np.float32]
+    spread: NDArray[np.float32]
 
 
 @dataclass(frozen=True)

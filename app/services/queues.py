@@ -19,6 +19,7 @@ from app.db.run_models import Job, Prediction, Run, RunClass, RunItem
 from app.domain.enums import JobState, PredictionRole, Split
 from app.services import gallery, leases
 from app.services.gallery import ImageFilter, ImageRow
+from app.services.suggestions import Said
 
 _STEP = 500  # images of an order that are looked up at once
 
@@ -28,11 +29,14 @@ class Order(StrEnum):
 
     UNLABELLED = "unlabelled"  # without a label, as imported
     RANDOM = "random"  # without a label, drawn
+    UNCERTAIN = "uncertain"  # without a label, what the models tell apart least
+    DISAGREE = "disagree"  # without a label, what the models of a run say different things of
     WRONG = "wrong"  # labels that the newest run finds improbable
     ALL = "all"  # everything that matches the filter, labelled or not
 
 
-OPEN = (Order.UNLABELLED, Order.RANDOM)  # images without a label
+ASKED = (Order.UNCERTAIN, Order.DISAGREE)  # a model chooses
+OPEN = (Order.UNLABELLED, Order.RANDOM, *ASKED)  # images without a label
 SHARED = (*OPEN, Order.WRONG)  # several people work one off: each image goes to one of them
 
 
@@ -84,14 +88,17 @@ class Wish:
     without: frozenset[int] = frozenset()
 
 
-def draw(session: Session, project_id: int, queue: Queue, wish: Wish) -> list[ImageRow]:
-    """The next images for one person, leased to that person where others work the queue off as well."""
+def draw(session: Session, project_id: int, queue: Queue, wish: Wish, said: Said | None = None) -> list[ImageRow]:
+    """The next images for one person, leased to that person where others work the queue off as well.
+
+    ``said``: everything that is suggested; the orders that a model chooses are empty without it.
+    """
     found: list[ImageRow] = []
     if queue.order not in SHARED:
-        return peek(session, project_id, queue, wish)
+        return peek(session, project_id, queue, wish, said)
     leases.forget_old(session, project_id)
     while len(found) < wish.limit:
-        part = peek(session, project_id, queue, replace(wish, limit=wish.limit - len(found)))
+        part = peek(session, project_id, queue, replace(wish, limit=wish.limit - len(found)), said)
         if not part:
             break
         mine = set(leases.take(session, project_id, [row.id for row in part], wish.holder))
@@ -100,11 +107,12 @@ def draw(session: Session, project_id: int, queue: Queue, wish: Wish) -> list[Im
     return found
 
 
-def peek(session: Session, project_id: int, queue: Queue, wish: Wish) -> list[ImageRow]:
+def peek(session: Session, project_id: int, queue: Queue, wish: Wish, said: Said | None = None) -> list[ImageRow]:
     """As ``draw``, but nothing is leased. What nobody put off comes first."""
-    found = list(islice(_walk(session, project_id, queue, queue.fresh, wish), wish.limit))
+    ranked = _order(session, project_id, queue, said)
+    found = list(islice(_walk(session, project_id, queue, queue.fresh, wish, ranked), wish.limit))
     if len(found) < wish.limit and queue.put_off is not queue.chosen:
-        found += islice(_walk(session, project_id, queue, queue.put_off, wish), wish.limit - len(found))
+        found += islice(_walk(session, project_id, queue, queue.put_off, wish, ranked), wish.limit - len(found))
     return found
 
 
@@ -165,15 +173,38 @@ def _doubted(run: Run) -> sa.Select[int, int, int, float, bytes]:
     )
 
 
-def _walk(session: Session, project_id: int, queue: Queue, chosen: ImageFilter, wish: Wish) -> Iterator[ImageRow]:
+def _order(session: Session, project_id: int, queue: Queue, said: Said | None) -> Sequence[int] | None:
+    """The images of an order that no column gives; None for the others."""
+    if queue.order is Order.WRONG:
+        return [doubt.image_id for doubt in doubts(session, project_id)]
+    if queue.order not in ASKED:
+        return None
+    if said is None:
+        return []
+    if queue.order is Order.UNCERTAIN:
+        return [int(image_id) for image_id in said.ids[np.argsort(said.margin, kind="stable")]]
+    apart = np.flatnonzero(said.spread > 0)
+    return [int(image_id) for image_id in said.ids[apart[np.argsort(-said.spread[apart], kind="stable")]]]
+
+
+def _walk(
+    session: Session,
+    project_id: int,
+    queue: Queue,
+    chosen: ImageFilter,
+    wish: Wish,
+    ranked: Sequence[int] | None,
+) -> Iterator[ImageRow]:
     """The images that match ``chosen`` in the order of the queue."""
     fits = gallery.conditions(project_id, chosen)
     if wish.without:
         fits.append(Image.id.not_in(wish.without))
+    if queue.order in ASKED:
+        fits.append(sa.or_(Image.split.is_(None), Image.split != Split.TEST))
     if queue.order in SHARED and wish.holder:
         fits.append(~leases.with_others(wish.holder))
-    if queue.order is Order.WRONG:
-        yield from _ranked(session, project_id, [doubt.image_id for doubt in doubts(session, project_id)], fits)
+    if ranked is not None:
+        yield from _ranked(session, project_id, ranked, fits)
         return
     key: sa.ColumnElement[Any] = Image.id.expression
     start: int | str = wish.at

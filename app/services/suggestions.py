@@ -51,6 +51,7 @@ class Suggestion:
 class Said:
     """All suggestions for a project, in the order of the image ids; arrays have the shape (n,).
 
+    ``spread`` is how far the models of a run disagree, 0 to 1; 0 of a single model and of the head.
     ``margin`` is the distance between the two most likely classes: 0 when the model cannot tell them apart.
     ``speaker`` is the place in ``sources`` of the one who speaks of the image.
     """
@@ -61,6 +62,7 @@ class Said:
     confidence: NDArray[np.float32]
     margin: NDArray[np.float32]
     speaker: NDArray[np.int64]
+    spread: NDArray[np.float32]
 
     def at(self, place: int) -> Suggestion:
         """One of them."""
@@ -81,7 +83,10 @@ def said(session: Session, arrays: Arrays, project_id: int) -> Said | None:
     _ids, first = np.unique(ids, return_index=True)  # of several who speak of an image the first has the word
     speaker = np.repeat(np.arange(len(made)), [len(held["ids"]) for _, held in made])
     columns = {name: np.concatenate([held[name] for _, held in made])[first] for name in COLUMNS}
-    return Said(sources=sources, ids=ids[first], speaker=speaker[first], **columns)
+    spreads = [held.get("spread", np.zeros(len(held["ids"]), dtype=np.float32)) for _, held in made]
+    return Said(
+        sources=sources, ids=ids[first], speaker=speaker[first], spread=np.concatenate(spreads)[first], **columns
+    )
 
 
 def of_images(session: Session, arrays: Arrays, project_id: int, image_ids: Sequence[int]) -> dict[int, Suggestion]:

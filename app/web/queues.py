@@ -12,7 +12,8 @@ from app.db.models import Project
 from app.domain.errors import Invalid
 from app.services import gallery, history, queues
 from app.services.gallery import ImageFilter, ImageRow
-from app.services.queues import OPEN, Order, Wish
+from app.services.queues import ASKED, OPEN, Order, Wish
+from app.services.suggestions import Said
 
 AHEAD, BEHIND, STRIP = 16, 20, 20
 FILTERS = ("class", "split", "state", "import", "mark", "reason", "q")
@@ -35,6 +36,11 @@ class Queue(queues.Queue):
     def open(self) -> bool:
         """True for images without a label."""
         return self.order in OPEN
+
+    @property
+    def asked(self) -> bool:
+        """True where a model chooses."""
+        return self.order in ASKED
 
     @property
     def narrowed(self) -> bool:
@@ -85,7 +91,7 @@ def read_queue(request: Request) -> Queue:
 
 
 def rows_around(
-    session: Session, project: Project, queue: Queue, at: int | None, recent: list[int], holder: str
+    session: Session, project: Project, queue: Queue, at: int | None, recent: list[int], holder: str, said: Said | None
 ) -> Around:
     """The picture to show, what comes next, and what "back" leads to: for new labels the ones given last.
 
@@ -93,7 +99,7 @@ def rows_around(
         NotFound: there is no image ``at`` in this project.
     """
     wish = Wish(holder, AHEAD, at or 0, frozenset([at] if at else []))
-    ahead = queues.peek(session, project.id, queue, wish)
+    ahead = queues.peek(session, project.id, queue, wish, said)
     if at:
         gallery.image(session, project.id, at)
         current = gallery.rows(session, project.id, [at])[0]

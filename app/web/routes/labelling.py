@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Form, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -16,8 +16,8 @@ from app.domain.errors import AppError, Invalid
 from app.domain.text import N_
 from app.services import class_acts, gallery, history, labels, leases, marks, queues
 from app.services.gallery import ImageFilter, ImageRow
-from app.web import i18n, pictures
-from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web import i18n, pictures, suggested
+from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.messages import sentence
 from app.web.queues import AHEAD, STRIP, Around, Queue, before, labeller, read_queue, remember, rows_around
 from app.web.selection import Strict
@@ -34,8 +34,26 @@ URLS = {
 }
 ImageId = Annotated[int, Query(ge=0, le=2**53)]
 Id = Annotated[int, Field(ge=1, le=2**53)]
-ORDERS = {queues.Order.UNLABELLED.value: N_("as imported"), queues.Order.RANDOM.value: N_("drawn at random")}
+ORDERS = {
+    queues.Order.UNLABELLED.value: N_("as imported"),
+    queues.Order.RANDOM.value: N_("drawn at random"),
+    queues.Order.UNCERTAIN.value: N_("least certain first"),
+    queues.Order.DISAGREE.value: N_("models disagree most first"),
+}
 MOST_KNOWN, MOST_HELD = 2000, 500
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How many images there are, in the project and in the queue."""
+
+    counts: gallery.Counts
+    total: int
+    labelled: int
+    unlabelled: int
+    in_queue: int
+    elsewhere: int
+    doubts: int
 
 
 @dataclass(frozen=True)
@@ -45,13 +63,8 @@ class LabelPage:
     project: Project
     queue: Queue
     current: ImageRow | None
-    counts: gallery.Counts
-    total: int
-    labelled: int
-    unlabelled: int
-    in_queue: int
-    elsewhere: int
-    doubts: int
+    numbers: Numbers
+    asking: suggested.Asking
     class_keys: Mapping[int, str]
     classes: Mapping[int, LabelClass]
     strip: Sequence[history.Step]
@@ -90,23 +103,33 @@ class Step(BaseModel):
 
 @router.get("", name="label")
 def show(
-    request: Request, project: ProjectDep, session: ReadSession, actor: ActorDep, at: ImageId | None = None
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    actor: ActorDep,
+    state: StateDep,
+    tasks: BackgroundTasks,
+    at: ImageId | None = None,
 ) -> Response:
     """Show the picture ``at``, or the first of the queue."""
+    tasks.add_task(suggested.keep_fresh, state, project.id)
     return page(request, session, project, actor, at)
 
 
 @router.post("/items", name="label_items")
-def items(request: Request, project: ProjectDep, session: WriteSession, body: Ask) -> JSONResponse:
+def items(
+    request: Request, project: ProjectDep, session: WriteSession, state: StateDep, tasks: BackgroundTasks, body: Ask
+) -> JSONResponse:
     """The next images of the queue for this browser, which nobody else gets as long as it has them."""
     queue, holder = read_queue(request), labeller(request)
     leases.release(session, holder, body.release)
     kept = set(leases.take(session, project.id, body.hold, holder)) if queue.order in queues.SHARED else set(body.hold)
     wish = queues.Wish(holder, body.limit, body.after, frozenset(body.without))
-    rows = queues.draw(session, project.id, queue, wish)
+    rows = queues.draw(session, project.id, queue, wish, suggested.everything(session, state, project, queue))
+    tasks.add_task(suggested.keep_fresh, state, project.id)
     answer = JSONResponse(
         {
-            "items": as_items(request, session, project, queue, rows),
+            "items": suggested.items(request, session, project, queue, rows),
             "lost": [image_id for image_id in body.hold if image_id not in kept],
             "elsewhere": 0 if rows else queues.with_others(session, project.id, queue, holder),
         }
@@ -147,8 +170,16 @@ def save(
         return page(request, session, project, actor, image_id, error=error)
     holder = labeller(request)
     leases.release(session, holder, [image_id])
-    following = queues.draw(session, project.id, queue, queues.Wish(holder, 1, image_id, frozenset([image_id])))
+    said = suggested.everything(session, request.app.state.miwake, project, queue)
+    following = queues.draw(session, project.id, queue, queues.Wish(holder, 1, image_id, frozenset([image_id])), said)
     return to(request, project, queue, following[0].id if following else None)
+
+
+@router.post("/suggest", name="label_suggest")
+def suggest(request: Request, project: ProjectDep, session: WriteSession) -> Response:
+    """Have a worker make suggestions for the pictures without a label."""
+    suggested.ask(session, project.id)
+    return to(request, project, read_queue(request), None)
 
 
 @router.post("/class", name="label_class")
@@ -180,25 +211,18 @@ def page(
     typed: str = "",
 ) -> Response:
     """The page with the picture ``at`` or the first of the queue; with ``error`` it says what was refused."""
-    queue = read_queue(request)
+    queue, holder = read_queue(request), labeller(request)
     steps = history.last_steps(session, project.id, actor, 2 * STRIP)
     strip = list({step.image_id: step for step in reversed(steps)}.values())[-STRIP:]
-    holder = labeller(request)
-    around = rows_around(session, project, queue, at, [step.image_id for step in strip], holder)
-    counts = gallery.counts(session, project.id, ImageFilter())
+    said = suggested.everything(session, request.app.state.miwake, project, queue)
+    around = rows_around(session, project, queue, at, [step.image_id for step in strip], holder, said)
     gettext = i18n.translations(i18n.choose(request)).gettext
-    current = around.current
     context = LabelPage(
         project=project,
         queue=queue,
-        current=current,
-        counts=counts,
-        total=counts.total,
-        labelled=counts.total - counts.classes.get(None, 0),
-        unlabelled=counts.classes.get(None, 0),
-        in_queue=queues.total(session, project.id, queue),
-        elsewhere=0 if current else queues.with_others(session, project.id, queue, holder),
-        doubts=queues.total(session, project.id, replace(queue, order=queues.Order.WRONG, chosen=ImageFilter())),
+        current=around.current,
+        numbers=numbers(session, project, queue, holder if around.current is None else ""),
+        asking=suggested.asking(session, project.id),
         class_keys=pictures.key_names(project.classes),
         classes={item.id: item for item in project.classes},
         strip=strip[::-1],
@@ -216,6 +240,21 @@ def page(
     return response
 
 
+def numbers(session: Session, project: Project, queue: Queue, holder: str) -> Numbers:
+    """What is counted for the page; what others have on the screen only for the reader who has nothing."""
+    counts = gallery.counts(session, project.id, ImageFilter())
+    unlabelled = counts.classes.get(None, 0)
+    return Numbers(
+        counts=counts,
+        total=counts.total,
+        labelled=counts.total - unlabelled,
+        unlabelled=unlabelled,
+        in_queue=queues.total(session, project.id, queue),
+        elsewhere=queues.with_others(session, project.id, queue, holder) if holder else 0,
+        doubts=queues.total(session, project.id, queues.Queue(queues.Order.WRONG, ImageFilter())),
+    )
+
+
 def page_data(
     request: Request, session: Session, project: Project, queue: Queue, around: Around, strip: list[history.Step]
 ) -> dict[str, Any]:
@@ -224,7 +263,7 @@ def page_data(
     rows = [*around.behind, *current, *around.ahead]
     last = gallery.rows(session, project.id, [step.image_id for step in strip])
     return {
-        "items": as_items(request, session, project, queue, rows),
+        "items": suggested.items(request, session, project, queue, rows),
         "index": len(around.behind),
         "strip": [step.image_id for step in strip],
         "strip_items": [pictures.as_item(request, project, row) for row in last],
@@ -240,29 +279,6 @@ def page_data(
         },
         "page": address(request.app, "label", slug=project.slug, query=queue.query),
         "image": address(request.app, "image", slug=project.slug, image_id=0),
-    }
-
-
-def as_items(
-    request: Request, session: Session, project: Project, queue: Queue, rows: Sequence[ImageRow]
-) -> list[dict[str, Any]]:
-    """Images for the modules of the page, with what is suggested for them."""
-    said = suggested(session, project.id, queue)
-    return [{**pictures.as_item(request, project, row), "suggestion": said.get(row.id)} for row in rows]
-
-
-def suggested(session: Session, project_id: int, queue: Queue) -> dict[int, dict[str, Any]]:
-    """By image: which class is suggested, how sure that is and who says so."""
-    if queue.order is not queues.Order.WRONG or (run := queues.judge(session, project_id)) is None:
-        return {}
-    return {
-        doubt.image_id: {
-            "class_id": doubt.class_id,
-            "confidence": doubt.confidence,
-            "kind": "run",
-            "number": run.number,
-        }
-        for doubt in queues.doubts(session, project_id, run)
     }
 
 
