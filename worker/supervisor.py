@@ -14,7 +14,7 @@ from enum import StrEnum
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from app.services.jobs import LeaseLost
 from worker import child, limits
@@ -157,10 +157,15 @@ class Supervisor:
             log.warning("Progress was not written: %s", error)
 
     def _store(self, messages: Sequence[Message]) -> None:
-        """Results must not get lost: try until the database takes them, or the lease is over."""
+        """Results must not get lost: try until the database takes them, or the lease is over.
+
+        What it refuses for what they are, it will refuse again: that ends the job with the reason.
+        """
         while True:
             try:
                 self._write(messages)
+            except (IntegrityError, ProgrammingError):
+                raise
             except SQLAlchemyError as error:
                 log.warning("Results were not written, trying again: %s", error)
                 if self._lease.word is Word.LOST:

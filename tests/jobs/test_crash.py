@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from app.config import Settings
 from app.domain.enums import JobState
+from app.services import results
 from tests.jobs import processes
 from tests.jobs.processes import ENDLESS, QUICK
-from worker import limits
+from tests.jobs.rows import claim
+from worker import limits, runner
 from worker.supervisor import Outcome, died
 from worker.tail import MOST_BYTES, MOST_LINES, Tail
 
@@ -62,6 +65,22 @@ def test_crash__leaves_the_last_lines_and_where_it_was(settings, database, store
         assert (job.error_code, job.error_params) == ("crashed", {"signal": "SIGSEGV"})
         assert "Fatal Python error: Segmentation fault" in (job.error_trace or "")
         assert "worker/training.py" in (job.error_trace or "")
+
+
+@pytest.mark.ml
+@pytest.mark.slow
+def test_results__that_the_database_refuses_end_the_job_with_a_reason(settings, database, store, monkeypatch):
+    run = processes.add_run(database, processes.add_project(database, store), ENDLESS)
+
+    def refuse(*_arguments: object) -> None:
+        raise IntegrityError("INSERT", {}, ValueError("no such item"))
+
+    monkeypatch.setattr(results, "set_environment", refuse)
+    got = claim(database, run.job_id)
+    runner.run(processes.parts(settings, database, store), got)
+    job = processes.job_of(database, run.job_id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "internal")
+    assert "no such item" in job.error_params["error"]
 
 
 # --- without processes of a training ---------------------------------------------------------------------------------

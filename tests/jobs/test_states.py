@@ -83,6 +83,14 @@ def test_fail__keeps_the_reason(any_database, project_id):
     assert failed.error_trace == "trace"
 
 
+def test_fail__a_trace_of_any_bytes_is_kept(any_database, project_id):
+    (job_id,) = make(any_database, project_id)
+    got = claim(any_database, job_id)
+    with any_database.write() as session:
+        assert jobs.fail(session, job_id, got.attempt, "internal", {"error": "x"}, "a\x00b \udcff\x1b[0m\n\t日本")
+    assert row(any_database, job_id).error_trace == "a?b ??[0m\n\t日本"
+
+
 def test_cancel__a_queued_job_ends_at_once_and_cannot_be_claimed(any_database, project_id):
     (job_id,) = make(any_database, project_id)
     with any_database.write() as session:

@@ -118,7 +118,20 @@ def fail(
 ) -> bool:
     """The work went wrong: code and parameters say why. A job that was told to stop becomes cancelled instead."""
     state = sa.case((Job.state == JobState.CANCELLING, JobState.CANCELLED), else_=JobState.FAILED)
-    return _end(session, job_id, attempt, state=state, error_code=code, error_params=params or {}, error_trace=trace)
+    return _end(
+        session,
+        job_id,
+        attempt,
+        state=state,
+        error_code=code,
+        error_params=params or {},
+        error_trace=trace and plain(trace),
+    )
+
+
+def plain(text: str) -> str:
+    """``text`` without characters that a database cannot hold or a terminal would obey; lines and tabs stay."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
 
 
 def end_cancelled(session: Session, job_id: int, attempt: int) -> bool:
