@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.domain.enums import JobKind, Lane
@@ -20,6 +20,7 @@ from worker.parts import Parts
 from worker.supervisor import End, Outcome, Supervisor
 
 END_TRIES = 60
+RELEASES = 5  # attempts that may end because the database was away
 log = logging.getLogger(__name__)
 
 
@@ -37,12 +38,24 @@ def run(parts: Parts, claim: Claim) -> None:
                 end = End(Outcome.FAILED, "job_too_long", {"seconds": round(limit)}, end.trace)
     except LeaseLost:
         end = End(Outcome.LOST)
+    except OperationalError as error:
+        end = _database_end(error, claim)
     except Exception as error:
         end = reason(error)
     log.info("Job %s: %s %s, %.1f s.", claim.job_id, end.outcome, end.code, time.monotonic() - started)
     write_end(parts, claim, end)
     if claim.kind is JobKind.TRAIN and end.outcome is Outcome.DONE:
         interactive_jobs.prepare_newest(parts)
+
+
+def _database_end(error: OperationalError, claim: Claim) -> End:
+    """The database was away, not the job at fault: given back, and begun again as long as that may help."""
+    if "is full" in str(error.orig):  # SQLite has no number for it
+        return End(Outcome.FAILED, "disk_full", {"folder": ""})
+    if claim.attempt > RELEASES:
+        return reason(error)
+    log.warning("Job %s is given back, because the database failed: %s", claim.job_id, error.orig)
+    return End(Outcome.RELEASED)
 
 
 def reason(error: Exception) -> End:

@@ -19,6 +19,7 @@ from app.domain.enums import JobKind, JobState, Lane
 from app.domain.recipe import Recipe
 from app.services import jobs
 
+FRESH_SECONDS = 7.0  # two signs of life: one that was just killed must not be counted on
 START_SECONDS = 8.0  # of a process with its pictures, as long as none was measured
 WORTH = 0.75  # spread must take at most this part of the time
 RUNS_LOOKED_AT = 40
@@ -114,7 +115,7 @@ def free_places(session: Session, lane: Lane, needs: str, worker: str) -> int:
     for owner, count in session.execute(running.group_by(Job.owner)):
         busy[owner or ""] = count
     places = 0
-    for other in jobs.workers_alive(session):
+    for other in jobs.workers_alive(session, FRESH_SECONDS):
         if other.name != worker and needs in jobs.able(other).needs:
             slots = int(other.info.get("slots", {}).get(str(lane), 0))
             places += max(slots - busy.get(other.name, 0), 0)

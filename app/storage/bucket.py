@@ -178,10 +178,21 @@ class BucketBatch:
     def __init__(self, store: ObjectStore, threads: ThreadPoolExecutor) -> None:
         self._store, self._threads = store, threads
         self._sent: list[Future[str]] = []
+        self._failed: StoreError | None = None
 
     def put(self, data: bytes) -> str:
-        self._sent.append(self._threads.submit(self._store.put, data))
+        self._sent.append(self._threads.submit(self._put, data))
         return sha256(data)
+
+    def _put(self, data: bytes) -> str:
+        """The patience is that of the batch: when it is over for one blob, nobody waits as long again for the next."""
+        if self._failed is not None:
+            raise self._failed
+        try:
+            return self._store.put(data)
+        except StoreError as error:
+            self._failed = error
+            raise
 
     def commit(self) -> None:
         """Wait until the server has all of them."""

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -59,6 +60,15 @@ class Broker:
             self._process.wait()
             self._process = None
 
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It keeps its connections and takes new ones, but answers nobody."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
     def flush(self) -> None:
         with redis.Redis.from_url(self.url) as client:
             client.flushall()
@@ -103,6 +113,11 @@ class Postgres:
     def stop(self, how: str = "fast") -> None:
         """``how``: "fast" ends connections in good order, "immediate" as a crash would."""
         self._tool("pg_ctl", "-D", self._data, "-m", how, "-w", "stop")
+
+    def cut(self) -> None:
+        """End all connections, as a firewall or a failover would."""
+        with psycopg.connect(f"host={self._folder} port={self.port} user=miwake dbname=postgres") as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'miwake'")
 
     def _tool(self, tool: str, *words: object) -> None:
         as_person: Any = self._person and {

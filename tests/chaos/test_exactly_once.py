@@ -7,6 +7,7 @@ import pytest
 from app.domain.enums import Lane
 from app.queue import Queue
 from tests.chaos import ledger
+from tests.chaos.machines import Broker
 from tests.chaos.record import only_full, rounds, tally
 from tests.chaos.site import site
 from tests.jobs import processes
@@ -23,6 +24,7 @@ BROKER_FAULTS = [
     "restarted empty",
     pytest.param("flushed", marks=only_full),
     pytest.param("away for 3 s", marks=only_full),
+    pytest.param("frozen for 8 s", marks=only_full),  # longer than the worker waits for an answer
 ]
 
 
@@ -95,24 +97,33 @@ def test_broker_with_ten_jobs_queued_and_one_running(fault, broker, tmp_path):
                 first = ledger.add(made.database, run_id, made.ledger, 1, 3.0, broker.url)
                 processes.wait_for("the first job", lambda: processes.running(made.database, first[0]))  # noqa: B023
                 queued = ledger.add(made.database, run_id, made.ledger, 10, 0.1, broker.url)
-                if fault == "flushed":
-                    broker.flush()
-                else:
-                    broker.stop()
-                    if fault == "away for 3 s":
-                        time.sleep(3.0)  # the fault itself: the running job ends while nothing can be announced
-                    broker.start()
+                break_broker(broker, fault)
                 begin = time.perf_counter()
                 ledger.all_ended(made.database, [*first, *queued])
                 told.figure("seconds until all were done", time.perf_counter() - begin)
                 ledger.check(made.database, made.ledger, [*first, *queued])
 
 
+def break_broker(broker: Broker, fault: str) -> None:
+    """Do it, and put it right again; while it lasts the running job ends and nothing can be announced."""
+    if fault == "flushed":
+        broker.flush()
+    elif fault == "frozen for 8 s":
+        with broker.frozen():
+            time.sleep(8.0)
+    else:
+        broker.stop()
+        time.sleep(3.0 if fault == "away for 3 s" else 0.0)
+        broker.start()
+
+
 @pytest.mark.postgres
 @pytest.mark.redis
-@pytest.mark.parametrize("how", [pytest.param("fast", marks=only_full), "immediate"])
+@pytest.mark.parametrize(
+    "how", [pytest.param("fast", marks=only_full), "immediate", pytest.param("cut", marks=only_full)]
+)
 def test_database_restarted(how, postgres, broker, tmp_path):
-    name = {"fast": "restarted", "immediate": "crashed and restarted"}[how]
+    name = {"fast": "restarted", "immediate": "crashed and restarted", "cut": "connections cut 3 times"}[how]
     changes = {"broker_url": broker.url, "database_url": postgres.url}
     with tally(f"PostgreSQL {name}, 10 jobs queued and 2 running") as told, site(tmp_path, **changes) as made:
         run_id = made.run_without_job()
@@ -124,8 +135,13 @@ def test_database_restarted(how, postgres, broker, tmp_path):
                     processes.wait_for("both jobs", lambda: processes.running(made.database, job_id))  # noqa: B023
                 queued = ledger.add(made.database, run_id, made.ledger, 10, 0.1, broker.url)
                 made.database.dispose()
-                postgres.stop(how)
-                postgres.start()
+                if how == "cut":
+                    for _ in range(3):
+                        postgres.cut()
+                        time.sleep(0.3)  # connections are made again, and used
+                else:
+                    postgres.stop(how)
+                    postgres.start()
                 begin = time.perf_counter()
                 ledger.all_ended(made.database, [*first, *queued])
                 told.figure("seconds until all were done", time.perf_counter() - begin)

@@ -97,6 +97,29 @@ def test_worker_killed(tmp_path):
 
 
 @only_full
+def test_worker_told_to_end(tmp_path):
+    with tally("SIGTERM to the worker while it runs a job, 10 more queued") as told, site(tmp_path) as made:
+        run_id = made.run_without_job()
+        made.ledger_workers(2)
+        for _ in rounds(1, 10):
+            with told.round():
+                (job_id,) = ledger.add(made.database, run_id, made.ledger, 1, 3.0)
+                begun(made, job_id)
+                queued = ledger.add(made.database, run_id, made.ledger, 10, 0.1)
+                worker = owner_of(made, job_id)
+                asked = time.monotonic()
+                worker.ask_to_end()
+                another_attempt(made, job_id)
+                told.figure("seconds until another worker has the job", time.monotonic() - asked)
+                assert worker.process.wait(30) == 0
+                told.figure("seconds until the worker has ended", time.monotonic() - asked)
+                made.ledger_workers(1)
+                ledger.all_ended(made.database, [job_id, *queued])
+                ledger.check(made.database, made.ledger, [job_id, *queued], attempts=2)
+                assert processes.job_of(made.database, job_id).max_attempts == 4  # it does not count as a failure
+
+
+@only_full
 def test_job_whose_worker_dies_each_time(tmp_path):
     with tally("a job that kills its worker each time ends as failed") as told, site(tmp_path) as made:
         run_id = made.run_without_job()

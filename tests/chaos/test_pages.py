@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from app.db.models import Project
 from app.db.run_models import Run
 from app.domain.enums import JobState
+from app.storage import Store
 from tests import servers
 from tests.chaos import ledger
 from tests.chaos.machines import Broker
 from tests.chaos.record import Tally, only_full, rounds, tally
-from tests.chaos.site import Site, site
+from tests.chaos.site import Process, Site, site
 from tests.jobs import processes
 
 pytestmark = pytest.mark.slow
@@ -30,8 +31,12 @@ class Pages:
     """The web process of an installation, on a port of its own."""
 
     made: Site
-    address: str
+    port: int
     slug: str
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
         headers = {"Origin": self.address, "Accept": "application/json"}
@@ -54,24 +59,29 @@ class Pages:
         return answer.text
 
 
-def open_pages(made: Site) -> Pages:
-    """Start the web process of a site that has a project, and wait for its first answer."""
-    project_id = processes.add_project(made.database, made.store)
+def open_pages(made: Site, store: Store | None = None) -> Pages:
+    """Make a project, its pictures in ``store`` or that of the site, and start the web process."""
+    project_id = processes.add_project(made.database, store or made.store)
     with made.database.read() as session:
         slug = session.get_one(Project, project_id).slug
     port = servers.free_port()
+    start_web(made, port)
+    return Pages(made, port, slug)
+
+
+def start_web(made: Site, port: int) -> Process:
+    """Start the web process and wait for its first answer."""
     web = made.start("-m", "app", "web", "--end-with-parent", port=port)
-    pages = Pages(made, f"http://127.0.0.1:{port}", slug)
 
     def answers() -> bool:
         assert web.process.poll() is None, "the web process ended by itself"
         try:
-            return httpx.get(f"{pages.address}/healthz", timeout=5).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
     processes.wait_for("the first page", answers)
-    return pages
+    return web
 
 
 @pytest.fixture
@@ -89,6 +99,26 @@ def test_broker_down_at_submit(pages, broker):
         for _ in rounds(1, 5):
             with told.round():
                 down_round(pages, broker, told)
+
+
+@pytest.mark.ml
+@pytest.mark.redis
+@only_full
+def test_broker_frozen_at_submit(pages, broker):
+    with tally("broker frozen at submit: the form answers, the job is done once") as told:
+        pages.made.worker()
+        pages.made.wait_for_workers(1)
+        for _ in rounds(1, 5):
+            with told.round():
+                with broker.frozen():
+                    begin = time.monotonic()
+                    url, job_id = pages.train()
+                    seconds = time.monotonic() - begin
+                told.figure("seconds for the answer of the form", seconds)
+                assert seconds < 8.0
+                job = processes.ended(pages.made.database, job_id)
+                assert (job.state, job.attempt) == (JobState.DONE, 1)
+                assert "state-done" in pages.text(url)
 
 
 def down_round(pages: Pages, broker: Broker, told: Tally) -> None:

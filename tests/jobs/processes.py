@@ -19,7 +19,7 @@ from app.db.session import Database
 from app.domain.enums import FINAL_STATES, JobState, Split
 from app.domain.recipe import Recipe
 from app.services import jobs, runs
-from app.storage import LocalStore
+from app.storage import LocalStore, Store
 from tests import factories
 from worker import child
 from worker.parts import Parts
@@ -97,7 +97,7 @@ def worker(settings: Settings, log: Path) -> Iterator[WorkerProcess]:
         made.end()
 
 
-def add_project(database: Database, store: LocalStore, name: str = "血球") -> int:
+def add_project(database: Database, store: Store, name: str = "血球") -> int:
     """A project of two classes with 12 pictures for training and 4 for the test of each; returns its id."""
     with database.write() as session:
         made = factories.make_project(session, name, ("好中球", "単球"))

@@ -225,6 +225,40 @@ def test_runner__refuses_to_begin_on_a_full_disk(settings, database, project, tm
     assert (failed.state, failed.error_code) == (JobState.FAILED, "disk_full")
 
 
+def test_runner__gives_a_job_back_when_the_database_was_away_but_not_for_ever(
+    settings, database, project, store, monkeypatch
+):
+    def away(*_parts: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, Exception("server closed the connection unexpectedly"))
+
+    monkeypatch.setitem(runner.WORK, JobKind.EXPLAIN, away)
+    with database.write() as session:
+        job = jobs.create(session, project_id=project.id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec={})
+    parts = processes.parts(settings, database, store)
+    states: list[str] = []
+    while not states or states[-1] == JobState.QUEUED:
+        with database.write() as session:
+            claim = jobs.claim(session, job.id, "w", 30)
+        assert isinstance(claim, Claim)
+        runner.run(parts, claim)
+        states.append(processes.job_of(database, job.id).state)
+    assert states == [JobState.QUEUED] * runner.RELEASES + [JobState.FAILED]
+    assert processes.job_of(database, job.id).error_code == "internal"
+
+
+def test_runner__sqlite_on_a_full_disk_is_named(settings, database, project, store, monkeypatch):
+    def full(*_parts: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setitem(runner.WORK, JobKind.EXPLAIN, full)
+    with database.write() as session:
+        job = jobs.create(session, project_id=project.id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec={})
+        claim = jobs.claim(session, job.id, "w", 30)
+    assert isinstance(claim, Claim)
+    runner.run(processes.parts(settings, database, store), claim)
+    assert processes.job_of(database, job.id).error_code == "disk_full"
+
+
 def test_runner__a_run_that_is_gone_is_a_reason_and_no_crash(settings, database, project, store):
     with database.write() as session:
         job = jobs.create(session, project_id=project.id, kind=JobKind.TRAIN, lane=Lane.GPU, spec={"run_id": 77})

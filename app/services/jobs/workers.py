@@ -42,9 +42,9 @@ def sign_off(session: Session, name: str) -> None:
     session.execute(sa.delete(Worker).where(Worker.name == name))
 
 
-def workers_alive(session: Session) -> list[Worker]:
+def workers_alive(session: Session, seconds: float = SILENT_SECONDS) -> list[Worker]:
     """The workers that were heard of lately, by name. A sign of life from the future is from before a clock was set."""
-    lately = Worker.heartbeat.between(db_now() - SILENT_SECONDS, db_now() + SILENT_SECONDS)
+    lately = Worker.heartbeat.between(db_now() - seconds, db_now() + SILENT_SECONDS)
     return list(session.scalars(sa.select(Worker).where(lately).order_by(Worker.name)))
 
 
