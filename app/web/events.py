@@ -76,6 +76,8 @@ class Hub:
                 bell.clear()
                 now = await self._snapshot(run_id, since)
                 for row in now.rows:
+                    if self.stopping:  # thousands of epochs may have to be told: the browser comes back for the rest
+                        return
                     if row.id > last_id:
                         last_id = row.id
                         yield ServerSentEvent(event="epoch", id=str(row.id), data=run_words.epoch_values(row))

@@ -155,6 +155,19 @@ def test_shutdown__open_streams_do_not_hold_the_server(server, running):
         assert time.monotonic() - began < 1.0
 
 
+def test_shutdown__a_stream_that_has_much_to_tell_does_not_finish_it(database, running):
+    async def told():
+        hub = events.Hub(database)
+        seen = []
+        async for event in hub.stream(running.id, 0, lambda _now: {}):
+            seen.append(event.event)
+            if event.event == "epoch":
+                hub.shutdown()
+        return seen
+
+    assert asyncio.run(told()) == [None, "epoch"]
+
+
 def test_hub__one_poller_for_all_and_none_when_nobody_watches(database, running, statements):
     async def watch():
         hub = events.Hub(database)
