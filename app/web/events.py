@@ -74,7 +74,11 @@ class Hub:
             since = time.monotonic()
             while not self.stopping:
                 bell.clear()
-                now = await self._snapshot(run_id, since)
+                try:
+                    now = await self._snapshot(run_id, since)
+                except SQLAlchemyError as error:
+                    log.warning("A run could not be read (%s); its page comes back.", type(error).__name__)
+                    return
                 for row in now.rows:
                     if self.stopping:  # thousands of epochs may have to be told: the browser comes back for the rest
                         return

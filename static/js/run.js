@@ -1,6 +1,7 @@
 // The page of a run: charts, and, while it is under way, everything that the event stream brings.
 
 import { Curves } from "./curves.js";
+import { follow } from "./stream.js";
 
 const data = JSON.parse(document.getElementById("run-data").textContent);
 const rows = new Map(data.rows.map((row) => [`${row.fold}-${row.epoch}`, row]));
@@ -90,35 +91,34 @@ function showProgress(values) {
   document.title = `${values.title} · ${live.dataset.name}`;
 }
 
-function follow() {
-  const newest = Math.max(0, ...data.rows.map((row) => row.id));
-  const source = new EventSource(`${live.dataset.events}?after=${newest}`);
+function stayLive() {
+  let newest = Math.max(0, ...data.rows.map((row) => row.id));
   const lost = document.getElementById("run-lost");
   lost.textContent = live.dataset.lost;
-  source.addEventListener("open", () => {
-    lost.hidden = true;
-  });
-  source.addEventListener("error", () => {
-    lost.hidden = false;
-  });
-  source.addEventListener("epoch", (event) => {
-    const row = JSON.parse(event.data);
-    rows.set(`${row.fold}-${row.epoch}`, row);
-    addLine(row);
-    noteBest(row);
-    draw();
-  });
-  source.addEventListener("progress", (event) => showProgress(JSON.parse(event.data)));
-  source.addEventListener("end", () => {
-    source.close();
-    location.reload();
-  });
-  addEventListener("pagehide", () => source.close());
+  const close = follow(
+    () => `${live.dataset.events}?after=${newest}`,
+    {
+      epoch: (event) => {
+        const row = JSON.parse(event.data);
+        newest = row.id;
+        rows.set(`${row.fold}-${row.epoch}`, row);
+        addLine(row);
+        noteBest(row);
+        draw();
+      },
+      progress: (event) => showProgress(JSON.parse(event.data)),
+      end: () => {
+        close();
+        location.reload();
+      },
+    },
+    lost,
+  );
 }
 
 const { state } = data;
 draw();
 if (live) {
   document.getElementById("run-reload").hidden = true;
-  follow();
+  stayLive();
 }

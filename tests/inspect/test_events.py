@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from app.db.run_models import Job
 from app.domain.enums import JobState
 from app.main import create_app
+from app.services import progress
 from app.web import events
 from tests.inspect import factory
 
@@ -165,7 +167,20 @@ def test_shutdown__a_stream_that_has_much_to_tell_does_not_finish_it(database, r
                 hub.shutdown()
         return seen
 
-    assert asyncio.run(told()) == [None, "epoch"]
+    with ThreadPoolExecutor(1) as other:  # as below
+        assert other.submit(asyncio.run, told()).result() == [None, "epoch"]
+
+
+def test_stream__ends_without_an_error_when_the_database_does_not_answer(database, running, monkeypatch):
+    def gone(*_arguments, **_more):
+        raise OperationalError("SELECT", {}, ConnectionError("restarting"))
+
+    async def told():
+        return [event.event async for event in events.Hub(database).stream(running.id, 0, lambda _now: {})]
+
+    monkeypatch.setattr(progress, "snapshot", gone)
+    with ThreadPoolExecutor(1) as other:  # as below
+        assert other.submit(asyncio.run, told()).result() == [None]
 
 
 def test_hub__one_poller_for_all_and_none_when_nobody_watches(database, running, statements):

@@ -219,6 +219,30 @@ def test_run__live_curves_epochs_and_title(page: Page, live_server, database, st
     expect(page.locator("#live")).to_have_count(0)
 
 
+def test_streams__come_back_after_an_answer_that_is_an_error(
+    browser, browser_context_args, live_server, database, store, made
+):
+    with database.write() as session:
+        run = factory.run(session, store, made, folds=2, state=JobState.RUNNING)
+        factory.add_epoch(session, run, 0, 1)
+    context = browser.new_context(**browser_context_args)  # the refused request is an error of the console
+    pages = [context.new_page(), context.new_page()]
+    for page in pages:
+        page.route("**/events?*", lambda route: route.fulfill(status=502, body="restarting"), times=1)
+    pages[0].goto(f"{live_server}/p/blood/runs/1")
+    pages[1].goto(f"{live_server}/jobs")
+    for page, lost in zip(pages, ("#run-lost", "#jobs-lost"), strict=True):
+        expect(page.locator(lost)).to_be_visible()
+    with database.write() as session:
+        factory.add_epoch(session, run, 0, 2)
+        session.get_one(Job, run.job_id).attempt = 4
+    expect(pages[0].locator("#epoch-table tbody tr")).to_have_count(2)
+    expect(pages[1].locator("#part-running")).to_contain_text("attempt 4")
+    for page, lost in zip(pages, ("#run-lost", "#jobs-lost"), strict=True):
+        expect(page.locator(lost)).to_be_hidden()
+    context.close()
+
+
 def test_run__chart_follows_the_theme(page: Page, live_server, kfold):
     page.goto(f"{live_server}/p/blood/runs/1")
     canvas = page.locator(".live canvas").first
