@@ -35,6 +35,7 @@ ROUTES = (
     "gallery",
     "labels",
     "images",
+    "confirming",
     "labelling",
     "splits",
     "versions",

@@ -6,9 +6,11 @@ from playwright.sync_api import Browser, Page, expect
 from app.db.models import ChangeSet
 from app.services import queues
 from app.services.image_filter import ImageFilter
+from tests.features.factory import add_pictures
 from tests.inspect import factory
 from tests.jobs.processes import wait_for
 from tests.labelling.test_label_browser import saved, stored
+from tests.labelling.test_suggested_queues import say
 
 pytestmark = pytest.mark.browser
 
@@ -66,3 +68,21 @@ def test_two_browsers__label_different_pictures(page: Page, browser: Browser, li
     expect(page.locator(".finished")).to_contain_text("All 32 images are labelled.")
     assert stored(database, rows) == [0] + [1] * 31
     other.context.close()
+
+
+def test_confirm_many__by_mouse_and_keys(page: Page, live_server, database, store):
+    rows = add_pictures(database, store, 12)
+    say(database, store, rows, [0.99 - place / 100 for place in range(8)])
+    page.goto(f"{live_server}{rows.path}/label/sure?lang=en")
+    expect(page.locator("#sure-count")).to_have_text("Confirm 8 as “好酸球”")
+    page.locator(".sure-tiles label").nth(1).click()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.locator("#sure-count")).to_have_text("Confirm 6 as “好酸球”")
+    page.locator("h1").click()
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.good")).to_contain_text("6 pictures were labelled.")
+    assert stored(database, rows)[:8] == [1, None, None, 1, 1, 1, 1, 1]
+    page.keyboard.press("KeyZ")
+    expect(page.locator(".history-table")).to_contain_text("taken back")
+    assert stored(database, rows) == [None] * 12
