@@ -58,8 +58,20 @@ class Image(Base):
     __tablename__ = "image"
     __table_args__ = (
         sa.UniqueConstraint("project_id", "sha256"),
-        sa.Index("ix_image_project_id_class_id", "project_id", "class_id", "id"),
-        sa.Index("ix_image_project_id_split", "project_id", "split", "id"),
+        # Pages and places of the gallery for each filter: the index alone answers.
+        sa.Index("ix_image_project_id_state_class_id", "project_id", "state", "class_id", "id"),
+        sa.Index("ix_image_project_id_state_split", "project_id", "state", "split", "id"),
+        sa.Index("ix_image_project_id_state_import_id", "project_id", "state", "import_id", "id"),
+        sa.Index(
+            *("ix_image_unsure", "project_id", "state", "id"),
+            sqlite_where=sa.text("unsure"),
+            postgresql_where=sa.text("unsure"),
+        ),
+        sa.Index(
+            *("ix_image_skipped", "project_id", "state", "id"),
+            sqlite_where=sa.text("skipped"),
+            postgresql_where=sa.text("skipped"),
+        ),
         sa.Index("ix_image_project_id_state", "project_id", "state", "id"),  # pages and totals of the gallery
     )
 
@@ -92,6 +104,29 @@ class Image(Base):
     publish: Mapped[str] = mapped_column(sa.String(3), default="", server_default=sa.text("''"))  # "yes", "no" or ""
     mark_version: Mapped[int] = mapped_column(default=0, server_default="0")  # grows by one with each mark event
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class ImageCount(Base):
+    """How many images share all these values, and their bytes. Triggers of the database keep it (migration 0006).
+
+    0 and "" stand for no class, no import, no split. Rows whose count has come down to 0 may stay.
+    """
+
+    __tablename__ = "image_count"
+
+    project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    class_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    split: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    split_source: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    state: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    import_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    unsure: Mapped[bool] = mapped_column(primary_key=True)
+    skipped: Mapped[bool] = mapped_column(primary_key=True)
+    noted: Mapped[bool] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(sa.String(200), primary_key=True)
+    publish: Mapped[str] = mapped_column(sa.String(3), primary_key=True)
+    count: Mapped[int]
+    bytes: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class ChangeSet(Base):

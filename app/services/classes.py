@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, LabelClass, LabelEvent, Project
+from app.db.models import Image, ImageCount, LabelClass, LabelEvent, Project
 from app.db.run_models import RunClass
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
@@ -44,11 +44,11 @@ def by_id(session: Session, project: Project, class_id: int) -> LabelClass:
 def counts(session: Session, project: Project) -> dict[int, int]:
     """Class id -> number of active images that carry it."""
     query = (
-        sa.select(Image.class_id, sa.func.count())
-        .where(Image.project_id == project.id, Image.class_id.is_not(None), Image.state == ImageState.ACTIVE)
-        .group_by(Image.class_id)
+        sa.select(ImageCount.class_id, sa.func.sum(ImageCount.count))
+        .where(ImageCount.project_id == project.id, ImageCount.class_id != 0, ImageCount.state == ImageState.ACTIVE)
+        .group_by(ImageCount.class_id)
     )
-    return {class_id: count for class_id, count in session.execute(query) if class_id is not None}
+    return {class_id: int(count) for class_id, count in session.execute(query) if count}
 
 
 def name_key(name: str) -> str:

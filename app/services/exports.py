@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.base import utc_now
-from app.db.models import Image, LabelClass, Project
+from app.db.models import Image, ImageCount, LabelClass, Project
 from app.domain.enums import ImageState
 from app.domain.lists import guarded
 from app.domain.safe_names import Names
@@ -86,15 +86,17 @@ def _conditions(project_id: int, chosen: gallery.ImageFilter, allowed: bool) -> 
 
 def amount(session: Session, project_id: int, chosen: gallery.ImageFilter) -> Amount:
     """What would go out."""
-    size_of = sa.func.coalesce(sa.func.sum(Image.file_bytes), 0)
-    query = (
-        sa.select(Image.publish, sa.func.count(), size_of)
-        .where(*_conditions(project_id, chosen, False))
-        .group_by(Image.publish)
+    kept = chosen == gallery.ImageFilter(state=None)  # of everything the database has the sums
+    publish, count, size = (
+        (ImageCount.publish, ImageCount.count, ImageCount.bytes)
+        if kept
+        else (Image.publish, sa.literal(1), Image.file_bytes)
     )
-    found = {publish: (count, int(size)) for publish, count, size in session.execute(query)}
-    images, size = (sum(one[place] for one in found.values()) for place in (0, 1))
-    return Amount(images, size, found.get("yes", (0, 0))[0], found.get("", (0, 0))[0])
+    query = sa.select(publish, sa.func.sum(count), sa.func.sum(size)).group_by(publish)
+    where = [ImageCount.project_id == project_id] if kept else _conditions(project_id, chosen, False)
+    found = {publish: (int(count), int(size)) for publish, count, size in session.execute(query.where(*where))}
+    images, total = (sum(one[place] for one in found.values()) for place in (0, 1))
+    return Amount(images, total, found.get("yes", (0, 0))[0], found.get("", (0, 0))[0])
 
 
 def prepare(session: Session, project: Project, chosen: gallery.ImageFilter, *, allowed: bool = False) -> Export:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, ImportBatch
-from app.domain.enums import ImageState
+from app.db.models import Image
 from app.domain.errors import Conflict, NotFound
+from app.services.image_counts import Counts, counts, total
 from app.services.image_filter import ALL, BIG, CHUNK, MARKED, NONE, ImageFilter, chunks, conditions, pieces
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "CHUNK",
     "MARKED",
     "NONE",
+    "Counts",
     "ImageFilter",
     "ImageRow",
     "after",
@@ -66,34 +67,17 @@ class Page:
     rows: list[ImageRow]
 
 
-@dataclass(slots=True)
-class Counts:
-    """For each value of each facet: how many images would match if it were chosen, the other facets unchanged.
-
-    The key None stands for "without"; in ``classes`` and ``splits`` the values add up to the images that match when
-    that facet is not used.
-    """
-
-    total: int
-    classes: dict[int | None, int]
-    splits: dict[str | None, int]
-    states: dict[str, int]
-    imports: dict[int | None, int]
-    marks: dict[str | None, int]  # an image may have several; None: however marked
-    reasons: dict[str, int]
-
-
-def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
-    """How many images match."""
-    query = sa.select(sa.func.count()).select_from(Image)
-    return sum(session.scalar(query.where(*conditions(project_id, piece))) or 0 for piece in pieces(chosen))
-
-
 def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0, limit: int = 500) -> Page:
     """Images ``offset`` to ``offset + limit`` of those that match, at most ``MAX_LIMIT``."""
     offset, limit = max(0, min(offset, BIG)), max(0, min(limit, MAX_LIMIT))
-    wanted = sa.select(Image.id).where(*conditions(project_id, chosen)).order_by(Image.id).offset(offset).limit(limit)
-    return Page(total(session, project_id, chosen), offset, rows(session, project_id, list(session.scalars(wanted))))
+    matching_now = total(session, project_id, chosen)
+    wanted = sa.select(Image.id).where(*conditions(project_id, chosen))
+    left = matching_now - offset
+    if offset > left > 0:  # nearer to the end: counted from there
+        wanted = wanted.order_by(Image.id.desc()).offset(max(0, left - limit)).limit(min(limit, left))
+    else:
+        wanted = wanted.order_by(Image.id).offset(offset).limit(limit)
+    return Page(matching_now, offset, rows(session, project_id, list(session.scalars(wanted))))
 
 
 def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int = 0, limit: int = 50) -> list[ImageRow]:
@@ -156,72 +140,6 @@ def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, show
     found = total(session, project_id, chosen)
     if found > shown:
         raise Conflict("selection_grew", shown=shown, found=found)
-
-
-class _Group(NamedTuple):
-    """Images that no facet tells apart."""
-
-    class_id: int | None
-    split: str | None
-    state: str
-    number: int | None
-    unsure: bool
-    skipped: bool
-    noted: bool
-    reason: str
-
-
-def counts(session: Session, project_id: int, chosen: ImageFilter) -> Counts:
-    """The numbers beside the filters, from one pass over the images of the project."""
-    free = ImageFilter(state=None, query=chosen.query, ids=chosen.ids)
-    keys = (Image.class_id, Image.split, Image.state, ImportBatch.number)
-    marks = (Image.unsure, Image.skipped, sa.label("noted", Image.note != ""), Image.reason)
-    query = (
-        sa.select(*keys, *marks, sa.func.count())
-        .select_from(Image)
-        .outerjoin(ImportBatch, ImportBatch.id == Image.import_id)
-        .where(*conditions(project_id, free))
-        .group_by(*keys, *marks)
-    )
-    found = Counts(0, {}, {}, {}, {}, {}, {})
-    for *values, count in session.execute(query):
-        _add(found, chosen, _Group(*values), count)
-    return found
-
-
-def _marks(group: _Group) -> list[str | None]:
-    """The values of the filter "mark" that such images match; None: not filtered by it."""
-    matched = {
-        None: True,
-        "unsure": group.unsure,
-        "skipped": group.skipped and group.class_id is None,
-        "note": group.noted,
-        "open": not (group.unsure or group.skipped),
-        "later": group.unsure or group.skipped,
-    }
-    return [name for name, matches in matched.items() if matches]
-
-
-def _add(found: Counts, chosen: ImageFilter, group: _Group, count: int) -> None:
-    """Count a group of equal images for each facet whose *other* facets let it through."""
-    excluded = group.state == ImageState.EXCLUDED
-    facets: tuple[tuple[bool, dict[Any, int], list[Any]], ...] = (
-        (
-            group.class_id is None if chosen.unlabelled else chosen.class_id in (None, group.class_id),
-            found.classes,
-            [group.class_id],
-        ),
-        (chosen.split in (None, group.split or NONE), found.splits, [group.split]),
-        (chosen.state in (None, group.state), found.states, [group.state]),
-        (chosen.import_number in (None, group.number), found.imports, [group.number]),
-        (chosen.mark in _marks(group), found.marks, _marks(group)),
-        (chosen.reason is None or (excluded and chosen.reason == group.reason), found.reasons, [group.reason]),
-    )
-    found.total += count if all(fits for fits, _, _ in facets) else 0
-    for place, (_, facet, keys) in enumerate(facets):
-        if all(fits for other, (fits, _, _) in enumerate(facets) if other != place):
-            for key in keys:
-                facet[key] = facet.get(key, 0) + count
 
 
 def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:

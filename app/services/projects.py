@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased, selectinload
 
-from app.db.models import Image, LabelClass, Project
+from app.db.models import Image, ImageCount, LabelClass, Project
 from app.db.run_models import Job, Run, RunFold
 from app.domain.enums import FINAL_STATES, ImageState, JobState, Split
 from app.domain.errors import Invalid, NotFound
@@ -189,23 +189,23 @@ def summaries(session: Session) -> list[ProjectSummary]:
 
 def image_counts(session: Session, project: Project | None = None) -> dict[int, ImageCounts]:
     """Project id -> counts, of one project or of all."""
-    active = Image.state == ImageState.ACTIVE
+    active = ImageCount.state == ImageState.ACTIVE
 
     def count(*conditions: sa.ColumnElement[bool]) -> sa.Function[int]:
-        return sa.func.count(sa.case((sa.and_(active, *conditions), 1)))
+        return sa.func.sum(sa.case((sa.and_(active, *conditions), ImageCount.count), else_=0))
 
     query = sa.select(
-        Image.project_id,
+        ImageCount.project_id,
         count(),
-        count(Image.class_id.is_not(None)),
-        count(Image.split == Split.TEST),
-        count(Image.split == Split.VALIDATION),
-        count(Image.split == Split.TRAIN),
-        sa.func.count(sa.case((sa.not_(active), 1))),
-    ).group_by(Image.project_id)
+        count(ImageCount.class_id != 0),
+        count(ImageCount.split == Split.TEST),
+        count(ImageCount.split == Split.VALIDATION),
+        count(ImageCount.split == Split.TRAIN),
+        sa.func.sum(sa.case((sa.not_(active), ImageCount.count), else_=0)),
+    ).group_by(ImageCount.project_id)
     if project is not None:
-        query = query.where(Image.project_id == project.id)
-    return {row[0]: ImageCounts(*row[1:]) for row in session.execute(query)}
+        query = query.where(ImageCount.project_id == project.id)
+    return {row[0]: ImageCounts(*map(int, row[1:])) for row in session.execute(query)}
 
 
 def recent_runs(session: Session, project: Project, limit: int = 5) -> list[RunSummary]:

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, LabelClass
+from app.db.models import Image, ImageCount, LabelClass
 from app.domain import splits
 from app.domain.enums import ImageState, Split
 from app.domain.errors import Invalid, NotFound
-from app.services import grouping
+from app.services import grouping, projects
 from app.services.grouping import ALONE, Grouping
 
 FOLDER, DRAWN, HAND = "folder", "drawn", "hand"
@@ -82,18 +82,20 @@ class Table:
 def table(session: Session, project_id: int) -> Table:
     """Count the images of a project by class and split."""
     query = (
-        sa.select(Image.class_id, Image.split, Image.split_source, sa.func.count())
-        .where(Image.project_id == project_id, Image.state == ImageState.ACTIVE)
-        .group_by(Image.class_id, Image.split, Image.split_source)
+        sa.select(ImageCount.class_id, ImageCount.split, ImageCount.split_source, sa.func.sum(ImageCount.count))
+        .where(ImageCount.project_id == project_id, ImageCount.state == ImageState.ACTIVE)
+        .group_by(ImageCount.class_id, ImageCount.split, ImageCount.split_source)
+        .having(sa.func.sum(ImageCount.count) > 0)
     )
-    counts: dict[tuple[int | None, str], int] = {}
+    counts: dict[tuple[int, str], int] = {}
     sources: dict[str, int] = {}
     for class_id, split, source, count in session.execute(query):
         place = split if split in (Split.TEST, Split.VALIDATION) else ""
-        counts[class_id, place] = counts.get((class_id, place), 0) + count
-        if split == Split.TEST and class_id is not None:
-            sources[source] = sources.get(source, 0) + count
-    excluded = sa.select(sa.func.count()).where(Image.project_id == project_id, Image.state == ImageState.EXCLUDED)
+        counts[class_id, place] = counts.get((class_id, place), 0) + int(count)
+        if split == Split.TEST and class_id:
+            sources[source] = sources.get(source, 0) + int(count)
+    excluded = sa.select(sa.func.sum(ImageCount.count))
+    excluded = excluded.where(ImageCount.project_id == project_id, ImageCount.state == ImageState.EXCLUDED)
     classes = sa.select(LabelClass).where(LabelClass.project_id == project_id).order_by(LabelClass.position)
     return Table(
         classes=tuple(
@@ -107,8 +109,8 @@ def table(session: Session, project_id: int) -> Table:
             )
             for row in session.scalars(classes)
         ),
-        unlabelled=sum(count for (class_id, _place), count in counts.items() if class_id is None),
-        excluded=session.scalar(excluded) or 0,
+        unlabelled=sum(count for (class_id, _place), count in counts.items() if not class_id),
+        excluded=int(session.scalar(excluded) or 0),
         test_sources=sources,
     )
 
@@ -193,6 +195,7 @@ def clear_test(session: Session, project_id: int, *, everything: bool = False) -
     Returns:
         How many images were put back.
     """
+    projects.lock(session, project_id)  # writers of one project wait for each other: the counts of images are theirs
     which = [Image.project_id == project_id, Image.split == Split.TEST]
     if not everything:
         which.append(Image.split_source == DRAWN)
@@ -209,6 +212,7 @@ def set_split(session: Session, project_id: int, image_ids: Sequence[int], split
     Raises:
         NotFound: an id is not an image of this project; nothing is changed then.
     """
+    projects.lock(session, project_id)
     wanted = sorted(set(image_ids))
     found: set[int] = set()
     for part in _parts(wanted):

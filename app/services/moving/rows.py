@@ -19,7 +19,7 @@ from app.domain.errors import AppError, Conflict
 from app.services import jobs
 
 CHUNK = 1000
-BEHIND = {run_models.Worker.__tablename__}
+BEHIND = {run_models.Worker.__tablename__, models.ImageCount.__tablename__}  # counts are kept by the target itself
 MOMENT = {run_models.Job.__tablename__: ("owner", "lease_until", "sent_at")}
 Row = dict[str, Any]
 
