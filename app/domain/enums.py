@@ -30,6 +30,7 @@ class Field(StrEnum):
     LICENCE = "licence"
     PUBLISH = "publish"  # whether it may be published: "yes" or "no"
     CLASS = "class"
+    IMPORT = "import"  # images were removed because their import was taken back; this cannot be undone
 
 
 MARKS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE, Field.ORIGIN, Field.LICENCE, Field.PUBLISH)

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import ImportBatch, ImportEntry, Project
+from app.db.models import Image, ImportBatch, ImportEntry, Project
 from app.db.run_models import Job
 from app.domain.enums import EntryVerdict, JobState
 from app.services import imports, jobs
@@ -76,6 +76,12 @@ def progress(session: Session, batch: ImportBatch, say: Say) -> Progress:
     error = say(job.error_code, job.error_params) if job.error_code and job.state == JobState.FAILED else ""
     place = jobs.place_in_line(session, job)
     return Progress(done, batch.total, batch.finished, job.state, waiting=waiting, place=place, error=error)
+
+
+def newest(session: Session, batch: ImportBatch, limit: int = 24) -> list[Image]:
+    """The last images that an import brought, the newest first."""
+    query = sa.select(Image).where(Image.import_id == batch.id).order_by(Image.id.desc()).limit(limit)
+    return list(session.scalars(query))
 
 
 def problems(session: Session, batch: ImportBatch, say: Say, limit: int | None = None) -> Iterator[Problem]:

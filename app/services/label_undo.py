@@ -76,6 +76,8 @@ def _named(session: Session, project_id: int, change_set_id: int) -> ChangeSet:
     found = session.get(ChangeSet, change_set_id)
     if found is None or found.project_id != project_id:
         raise NotFound("change_missing")
+    if found.field == Field.IMPORT:
+        raise Conflict("change_final")
     return found
 
 

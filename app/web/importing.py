@@ -1,12 +1,12 @@
 """What all routes of imports share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
 
-from app.db.models import ImportBatch, Project
+from app.db.models import Image, ImportBatch, Project
 from app.domain.zipnames import Encoding
 from app.services import imports, uploads
 from app.services.import_records import Outcome
@@ -69,10 +69,19 @@ def accept_zip(state: AppState, import_id: int, path: Path, encoding: Encoding |
 
 def addresses(request: Request, project: Project, number: int) -> dict[str, Any]:
     """Where everything of one import goes."""
-    names = ("files", "zip", "finish", "report", "bundle", "piece", "start", "missing", "cancel")
+    names = ("files", "zip", "finish", "report", "bundle", "piece", "start", "missing", "cancel", "undo")
     found = {name: address(request.app, f"import_{name}", slug=project.slug, number=number) for name in names}
     return {
         "number": number,
         **found,
         "folders": address(request.app, "import_zip_folders", slug=project.slug, number=number),
     }
+
+
+def thumbnails(request: Request, project: Project, found: Sequence[Image]) -> list[str]:
+    """Addresses of the thumbnails of some images."""
+    return [
+        address(request.app, "media", slug=project.slug, image_id=image.id, kind="thumb")
+        + f"?v={image.thumbnail_sha256}"
+        for image in found
+    ]

@@ -13,6 +13,15 @@ function show(now) {
   document.querySelector("#no-worker").hidden = !now.waiting;
 }
 
+/** The newest pictures, in the place of those that were shown. */
+function pictures(addresses) {
+  const strip = document.querySelector("#pictures");
+  const shown = [...strip.querySelectorAll("img")].map((picture) => picture.getAttribute("src"));
+  if (addresses.every((address, place) => address === shown[place])) return;
+  const make = (address) => Object.assign(document.createElement("img"), { src: address, alt: "", width: 64, height: 64 });
+  strip.replaceChildren(...addresses.map(make));
+}
+
 async function ask() {
   try {
     const answer = await fetch(card.dataset.status, { headers: { Accept: "application/json" } });
@@ -20,6 +29,7 @@ async function ask() {
       const now = await answer.json();
       if (now.over) return location.reload();
       show(now);
+      pictures(now.pictures);
     }
   } catch {
     // The server does not answer just now; it is asked again.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -17,12 +17,13 @@ from app.domain.enums import EntryVerdict
 from app.domain.errors import Conflict, Invalid, OutOfSpace
 from app.domain.folder_rules import MAX_FOLDERS
 from app.domain.zipnames import Encoding
-from app.services import import_folders, import_resume, imports, uploads
+from app.services import import_folders, import_resume, import_undo, imports, uploads
 from app.services.import_records import Outcome
 from app.storage import FLOOR_BYTES
+from app.web import i18n
 from app.web.bundles import BundleDep, SentFile, SentRules
-from app.web.deps import AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
-from app.web.importing import accept_zip, addresses, free_import, reader, result, tools
+from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
+from app.web.importing import accept_zip, addresses, free_import, reader, result, thumbnails, tools
 from app.web.templating import address, redirect
 from app.web.uploading import ZipTooLarge, one_at_a_time
 
@@ -160,6 +161,24 @@ def start(
     return {"report": address(request.app, "import_report", slug=project.slug, number=number)}
 
 
+@router.post("/p/{slug}/imports/{number}/undo", name="import_undo")
+def undo(
+    request: Request,
+    number: int,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    request_id: Annotated[str, Form(min_length=8, max_length=64)],
+    everything: Annotated[bool, Form()] = False,
+) -> Response:
+    """Take an import back as a whole."""
+    batch = imports.by_number(session, project, number)
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    reason = gettext("import %(number)s was taken back") % {"number": number}
+    import_undo.take_back(session, batch.id, everything=everything, reason=reason, actor=actor, request_id=request_id)
+    return redirect(request, "import_report", slug=project.slug, number=number)
+
+
 @router.post("/p/{slug}/imports/{number}/cancel", name="import_cancel")
 def cancel(request: Request, number: int, project: ProjectDep, session: WriteSession, state: StateDep) -> Response:
     """End an import where it stands; what has come stays in the project and can be taken back as a whole."""
@@ -191,8 +210,4 @@ def pictures(request: Request, project: Project, state: AppState, outcomes: Sequ
     new = [outcome.image_id for outcome in outcomes if outcome.verdict == EntryVerdict.NEW and outcome.image_id]
     with state.database.read() as session:
         found = [session.get_one(Image, image_id) for image_id in new[:SHOWN_PICTURES]]
-    return [
-        address(request.app, "media", slug=project.slug, image_id=image.id, kind="thumb")
-        + f"?v={image.thumbnail_sha256}"
-        for image in found
-    ]
+    return thumbnails(request, project, found)

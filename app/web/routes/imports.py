@@ -1,5 +1,6 @@
 """Import: the upload page, what it sends, the report, and the sample sets."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -9,17 +10,17 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from app.db.models import ImportBatch, Project
+from app.db.models import Image, ImportBatch, Project
 from app.domain.errors import AppError, Invalid
 from app.domain.filenames import SPLIT_NAMES
 from app.domain.samples import SAMPLES
 from app.domain.zipnames import Encoding
-from app.services import import_report, imports, sample_sets
+from app.services import import_report, import_undo, imports, sample_sets
 from app.services.imports import Options
 from app.web import i18n
 from app.web.bundles import SentFile, SentRules
 from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
-from app.web.importing import accept_zip, addresses, begin, discard, free_import, reader, result, tools
+from app.web.importing import accept_zip, addresses, begin, discard, free_import, reader, result, thumbnails, tools
 from app.web.messages import sentence
 from app.web.security import CAMERA_HERE
 from app.web.templating import address, redirect, render
@@ -52,6 +53,9 @@ class ReportPage:
     problems: Sequence[import_report.Problem]
     problem_count: int
     folders: Sequence[import_report.Folder]
+    pictures: Sequence[Image]
+    reach: import_undo.Reach
+    request_id: str
 
 
 class NewImport(BaseModel):
@@ -187,6 +191,9 @@ def report(request: Request, number: int, project: ProjectDep, session: ReadSess
         problems=list(import_report.problems(session, batch, translate, SHOWN_PROBLEMS)),
         problem_count=batch.duplicate_count + batch.refused_count + batch.skipped_count,
         folders=import_report.folders(session, batch),
+        pictures=import_report.newest(session, batch),
+        reach=import_undo.reach(session, batch.id) if batch.finished else import_undo.Reach(),
+        request_id=f"undo-{secrets.token_hex(16)}",
     )
     return render(request, "imports/report.html", page)
 
@@ -206,6 +213,7 @@ def status(request: Request, number: int, project: ProjectDep, session: ReadSess
         "duplicate": batch.duplicate_count,
         "refused": batch.refused_count,
         "skipped": batch.skipped_count,
+        "pictures": thumbnails(request, project, import_report.newest(session, batch)),
     }
 
 

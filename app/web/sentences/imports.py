@@ -46,6 +46,7 @@ SENTENCES: dict[str, str] = {
     "import_has_zip": N_("Import %(number)s has a zip file already. Begin a new import for another one."),
     "import_missing": N_("There is no import %(number)s in this project."),
     "import_no_files": N_("No file was chosen. Choose at least one picture or a zip file."),
+    "import_not_over": N_("Import %(number)s is not over yet. Cancel it or wait for its end, then take it back."),
     "import_zip_coming": N_("The zip of this import is just being sent. Wait for it, or begin a new import."),
     "junk": N_("A hidden file or one that the operating system made; it was skipped."),
     "list_choices": N_(

@@ -3,6 +3,7 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "change_final": N_("Pictures were removed with their import, and that cannot be undone. Import the files again."),
     "change_missing": N_("There is no such change in this project. Reload the page."),
     "change_undone_already": N_("This change was taken back already. Reload the page to see how it stands."),
     "class_added_already": N_("The class “%(name)s” was added already. Reload the page."),

@@ -1,0 +1,118 @@
+"""An import is taken back as a whole."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import ChangeSet, Image, ImportBatch, ImportEntry, LabelEvent, Project
+from app.db.run_models import RunItem
+from app.domain.enums import LabelSource
+from app.domain.errors import Conflict
+from app.domain.recipe import Recipe
+from app.services import import_undo, imports, labels, references, runs
+from app.services.import_undo import Reach, TakenBack
+from tests.imports.pages import begin as begin_page
+from tests.imports.pages import rows as page_rows
+from tests.imports.pictures import picture
+from tests.imports.services import add, another, begin, rows
+
+WHO = {"reason": "import 1 was taken back", "actor": "tester"}
+
+
+def imported(tools, files, import_id):
+    add(tools, import_id, files)
+    with tools.database.write() as session:
+        imports.finish(session, import_id)
+
+
+def take_back(tools, import_id, *, everything=False, request_id="request-1"):
+    with tools.database.write() as session:
+        return import_undo.take_back(session, import_id, everything=everything, request_id=request_id, **WHO)
+
+
+def relabel(tools, project_id, path, class_name):
+    with tools.database.write() as session:
+        image = session.scalars(sa.select(Image).where(Image.path == path)).one()
+        wanted = session.scalars(sa.select(Image.class_id).where(Image.path == class_name)).one()
+        change = labels.LabelChange(image.id, wanted)
+        labels.assign(
+            session, project_id, [change], source=LabelSource.GALLERY, actor="tester", request_id=f"change {path}"
+        )
+
+
+def paths(tools):
+    return {path: state for path, state in rows(tools, sa.select(Image.path, Image.state))}  # noqa: C416
+
+
+def test_untouched__go_and_what_others_brought_stays(any_tools):
+    project_id, first = begin(any_tools)
+    imported(any_tools, {"cat/1.png": picture(1), "dog/2.png": picture(2), "cat/3.png": picture(3)}, first)
+    second = another(any_tools, project_id)
+    imported(any_tools, {"cat/1 again.png": picture(1), "cat/4.png": picture(4)}, second)
+    relabel(any_tools, project_id, "cat/3.png", "dog/2.png")
+    with any_tools.database.read() as session:
+        assert import_undo.reach(session, first) == Reach(fresh=2, touched=1)
+    assert take_back(any_tools, first) == TakenBack(removed=2, excluded=0, kept=1)
+    assert paths(any_tools) == {"cat/3.png": "active", "cat/4.png": "active"}
+    assert rows(any_tools, sa.select(ImportEntry.image_id).where(ImportEntry.path == "cat/1 again.png")) == [(None,)]
+    line = rows(any_tools, sa.select(ChangeSet.image_count).where(ChangeSet.field == "import"))
+    assert line == [(2,)]
+    again = another(any_tools, project_id)
+    assert add(any_tools, again, {"cat/1.png": picture(1)})[0].verdict == "new"
+
+
+def test_everything__touched_ones_go_as_well(tools):
+    project_id, first = begin(tools)
+    imported(tools, {"cat/1.png": picture(1), "dog/2.png": picture(2)}, first)
+    relabel(tools, project_id, "cat/1.png", "dog/2.png")
+    assert take_back(tools, first, everything=True) == TakenBack(removed=2, excluded=0, kept=0)
+    assert rows(tools, sa.select(LabelEvent.id)) == []
+    with tools.database.read() as session:
+        assert references.kept(session) == set()  # the next cleaning of the store removes their files
+
+
+def test_runs__keep_their_rows_and_pictures(tools):
+    project_id, first = begin(tools)
+    numbers = [(name, number) for name in "ab" for number in range(6)]
+    files = {f"{name}/{number}.png": picture(seed) for seed, (name, number) in enumerate(numbers)}
+    imported(tools, files, first)
+    with tools.database.write() as session:
+        project = session.get_one(Project, project_id)
+        runs.create(session, project, Recipe(), name="", actor="tester")
+    frozen = rows(tools, sa.select(RunItem.image_id, RunItem.canonical_sha256))
+    assert take_back(tools, first) == TakenBack(removed=0, excluded=0, kept=12)
+    assert take_back(tools, first, everything=True, request_id="request-2") == TakenBack(0, 12, 0)
+    assert set(paths(tools).values()) == {"excluded"}
+    assert rows(tools, sa.select(RunItem.image_id, RunItem.canonical_sha256)) == frozen
+
+
+def test_repeated__request_changes_nothing(tools):
+    _, first = begin(tools)
+    imported(tools, {"cat/1.png": picture(1)}, first)
+    assert take_back(tools, first) == take_back(tools, first) == TakenBack(1, 0, 0)
+
+
+def test_running__import_is_not_taken_back(tools):
+    _, first = begin(tools)
+    add(tools, first, {"cat/1.png": picture(1)})
+    with pytest.raises(Conflict):
+        take_back(tools, first)
+    assert len(paths(tools)) == 1
+
+
+def test_page__names_the_counts_and_history_has_a_line(client, place, database):
+    urls = begin_page(client, place, total=1)
+    files = [("files", ("1.png", picture(1), "image/png"))]
+    client.post(urls["files"], files=files)
+    client.post(urls["finish"])
+    page = client.get(urls["report"]).text
+    assert "1 picture that nobody has touched since" in page
+    answer = client.post(urls["undo"], data={"request_id": "undo-12345678"}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert "removed pictures: 1" in client.get(urls["report"]).text
+    history = client.get(f"/p/{place}/history").text
+    assert "their import was taken back" in history
+    (line,) = page_rows(database, sa.select(ChangeSet.id).where(ChangeSet.field == "import"))
+    refused = client.post(f"/p/{place}/history/{line[0]}", data={"request_id": "undo-87654321"})
+    assert refused.status_code == 409
+    with database.read() as session:
+        assert session.scalars(sa.select(ImportBatch)).one().options["undone"]["removed"] == 1
