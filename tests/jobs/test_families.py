@@ -211,6 +211,32 @@ def test_group__cancelled_with_everything_in_it(any_database, project_id):
     assert states(any_database, group, parent, *children) == ["cancelled"] * 4
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_parent__that_fails_with_its_own_part_stops_its_children_and_is_tried_again_with_them(
+    any_database, project_id, lost
+):
+    with any_database.write() as session:
+        parent = jobs.create(session, project_id=project_id, spec={"run_id": 1}, **LINE).id
+        session.execute(sa.update(Job).where(Job.id == parent).values(max_attempts=1))
+    got = claim(any_database, parent)
+    with any_database.write() as session:
+        specs = [{"run_id": 1, "fold": fold} for fold in (1, 2, 3)]
+        children = jobs.share_out(session, parent, got.attempt, JobKind.FOLD, specs)
+    end(any_database, children[0])
+    running = claim(any_database, children[1])
+    with any_database.write() as session:
+        if lost:
+            session.execute(sa.update(Job).where(Job.id == parent).values(lease_until=1.0))
+            assert jobs.reap(session) == [parent]
+        else:
+            jobs.fail(session, parent, got.attempt, "loss_not_finite")
+    assert states(any_database, parent, *children) == ["failed", "done", "cancelling", "cancelled"]
+    with any_database.write() as session:
+        jobs.end_cancelled(session, children[1], running.attempt)
+    assert retry(any_database, parent)
+    assert states(any_database, parent, *children) == ["waiting", "done", "queued", "queued"]
+
+
 def test_cancel__waits_for_a_training_that_is_just_giving_its_folds_away(any_database, project_id):
     with any_database.write() as session:
         group = jobs.create(

@@ -118,7 +118,7 @@ def fail(
 ) -> bool:
     """The work went wrong: code and parameters say why. A job that was told to stop becomes cancelled instead."""
     state = sa.case((Job.state == JobState.CANCELLING, JobState.CANCELLED), else_=JobState.FAILED)
-    return _end(
+    ended = _end(
         session,
         job_id,
         attempt,
@@ -127,6 +127,9 @@ def fail(
         error_params=params or {},
         error_trace=trace and plain(trace),
     )
+    if ended:
+        family.stop_below(session, job_id)
+    return ended
 
 
 def plain(text: str) -> str:

@@ -15,7 +15,7 @@ from app.db.base import utc_now
 from app.db.run_models import Job
 from app.domain.enums import FINAL_STATES, JobKind, JobState
 from app.services.jobs.making import announce
-from app.services.jobs.rows import FREE, TRAINED, change, changed_ids
+from app.services.jobs.rows import ACTIVE, FREE, TRAINED, change, changed_ids
 
 GENERATIONS = 3  # a group, its trainings, their folds
 TRIES_AGAIN = 3
@@ -77,6 +77,13 @@ def cancel(session: Session, job_id: int, *, keep_best: bool = False) -> None:
         change(session, [family, Job.state == JobState.CANCELLING], keep_best=False)
     for parent_id in reversed([*ancestors(session, job_id), job_id]):
         settle(session, parent_id)
+
+
+def stop_below(session: Session, job_id: int) -> None:
+    """A job has failed that gave parts of its work away: nothing runs on for it. It is tried again with them."""
+    below = [Job.id.in_(descendants(session, job_id, hold=True))]
+    change(session, [*below, Job.state.in_(WAITS)], state=JobState.CANCELLED, finished_at=utc_now(), sent_at=None)
+    change(session, [*below, Job.state.in_(ACTIVE)], state=JobState.CANCELLING, keep_best=False)
 
 
 def retry(session: Session, job_id: int) -> bool:

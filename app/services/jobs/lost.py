@@ -62,9 +62,11 @@ def _take_back(session: Session, one: Held) -> bool:
     keeps = [Job.keep_best.is_(True), Job.kind.in_(TRAINED), Job.attempt < Job.max_attempts]
     again: dict[str, Any] = {"state": JobState.QUEUED, "progress": {}, **FREE}
     failed = {"state": JobState.FAILED, "error_code": "worker_lost", "error_params": params, **over}
+    if change(session, [*lost, Job.state == JobState.RUNNING, Job.attempt >= Job.max_attempts], **failed):
+        family.stop_below(session, one.job_id)
+        return True
     return (
         change(session, [*lost, *keeps, Job.state == JobState.CANCELLING], **again)
         or change(session, [*lost, Job.state == JobState.CANCELLING], state=JobState.CANCELLED, **over)
-        or change(session, [*lost, Job.state == JobState.RUNNING, Job.attempt >= Job.max_attempts], **failed)
         or change(session, [*lost, Job.state == JobState.RUNNING], **again)
     )
