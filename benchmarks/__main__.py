@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from app.config import child_environment
+
 PROGRAMS = {
     "engine": "training and explanation beside the posts' own programs",
     "demo": "from the first command to the review page",
@@ -15,7 +17,9 @@ PROGRAMS = {
     "interactive": "from a question to its answer, on a quiet machine and beside a training",
     "idle": "processor and memory while nothing is done",
     "streams": "what 200 open pages cost the server",
+    "safety": "what repeatability and checkpoints cost a training",
     "storage": "pictures in a folder, in a bucket, and through the cache; moving an installation",
+    "features": "what the offline network computes in a second; neighbours, suggestions and the map of 100,000 images",
     "finders": "recall and precision of what the health page finds; how long a check takes",
 }
 
@@ -28,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = []
     for name in names:
         print(f"--- {name}: {PROGRAMS[name]}", flush=True)
-        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}"], env=child_environment(), check=False
+        ).returncode:
             failed.append(name)
     if failed:
         print(f"These ended with an error: {', '.join(failed)}", file=sys.stderr)

@@ -19,9 +19,12 @@ TITLES = {
     "imports": "Importing",
     "chaos": "Faults",
     "latency": "From the click to the first training step",
+    "interactive": "Quick answers",
     "idle": "Cost while nothing is done",
     "streams": "Many open pages",
+    "safety": "Cost of repeatability and of checkpoints",
     "storage": "Store of pictures and models",
+    "features": "Features, neighbours, suggestions, map",
     "finders": "What the health page finds",
     "web": "Pages",
 }
