@@ -2,7 +2,7 @@
 FROM python:3.11-slim
 
 ARG LOCK=requirements.lock
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MIWAKE_DATA_DIR=/data
+ENV PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 MIWAKE_DATA_DIR=/data
 RUN useradd --create-home --uid 10001 miwake && mkdir /data && chown miwake /data
 WORKDIR /miwake
 COPY ${LOCK} requirements.txt

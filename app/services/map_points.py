@@ -37,7 +37,8 @@ class Points:
         """
         known = np.array([0, *class_ids], dtype=np.int64)
         order = np.argsort(known, kind="stable")
-        position = order[np.searchsorted(known, self.classes, sorter=order)]
+        place = np.clip(np.searchsorted(known, self.classes, sorter=order), 0, len(known) - 1)
+        position = np.where(known[order[place]] == self.classes, order[place], 0)
         parts = [
             *((column, "<u4") for column in (np.array([len(self.ids)]), self.ids, self.versions)),
             *((column, "<u2") for column in (self.places[:, 0], self.places[:, 1], position)),

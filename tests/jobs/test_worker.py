@@ -15,13 +15,25 @@ import sqlalchemy as sa
 from PIL import Image as Picture
 
 from app.config import Settings
+from app.db.feature_models import FeatureBlock
 from app.db.models import ImportBatch, Project
 from app.db.run_models import EpochMetric, Explanation, Job, Prediction, Run, RunFold, RunItem
 from app.db.session import Database
 from app.domain.enums import JobKind, JobState, Lane, PredictionRole
 from app.domain.recipe import Augmentation
-from app.services import classes, imports, jobs, uploads
+from app.services import (
+    classes,
+    feature_map,
+    features,
+    imports,
+    jobs,
+    neighbours,
+    suggesting,
+    suggestions,
+    uploads,
+)
 from app.storage import LocalStore
+from app.storage.arrays import Arrays
 from tests import factories
 from tests.jobs import processes
 from tests.jobs.processes import ENDLESS, QUICK, WorkerProcess
@@ -241,3 +253,35 @@ def test_augmentation__and_a_hold_out_train_too(bench):
     assert processes.ended(bench.database, run.job_id).state == JobState.DONE
     roles = all_of(bench, sa.select(Prediction.role).where(Prediction.run_id == run.id).distinct())
     assert sorted(roles) == [PredictionRole.TEST, PredictionRole.VALIDATION]
+
+
+def test_features__then_neighbours_the_map_and_what_a_run_suggests(bench, finished):
+    """The job is the real one: the network of the package on real pictures."""
+    with bench.database.write() as session:
+        project = session.get_one(Project, bench.project_id)
+        new = [image.id for image in factories.add_images(session, bench.store, project, 6, first=900)]
+        asked = [features.request(session, bench.project_id), suggesting.ask_run(session, bench.project_id, finished)]
+    assert [processes.ended(bench.database, job.id).state for job in asked] == [JobState.DONE] * 2
+    arrays = Arrays(bench.store)
+    with bench.database.write() as session:
+        assert features.state(session, bench.project_id).missing == 0
+        near = neighbours.nearest(session, arrays, bench.project_id, new[:1], 3)
+        assert near is not None
+        assert near[0].image_id == new[0]
+        assert 1 >= near[0].likeness > 0.999 > near[1].likeness
+        found = suggestions.of_images(session, arrays, bench.project_id, new)
+        assert {image_id: one.source.kind for image_id, one in found.items()} == dict.fromkeys(new, "run")
+        assert all(one.source.number == finished.number and one.confidence >= 0.5 for one in found.values())
+        factories.add_images(session, bench.store, project, 2, first=950)
+        more = features.request(session, bench.project_id)
+    assert processes.ended(bench.database, more.id).state == JobState.DONE
+    blocks = all_of(bench, sa.select(FeatureBlock.count).order_by(FeatureBlock.id))
+    assert blocks[1:] == [2]  # only the new ones were computed
+    with bench.database.write() as session:
+        job = feature_map.request(session, bench.project_id)
+    assert processes.ended(bench.database, job.id).state == JobState.DONE
+    with bench.database.read() as session:
+        plane = feature_map.load(session, arrays, bench.project_id)
+        assert plane is not None
+        assert plane.final
+        assert len(plane.ids) == blocks[0] + 2
