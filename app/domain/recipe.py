@@ -4,13 +4,12 @@
 and the documentation are all made from it.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from app.domain.errors import AppError, Invalid
+from app.domain.fields import Field, plain
 from app.domain.groups import GROUPINGS, name_pattern
 
 ARCHITECTURES = (
@@ -19,8 +18,9 @@ ARCHITECTURES = (
 )  # fmt: skip
 RESIZE_MODES = ("stretch", "crop", "pad")
 NORMALISATIONS = ("none", "rescale", "center", "samplewise", "featurewise")
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
-SCHEDULES = ("constant", "cosine")
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "lion")
+SCHEDULES = ("constant", "cosine", "step", "one-cycle", "plateau")
+BALANCES = ("none", "weights", "batches")
 MONITORS = ("val_loss", "val_accuracy")
 PRECISIONS = ("auto", "float32", "mixed")
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
@@ -70,6 +70,12 @@ class Recipe:
         preset: the preset it was made from, for information only.
         architecture: name in ``ARCHITECTURES``; the networks are in ``worker.ml.models``.
         image_size: side of the square input in pixels.
+        weight_decay: part of each weight that ``adamw`` and ``lion`` take away per step, times the rate.
+        schedule: how the rate changes, see ``app.domain.schedules``; ``warmup_epochs``, ``decay_factor`` and
+            ``decay_epochs`` belong to it.
+        class_balance: ``weights`` makes mistakes on small classes cost more, ``batches`` shows them more often.
+        label_smoothing: part of the target that is spread evenly over all classes.
+        averaging: decay of a moving average of the weights, which is what is validated and kept; 0 is off.
         monitor: value by which the best epoch is chosen, and early stopping decided.
         patience: epochs without improvement before the training ends; 0 switches early stopping off.
         logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
@@ -88,7 +94,14 @@ class Recipe:
     normalisation: str = "rescale"
     optimizer: str = "adam"
     learning_rate: float = 0.001
+    weight_decay: float = 0.004
     schedule: str = "constant"
+    warmup_epochs: int = 0
+    decay_factor: float = 0.5
+    decay_epochs: int = 10
+    class_balance: str = "none"
+    label_smoothing: float = 0.0
+    averaging: float = 0.0
     epochs: int = 50
     batch_size: int = 32
     folds: int = 0
@@ -158,65 +171,6 @@ class Recipe:
         return replace(self, **outer, augmentation=Augmentation(**inner))
 
 
-@dataclass(frozen=True)
-class Field:
-    """One value of the recipe: what it may be."""
-
-    kind: str  # "int", "float", "bool", "choice", "color" or "text"
-    group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
-    low: float = -math.inf
-    high: float = math.inf
-    choices: tuple[str, ...] = ()
-
-    def parse(self, value: Any) -> Any:
-        """The typed value of ``value``.
-
-        Raises:
-            Invalid: with the limits in its parameters.
-        """
-        if self.kind == "choice":
-            if value not in self.choices:
-                raise Invalid("field_choice", value=str(value), choices=", ".join(self.choices))
-            return value
-        if self.kind == "bool":
-            return _parse_bool(value)
-        if self.kind == "color":
-            if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
-                raise Invalid("field_color", value=str(value))
-            return str(value).lower()
-        if self.kind == "text":
-            return str(value)[:200]
-        return self._parse_number(value)
-
-    def _parse_number(self, value: Any) -> int | float:
-        limits = {"value": str(value), "low": plain(self.low), "high": plain(self.high)}
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            raise Invalid(f"field_{self.kind}", **limits) from None
-        if not math.isfinite(number) or (self.kind == "int" and number != int(number)):
-            raise Invalid(f"field_{self.kind}", **limits)
-        if not self.low <= number <= self.high:
-            raise Invalid(f"field_{self.kind}", **limits)
-        return int(number) if self.kind == "int" else number
-
-
-def plain(number: float) -> str:
-    """A limit as people write it: all digits of the largest seed, and no exponent for a small rate."""
-    return f"{number:.10f}".rstrip("0").rstrip(".")
-
-
-def _parse_bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).lower()
-    if text in ("1", "true", "on", "yes"):
-        return True
-    if text in ("0", "false", "off", "no", ""):
-        return False
-    raise Invalid("field_bool", value=str(value))
-
-
 def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     errors: dict[str, AppError] = {}
     for name in ("zoom", "brightness"):
@@ -241,7 +195,14 @@ FIELDS: dict[str, Field] = {
     "normalisation": Field("choice", "picture", choices=NORMALISATIONS),
     "optimizer": Field("choice", "optimisation", choices=OPTIMIZERS),
     "learning_rate": Field("float", "optimisation", 1e-7, 10),
+    "weight_decay": Field("float", "optimisation", 0, 1),
     "schedule": Field("choice", "optimisation", choices=SCHEDULES),
+    "warmup_epochs": Field("int", "optimisation", 0, 100),
+    "decay_factor": Field("float", "optimisation", 0.01, 0.99),
+    "decay_epochs": Field("int", "optimisation", 1, 1000),
+    "class_balance": Field("choice", "optimisation", choices=BALANCES),
+    "label_smoothing": Field("float", "optimisation", 0, 0.5),
+    "averaging": Field("float", "optimisation", 0, 0.9999),
     "epochs": Field("int", "optimisation", 1, 2000),
     "batch_size": Field("int", "optimisation", 1, 1024),
     "folds": Field("int", "data", 0, 20),

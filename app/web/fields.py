@@ -138,7 +138,13 @@ TEXTS: dict[str, FieldText] = {
             "The rule by which the weights are changed after each step. Adam works without much care; "
             "post 000 used RMSprop."
         ),
-        choices={"sgd": "SGD (momentum 0.9)", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"},
+        choices={
+            "sgd": "SGD (momentum 0.9)",
+            "rmsprop": "RMSprop",
+            "adam": "Adam",
+            "adamw": "AdamW",
+            "lion": "Lion",
+        },
     ),
     "learning_rate": FieldText(
         "more",
@@ -148,11 +154,68 @@ TEXTS: dict[str, FieldText] = {
             "Too small: nothing happens."
         ),
     ),
+    "weight_decay": FieldText(
+        "more",
+        N_("Weight decay"),
+        N_("How strongly AdamW and Lion pull all weights towards zero. The other optimisers do not use it."),
+    ),
     "schedule": FieldText(
         "more",
         N_("Learning rate over time"),
-        N_("Constant keeps it as it is; falling lowers it along a cosine to zero, which settles the last epochs."),
-        choices={"constant": N_("constant"), "cosine": N_("falling (cosine)")},
+        N_("A rate that falls settles the last epochs. The curve at the side shows what you chose."),
+        choices={
+            "constant": N_("constant"),
+            "cosine": N_("falling (cosine)"),
+            "step": N_("falling in steps"),
+            "one-cycle": N_("rising, then falling (one cycle)"),
+            "plateau": N_("falling when nothing improves"),
+        },
+    ),
+    "warmup_epochs": FieldText(
+        "more",
+        N_("Warm-up"),
+        N_("The rate rises from near zero during so many epochs. One cycle has its own and does not use it."),
+        unit=N_("epochs"),
+        step="1",
+    ),
+    "decay_factor": FieldText(
+        "more",
+        N_("Factor of a fall"),
+        N_("Falling in steps, or when nothing improves: the rate is multiplied by this each time."),
+        unit=N_("times"),
+        step="0.05",
+    ),
+    "decay_epochs": FieldText(
+        "more",
+        N_("Epochs between falls"),
+        N_("Falling in steps: so many epochs each. Falling when nothing improves: so many epochs without improvement."),
+        unit=N_("epochs"),
+        step="1",
+    ),
+    "class_balance": FieldText(
+        "more",
+        N_("Classes of different size"),
+        N_(
+            "Without help a network says the large classes too often. Mistakes on small classes can cost more, or "
+            "their images can be shown more often."
+        ),
+        choices={
+            "none": N_("as they are"),
+            "weights": N_("mistakes on small classes cost more"),
+            "batches": N_("images of small classes are shown more often"),
+        },
+    ),
+    "label_smoothing": FieldText(
+        "more",
+        N_("Label smoothing"),
+        N_("Part of the target that is spread over all classes: 0.1 keeps answers from becoming too sure. 0 is off."),
+        step="0.01",
+    ),
+    "averaging": FieldText(
+        "more",
+        N_("Average of the weights"),
+        N_("Validated and kept is a moving average of the weights, which is calmer: 0.99 or 0.999. 0 is off."),
+        step="0.001",
     ),
     "normalisation": FieldText(
         "more",

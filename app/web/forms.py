@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from app.domain.errors import AppError, Invalid
-from app.domain.recipe import FIELDS, Field, Recipe, plain
+from app.domain.fields import Field, plain
+from app.domain.recipe import FIELDS, Recipe
 from app.services.runs import ANYHOW, How
 from app.services.spreading import Spread
 from app.web.field_text import FieldText

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
-from app.domain import architectures
+from app.domain import architectures, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import Invalid
 from app.domain.presets import PRESETS, Preset
@@ -49,6 +49,17 @@ class PreviewStrip:
 
 
 @dataclass(frozen=True)
+class RateCurve:
+    """The learning rate over the epochs as a line in a drawing of 300 by 60, and its first, highest and last value."""
+
+    points: str
+    first: str
+    highest: str
+    last: str
+    open: bool  # it may fall earlier or later than drawn
+
+
+@dataclass(frozen=True)
 class TrainPage:
     """The page of a new training."""
 
@@ -72,6 +83,7 @@ class TrainPage:
     layers: Sequence[architectures.Layer]
     parameters: int
     layer_error: str
+    rate: "RateCurve"
     strip: PreviewStrip
     workers: int
     waiting: int
@@ -121,12 +133,24 @@ def build(
         layers=layers,
         parameters=sum(layer.parameters for layer in layers),
         layer_error=layer_error,
+        rate=rate_curve(recipe),
         strip=strip(request, session, project, form, recipe, wishes),
         workers=len(alive),
         waiting=waiting(session),
         hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         gpu=any(GPU in worker.wishes for worker in alive),
     )
+
+
+def rate_curve(recipe: Recipe) -> RateCurve:
+    """The curve of a recipe; each epoch is drawn by a few of its steps."""
+    rates = schedules.curve(recipe, max(1, 300 // recipe.epochs)).ravel()
+    some = rates[:: max(1, len(rates) // 600)]
+    highest = float(rates.max())
+    step = 300 / max(len(some) - 1, 1)
+    points = " ".join(f"{index * step:.1f},{58 - 56 * float(rate) / highest:.1f}" for index, rate in enumerate(some))
+    first, most, last = (f"{float(rate):.2g}" for rate in (rates[0], highest, rates[-1]))
+    return RateCurve(points, first, most, last, open=recipe.schedule == "plateau")
 
 
 def sections() -> list[str]:

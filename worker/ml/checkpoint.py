@@ -24,7 +24,7 @@ from app.domain.recipe import Recipe
 from worker.ml import models
 from worker.ml.keeper import Best, EpochResult, Kept
 from worker.ml.network import Weights, generators
-from worker.ml.optimizers import slots_of
+from worker.ml.optimizers import shapes_of
 
 FORMAT = 1
 STATE = "state"
@@ -71,7 +71,8 @@ def dump(state: State, known: Collection[str] = ()) -> dict[str, bytes]:
     The bytes of each call are unique: whoever replaces a checkpoint may delete what it replaced.
     """
     bests = {_name(best): best for best in state.kept.bests.values()}
-    current = f"best-{state.epoch}"  # the best weights are those of now: not written twice
+    # The best weights may be those of now, which are then not written twice; kept averages never are.
+    current = "" if state.recipe.averaging else f"best-{state.epoch}"
     about = {
         "format": FORMAT,
         "token": secrets.token_hex(16),
@@ -170,7 +171,7 @@ class _Shapes:
     def of(cls, recipe: Recipe, classes: int, validation: int) -> "_Shapes":
         model = models.build(recipe, classes)
         trained = [tuple(variable.shape) for variable in model.trainable_variables]
-        slots = [shape for shape in trained for _ in range(slots_of(recipe.optimizer))]
+        slots = shapes_of(recipe, trained)
         states: list[tuple[int, ...]] = [(2,) for _ in generators(model)]
         return cls([tuple(weight.shape) for weight in model.weights], slots, states, (validation, classes))
 

@@ -76,12 +76,16 @@ class Keeper:
             self.bests |= dict.fromkeys(improved, best)
         if not self._recipe.patience or result.val_loss is None:
             return False
-        value = _badness(self._recipe.monitor, result)[0]
+        value = self.watched(result)
         if value < self._mark - self._recipe.min_delta:
             self._mark, self._waited = value, 0
             return False
         self._waited += 1
         return self._waited >= self._recipe.patience
+
+    def watched(self, result: EpochResult) -> float:
+        """The value that decides about patience, smaller is better; without validation the training loss."""
+        return result.loss if result.val_loss is None else _badness(self._recipe.monitor, result)[0]
 
     def _better(self, name: str, result: EpochResult) -> bool:
         # Without validation pictures there is nothing to choose by: the last epoch counts.

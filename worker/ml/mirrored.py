@@ -5,7 +5,8 @@ makes the same change to its own copy. The result is that of one device but for 
 normalisation takes its means over the whole batch, and a dropout mask is drawn for the whole batch and cut.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +39,13 @@ def build(
 class Optimizers:
     """One optimiser for each copy; they stay equal because they are given equal gradients."""
 
-    def __init__(self, name: str, copies: Sequence[Sequence[Any]], low: Sequence[bool], devices: Sequence[str]) -> None:
+    def __init__(
+        self, recipe: Recipe, copies: Sequence[Sequence[Any]], low: Sequence[bool], devices: Sequence[str]
+    ) -> None:
         self.each: list[Optimizer] = []
         for device, variables in zip(devices, copies, strict=True):
             with tf.device(device):
-                self.each.append(Optimizer(name, variables, low))
+                self.each.append(Optimizer(recipe, variables, low))
         self._devices = list(devices)
 
     def reset(self) -> None:
@@ -58,6 +61,14 @@ class Optimizers:
         """See ``Optimizer``."""
         for optimizer in self.each:
             optimizer.restore(slots, step)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """See ``Optimizer``."""
+        with contextlib.ExitStack() as stack:
+            for optimizer in self.each:
+                stack.enter_context(optimizer.averaged())
+            yield
 
     def apply(self, gradients: Sequence[Sequence[Any]], rate: Any) -> None:
         """Change every copy by one step; one list of (equal) gradients for each device."""
@@ -80,9 +91,9 @@ class MirroredSteps(Steps):
         # A compiled kernel may hold no variable of one device and be called on another: it normalises nothing.
         self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, lambda changed: changed)
 
-    def _make_optimizer(self, name: str, variables: Sequence[Any], low: Sequence[bool]) -> Any:
+    def _make_optimizer(self, recipe: Recipe, variables: Sequence[Any], low: Sequence[bool]) -> Any:
         local = [self._strategy.experimental_local_results(variable) for variable in variables]
-        return Optimizers(name, list(zip(*local, strict=True)), low, self._devices)
+        return Optimizers(recipe, list(zip(*local, strict=True)), low, self._devices)
 
     def _batch(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
         count = tf.shape(labels)[0]
@@ -132,9 +143,9 @@ class MirroredSteps(Steps):
                     averages.append((mean, variance))
                 else:
                     x = forward.run([layer], x, copies)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=x)
+            aims, losses = self._losses(labels, x)
             total = tf.reduce_sum(losses) * own.weight
-            loss = total / own.whole
+            loss = tf.reduce_sum(aims) * own.weight / own.whole
         gradients = _added(tape.gradient(loss, computed))
         right = tf.cast(own.weight, tf.int64) * count_right(x, labels)
         return gradients, averages, total, right

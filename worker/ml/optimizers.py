@@ -6,25 +6,30 @@ float32 weight and its averages, and writes the bfloat16 copy that the next step
 optimiser with Keras' on the same gradients.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.domain.recipe import Recipe
+
 EPSILON = 1e-7
 SGD_MOMENTUM = 0.9
 RMSPROP_RHO = 0.9
 ADAM_BETAS = (0.9, 0.999)
-ADAMW_DECAY = 0.004
+LION_BETAS = (0.9, 0.99)
+DECAYED = ("adamw", "lion")  # the others leave the size of the weights alone
 
 
 class Optimizer:
     """State and update of one optimiser for a fixed list of variables.
 
     Args:
-        name: ``sgd`` (momentum 0.9), ``rmsprop``, ``adam`` or ``adamw``; everything but the rate as Keras' defaults.
+        recipe: ``optimizer`` is ``sgd`` (momentum 0.9), ``rmsprop``, ``adam``, ``adamw`` or ``lion`` (Chen and others
+            2023); ``weight_decay`` and ``averaging`` are used; everything else as Keras' defaults.
         variables: float32 ``tf.Variable`` objects.
         low: for each whether the network computes with a bfloat16 copy of it; none by default.
 
@@ -32,16 +37,18 @@ class Optimizer:
         computed: what the network computes with: for each variable itself, or its bfloat16 copy.
     """
 
-    def __init__(self, name: str, variables: Sequence[Any], low: Sequence[bool] | None = None) -> None:
+    def __init__(self, recipe: Recipe, variables: Sequence[Any], low: Sequence[bool] | None = None) -> None:
         self.variables = list(variables)
         copied = low or [False] * len(self.variables)
         self.computed = [
             tf.Variable(tf.cast(variable, tf.bfloat16), trainable=False) if copy else variable
             for variable, copy in zip(self.variables, copied, strict=True)
         ]
-        change, slots = _RULES[name]
-        self._change = change
+        self._change, slots = _RULES[recipe.optimizer]
+        self._decay = recipe.weight_decay if recipe.optimizer in DECAYED else 0.0
+        self._averaging = recipe.averaging
         self._slots = [[tf.Variable(tf.zeros_like(v), trainable=False) for _ in range(slots)] for v in self.variables]
+        self._averages = [tf.Variable(v, trainable=False) for v in self.variables] if recipe.averaging else []
         self._step = tf.Variable(0.0, trainable=False)
         self._update = tf.function(self._update_all, jit_compile=True, autograph=False)
 
@@ -52,16 +59,36 @@ class Optimizer:
         for variable, copy in zip(self.variables, self.computed, strict=True):
             if copy is not variable:
                 copy.assign(tf.cast(variable, copy.dtype))
+        for variable, average in zip(self.variables, self._averages, strict=False):
+            average.assign(variable)
         self._step.assign(0.0)
 
     def state(self) -> tuple[tuple[NDArray[np.float32], ...], float]:
         """Copies of what is remembered of earlier steps, variable by variable, and the number of steps."""
-        return tuple(slot.numpy() for slots in self._slots for slot in slots), float(self._step)
+        return tuple(slot.numpy() for slot in self._remembered()), float(self._step)
+
+    def _remembered(self) -> list[Any]:
+        return [slot for slots in self._slots for slot in slots] + self._averages
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the variables are their moving averages, where the recipe has any."""
+        if not self._averages:
+            yield
+            return
+        own = [variable.numpy() for variable in self.variables]
+        for variable, average in zip(self.variables, self._averages, strict=True):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, own, strict=True):
+                variable.assign(value)
 
     def restore(self, slots: Sequence[NDArray[np.float32]], step: float) -> None:
         """Go on where ``state`` was asked; the variables have been set to what they were then."""
         self.reset()
-        for slot, value in zip((slot for own in self._slots for slot in own), slots, strict=True):
+        for slot, value in zip(self._remembered(), slots, strict=True):
             slot.assign(value)
         self._step.assign(step)
 
@@ -79,12 +106,18 @@ class Optimizer:
         for variable, copy, slots, gradient in zip(
             self.variables, self.computed, self._slots, gradients, strict=True
         ):  # fmt: skip
-            value, *states = self._change(variable, tf.cast(gradient, tf.float32), rate, step, *slots)
+            start = variable - self._decay * rate * variable if self._decay else variable
+            value, *states = self._change(start, tf.cast(gradient, tf.float32), rate, step, *slots)
             for slot, state in zip(slots, states, strict=True):
                 slot.assign(state)
             variable.assign(value)
             if copy is not variable:
                 copy.assign(tf.cast(value, copy.dtype))
+        if self._averages:
+            # The first steps count more, or the average would begin with the weights of no training.
+            part = 1 - tf.minimum(self._averaging, (1 + step) / (10 + step))
+            for variable, average in zip(self.variables, self._averages, strict=True):
+                average.assign(average + part * (variable - average))
 
 
 def _sgd(value: Any, gradient: Any, rate: Any, _step: Any, velocity: Any) -> tuple[Any, ...]:
@@ -105,18 +138,22 @@ def _adam(value: Any, gradient: Any, rate: Any, step: Any, mean: Any, square: An
     return value - scaled * mean / (tf.sqrt(square) + EPSILON), mean, square
 
 
-def _adamw(value: Any, gradient: Any, rate: Any, step: Any, mean: Any, square: Any) -> tuple[Any, ...]:
-    return _adam(value - ADAMW_DECAY * rate * value, gradient, rate, step, mean, square)
+def _lion(value: Any, gradient: Any, rate: Any, _step: Any, mean: Any) -> tuple[Any, ...]:
+    first, second = LION_BETAS
+    direction = tf.sign(mean * first + gradient * (1 - first))
+    return value - rate * direction, mean * second + gradient * (1 - second)
 
 
-def slots_of(name: str) -> int:
-    """Numbers that the optimiser ``name`` remembers for each weight."""
-    return _RULES[name][1]
+def shapes_of(recipe: Recipe, trained: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Shapes of what ``Optimizer.state`` gives for variables of the shapes ``trained``."""
+    slots = [shape for shape in trained for _ in range(_RULES[recipe.optimizer][1])]
+    return slots + (list(trained) if recipe.averaging else [])
 
 
 _RULES: dict[str, tuple[Callable[..., tuple[Any, ...]], int]] = {
     "sgd": (_sgd, 1),
     "rmsprop": (_rmsprop, 1),
     "adam": (_adam, 2),
-    "adamw": (_adamw, 2),
+    "adamw": (_adam, 2),
+    "lion": (_lion, 1),
 }

@@ -1,6 +1,5 @@
 """The compiled inner loop: a number of training steps, or of validation batches, in one call."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +35,9 @@ class Steps:
         copied = {variable.path for variable in forward.copied(network.chain)}
         self._paths = [variable.path for variable in trainable]
         low = [path in copied for path in self._paths]
-        self.optimizer = self._make_optimizer(recipe.optimizer, [variable.value for variable in trainable], low)
+        self.optimizer = self._make_optimizer(recipe, [variable.value for variable in trainable], low)
+        self._smoothing, self._weighted = recipe.label_smoothing, recipe.class_balance == "weights"
+        self._class_weights = tf.Variable(tf.ones(network.logits.output.shape[-1]), trainable=False)
         self._augmented = recipe.augmentation.active
         self._share = batch_size  # pictures of a batch that one device takes
         self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
@@ -94,8 +95,12 @@ class Steps:
         start = (tf.constant(0), so_far, tf.constant(0, tf.int64))
         return tf.while_loop(lambda i, *_: i < count, batch, start, parallel_iterations=1)[1:]
 
-    def _make_optimizer(self, name: str, variables: Sequence[Any], low: Sequence[bool]) -> Any:
-        return Optimizer(name, variables, low)
+    def _make_optimizer(self, recipe: Recipe, variables: Sequence[Any], low: Sequence[bool]) -> Any:
+        return Optimizer(recipe, variables, low)
+
+    def set_class_weights(self, weights: NDArray[np.float32]) -> None:
+        """What a mistake on a picture of each class costs, (classes,) float32; used with ``class_balance`` weights."""
+        self._class_weights.assign(weights)
 
     def _batch(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
         return self._step(self._inputs(pictures, *draws), labels, rate)
@@ -121,10 +126,24 @@ class Steps:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(computed)
             logits = forward.run(self.network.chain, inputs, dict(zip(self._paths, computed, strict=True)))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-            loss = tf.reduce_mean(losses)
-        self.optimizer.apply(tape.gradient(loss, computed), rate)
+            aims, losses = self._losses(labels, logits)
+            aim = tf.reduce_mean(aims)
+        self.optimizer.apply(tape.gradient(aim, computed), rate)
         return tf.reduce_sum(losses), count_right(logits, labels)
+
+    def _losses(self, labels: Any, logits: Any) -> tuple[Any, Any]:
+        """What is made smaller, and the plain cross-entropy that is reported, for each picture.
+
+        Smoothed targets and weights of classes change the first alone, so that curves of different recipes, and those
+        of training and validation, can be compared.
+        """
+        losses = aims = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        if self._smoothing:
+            even = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
+            aims = (1 - self._smoothing) * aims + self._smoothing * even
+        if self._weighted:
+            aims = aims * tf.gather(self._class_weights, labels)
+        return aims, losses
 
     def _answers(self, pictures: Any) -> Any:
         return self.network.logits(self.network.normalise(tf.cast(pictures, tf.float32)), training=False)
@@ -148,15 +167,3 @@ class Steps:
 def count_right(logits: Any, labels: Any) -> Any:
     """Number of pictures whose largest logit is that of their label."""
     return tf.math.count_nonzero(tf.equal(tf.argmax(logits, axis=-1), labels))
-
-
-def learning_rates(recipe: Recipe, first: int, count: int, per_epoch: int) -> NDArray[np.float32]:
-    """The rate of ``count`` steps from step ``first`` of the whole training on.
-
-    ``cosine`` falls from the recipe's rate to nearly 0 at the last step of the last epoch.
-    """
-    steps = np.arange(first, first + count)
-    if recipe.schedule == "constant":
-        return np.full(count, recipe.learning_rate, np.float32)
-    part = steps / (recipe.epochs * per_epoch)
-    return (recipe.learning_rate * 0.5 * (1 + np.cos(math.pi * part))).astype(np.float32)

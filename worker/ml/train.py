@@ -4,19 +4,19 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import augment
+from app.domain import augment, schedules
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from worker.ml import data, device, mirrored
+from worker.ml import balance, data, device, mirrored
 from worker.ml.checkpoint import State
 from worker.ml.keeper import Best, EpochResult, Keeper
+from worker.ml.reporting import Reporter, Silent
 from worker.ml.saving import SavedModel, versions
-from worker.ml.steps import EVALUATION_BATCH, learning_rates
+from worker.ml.steps import EVALUATION_BATCH
 
 __all__ = ["Begin", "EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
 
@@ -74,44 +74,6 @@ class Begin:
     precision: str = ""
     most: int = 0
     devices: tuple[str, ...] = ()
-
-
-class Reporter(Protocol):
-    """Hears of the progress, and says when to stop."""
-
-    def step(self, fold: int, epoch: int, done: int, total: int) -> None:
-        """``done`` of ``total`` pictures of this epoch are trained; called a few times a second."""
-
-    def epoch(self, fold: int, result: EpochResult) -> None:
-        """An epoch and its validation are done."""
-
-    def wants_state(self, fold: int) -> bool:
-        """True to be given the state after this epoch; asked after ``epoch``, never after the last one of a fold."""
-
-    def state(self, state: State) -> None:
-        """The training can go on from here; the arrays are copies."""
-
-    def should_stop(self) -> bool:
-        """True to end with the best so far; asked a few times a second."""
-
-
-class Silent:
-    """A reporter that says nothing and never stops."""
-
-    def step(self, fold: int, epoch: int, done: int, total: int) -> None:
-        """Nothing."""
-
-    def epoch(self, fold: int, result: EpochResult) -> None:
-        """Nothing."""
-
-    def wants_state(self, fold: int) -> bool:
-        return False
-
-    def state(self, state: State) -> None:
-        """Nothing."""
-
-    def should_stop(self) -> bool:
-        return False
 
 
 class _Stopped(Exception):
@@ -185,17 +147,17 @@ class _Trainer:
         started = time.perf_counter() - (state.seconds if state else 0.0)
         fitted = data.statistics(self.pictures, plan.train) if self.recipe.normalisation == "featurewise" else None
         self.network.set_statistics(fitted)
+        self.steps.set_class_weights(balance.class_weights(self.labels[plan.train], len(self.names)))
         self._set(plan, state)
         keeper = Keeper(self.recipe, self.network, state.kept if state else None)
         reason = "epochs"
         for epoch in range(len(keeper.epochs) + 1, self.recipe.epochs + 1):
             try:
-                result, probabilities = self._epoch(plan, epoch, reporter)
+                ended = self._epoch(plan, epoch, keeper, reporter)
             except _Stopped:
                 reason = "stopped"
                 break
-            ended = keeper.add(result, probabilities)
-            reporter.epoch(plan.fold, result)
+            reporter.epoch(plan.fold, keeper.epochs[-1])
             if ended:
                 reason = "early"
                 break
@@ -233,12 +195,24 @@ class _Trainer:
             plan.fold, model, best.result, best.probabilities, reason, tuple(keeper.epochs), keeper.bests, seconds
         )
 
-    def _epoch(self, plan: FoldPlan, epoch: int, reporter: Reporter) -> tuple[EpochResult, NDArray[np.float32]]:
+    def _epoch(self, plan: FoldPlan, epoch: int, keeper: Keeper, reporter: Reporter) -> bool:
+        """Train and validate; True when the training should end early."""
         started = time.perf_counter()
+        per_epoch = math.ceil(len(plan.train) / self.steps.batch_size)
+        watched = [keeper.watched(result) for result in keeper.epochs]
+        rates = schedules.rates(self.recipe, epoch, per_epoch, watched)
+        loss, accuracy = self._train(plan, epoch, rates, reporter)
+        with self.steps.optimizer.averaged():
+            val_loss, val_accuracy, probabilities = self._validate(plan.validation, reporter)
+            seconds = time.perf_counter() - started
+            result = EpochResult(epoch, loss, accuracy, val_loss, val_accuracy, float(rates[0]), seconds)
+            return keeper.add(result, probabilities)
+
+    def _train(self, plan: FoldPlan, epoch: int, rates: NDArray[np.float32], reporter: Reporter) -> tuple[float, float]:
+        """Mean loss and accuracy of one pass over the training pictures."""
         batch, count = self.steps.batch_size, len(plan.train)
-        per_epoch = math.ceil(count / batch)
-        rates = learning_rates(self.recipe, (epoch - 1) * per_epoch, per_epoch, per_epoch)
-        order = np.random.default_rng((self.recipe.seed, plan.fold, _ORDER, epoch)).permutation(plan.train)
+        rng = np.random.default_rng((self.recipe.seed, plan.fold, _ORDER, epoch))
+        order = balance.order(plan.train, self.labels, rng, even=self.recipe.class_balance == "batches")
         rng = np.random.default_rng((self.recipe.seed, plan.fold, _DRAWS, epoch))
         draws = augment.draw(self.recipe.augmentation, count, self.recipe.image_size, rng)
         loss, right = 0.0, 0
@@ -250,10 +224,7 @@ class _Trainer:
                     "loss_not_finite", fold=plan.fold + 1, epoch=epoch, learning_rate=self.recipe.learning_rate
                 )
             reporter.step(plan.fold, epoch, part.stop, count)
-        val_loss, val_accuracy, probabilities = self._validate(plan.validation, reporter)
-        seconds = time.perf_counter() - started
-        result = EpochResult(epoch, loss / count, right / count, val_loss, val_accuracy, float(rates[0]), seconds)
-        return result, probabilities
+        return loss / count, right / count
 
     def _parts(self, count: int, batch: int, reporter: Reporter) -> Iterator[slice]:
         """Slices of whole batches, each of about ``_REPORT_SECONDS``, until the pictures end."""

@@ -1,0 +1,67 @@
+"""What a single value of a recipe may be, and how its text is read."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Field:
+    """One value of the recipe: what it may be."""
+
+    kind: str  # "int", "float", "bool", "choice", "color" or "text"
+    group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+
+    def parse(self, value: Any) -> Any:
+        """The typed value of ``value``.
+
+        Raises:
+            Invalid: with the limits in its parameters.
+        """
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise Invalid("field_choice", value=str(value), choices=", ".join(self.choices))
+            return value
+        if self.kind == "bool":
+            return _parse_bool(value)
+        if self.kind == "color":
+            if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
+                raise Invalid("field_color", value=str(value))
+            return str(value).lower()
+        if self.kind == "text":
+            return str(value)[:200]
+        return self._parse_number(value)
+
+    def _parse_number(self, value: Any) -> int | float:
+        limits = {"value": str(value), "low": plain(self.low), "high": plain(self.high)}
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise Invalid(f"field_{self.kind}", **limits) from None
+        if not math.isfinite(number) or (self.kind == "int" and number != int(number)):
+            raise Invalid(f"field_{self.kind}", **limits)
+        if not self.low <= number <= self.high:
+            raise Invalid(f"field_{self.kind}", **limits)
+        return int(number) if self.kind == "int" else number
+
+
+def plain(number: float) -> str:
+    """A limit as people write it: all digits of the largest seed, and no exponent for a small rate."""
+    return f"{number:.10f}".rstrip("0").rstrip(".")
+
+
+def _parse_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("1", "true", "on", "yes"):
+        return True
+    if text in ("0", "false", "off", "no", ""):
+        return False
+    raise Invalid("field_bool", value=str(value))
