@@ -68,8 +68,9 @@ class JobLine:
 
     @property
     def broken(self) -> bool:
-        """True when trying it again would do something."""
-        return self.state in (JobState.FAILED, JobState.CANCELLED)
+        """True when trying it again would do something: of an import that was stopped nothing is left to go on with."""
+        dropped = self.kind is JobKind.IMPORT and self.state is JobState.CANCELLED
+        return self.state in (JobState.FAILED, JobState.CANCELLED) and not dropped
 
     @property
     def behind(self) -> bool:

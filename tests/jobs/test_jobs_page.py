@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from app.db.models import ImportBatch, Project
 from app.db.run_models import Job
 from app.domain.enums import JobKind, JobState, Lane
-from app.services import jobs
+from app.services import imports, jobs, uploads
 
 
 @pytest.fixture
@@ -89,6 +90,21 @@ def test_stop__asks_a_running_training(client, database, add, keep):
     assert "keep the best so far" in client.get("/jobs").text
     client.post(f"/jobs/{job_id}/stop", data={"keep": str(keep).lower()})
     assert state(database, job_id) == (JobState.CANCELLING, keep)
+
+
+def test_stop__of_an_import_that_waits_ends_the_import_too(client, database, store, project, tmp_path):
+    (tmp_path / "sent.zip").write_bytes(b"zip")
+    store.keep_upload("import-1.zip", tmp_path / "sent.zip")
+    with database.write() as session:
+        batch = imports.create(session, session.get_one(Project, project.id), source="zip", name="袋", actor="tester")
+        job_id = uploads.enqueue(session, batch.id, "import-1.zip").id
+        import_id = batch.id
+    page = client.post(f"/jobs/{job_id}/stop", data={"keep": "false"}).text
+    assert f"/jobs/{job_id}/again" not in page
+    with database.read() as session:
+        left = session.get(ImportBatch, import_id)
+        assert left is None or left.finished
+    assert state(database, job_id) == (JobState.CANCELLED, False)
 
 
 def test_stop__of_a_job_that_is_not_there(client):

@@ -86,6 +86,16 @@ def test_run__without_weights(whole, look, database):
     assert "check_run_weights" in codes(look())
 
 
+def test_run__that_kept_its_best_need_not_have_all_models(whole, look, database):
+    with database.write() as session:
+        session.add(RunFold(run_id=whole.id, fold=1, train_count=12, validation_count=6))
+    assert codes(look()) == ["check_run_weights"]
+    change(database, Job, Job.id == whole.job_id, keep_best=True)
+    assert look() == []
+    change(database, RunFold, RunFold.run_id == whole.id, weights_sha256=None)
+    assert "check_run_weights" in codes(look())
+
+
 def test_state__of_a_training_that_is_done_is_forgotten(whole, look, database):
     with database.write() as session:
         session.add(Checkpoint(run_id=whole.id, fold=0, epoch=1, attempt=1, blobs={}, size=1))

@@ -54,12 +54,17 @@ def _broken_keys(session: Session) -> Iterator[Found]:
 
 
 def runs(session: Session) -> Iterator[Found]:
-    """Trainings that are done and have no models, no images, no epochs or not all predictions; models without runs."""
+    """Trainings that are done and have no models, no images, no epochs or not all predictions; models without runs.
+
+    One that was to keep its best need not have trained all of its models.
+    """
     done = sa.select(Run.id).join(JobRow, JobRow.id == Run.job_id).where(JobRow.state == JobState.DONE)
     of = (Project.name, Run.number)
     base = sa.select(Run.id, *of).join(Project, Project.id == Run.project_id).where(Run.id.in_(done))
-    missing = RunFold.run_id == Run.id, RunFold.weights_sha256.is_(None)
-    yield from _runs(session, base.where(sa.exists().where(*missing)), "check_run_weights")
+    kept = sa.exists().where(JobRow.id == Run.job_id, JobRow.keep_best)
+    missing = sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_(None))
+    there = sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_not(None))
+    yield from _runs(session, base.where(sa.or_(sa.and_(missing, ~kept), ~there)), "check_run_weights")
     yield from _runs(session, base.where(~sa.exists().where(RunFold.run_id == Run.id)), "check_run_models")
     yield from _runs(session, base.where(~sa.exists().where(RunItem.run_id == Run.id)), "check_run_images")
     yield from _runs(session, base.where(~sa.exists().where(EpochMetric.run_id == Run.id)), "check_run_epochs")
@@ -67,7 +72,8 @@ def runs(session: Session) -> Iterator[Found]:
     yield from _runs(session, base.where(classes < 2), "check_run_classes")
     judged = Prediction.run_id == Run.id, Prediction.role == PredictionRole.VALIDATION
     have = sa.select(sa.func.count()).where(*judged).scalar_subquery()
-    want = sa.select(sa.func.sum(RunFold.validation_count)).where(RunFold.run_id == Run.id).scalar_subquery()
+    trained = RunFold.run_id == Run.id, RunFold.weights_sha256.is_not(None)
+    want = sa.select(sa.func.sum(RunFold.validation_count)).where(*trained).scalar_subquery()
     yield from _runs(session, base.where(have != sa.func.coalesce(want, 0)), "check_run_predictions")
 
 

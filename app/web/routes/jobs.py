@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Header, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.services import job_list, jobs, maintenance
+from app.services import job_list, jobs, maintenance, stopping
 from app.web import events, i18n, job_board
 from app.web.deps import StateDep, WriteSession
 from app.web.job_board import Board, Part
@@ -56,10 +56,11 @@ async def stream(
 
 
 @router.post("/jobs/{job_id}/stop", name="job_stop")
-def stop(request: Request, session: WriteSession, job_id: int, keep: Annotated[bool, Form()] = False) -> Response:
+def stop(
+    request: Request, state: StateDep, session: WriteSession, job_id: int, keep: Annotated[bool, Form()] = False
+) -> Response:
     """Stop a job; with ``keep`` a training keeps its best weights so far."""
-    job_list.exists(session, job_id)
-    jobs.cancel(session, job_id, keep_best=keep)
+    stopping.stop(session, job_id, state.settings.data_dir, keep_best=keep)
     return redirect(request, "jobs")
 
 
