@@ -80,7 +80,7 @@ class Hub:
                     log.warning("A run could not be read (%s); its page comes back.", type(error).__name__)
                     return
                 for row in now.rows:
-                    if self.stopping:  # thousands of epochs may have to be told: the browser comes back for the rest
+                    if self.ended():  # thousands of epochs may have to be told: the browser comes back for the rest
                         return
                     if row.id > last_id:
                         last_id = row.id
@@ -108,6 +108,10 @@ class Hub:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended already, and its streams with it
                 self._loop.call_soon_threadsafe(self._ring_all)
+
+    def ended(self) -> bool:
+        """True when the process shuts down, which may be while a stream has been telling something."""
+        return self.stopping
 
     def _ring_all(self) -> None:
         for bell in self._wakes:
