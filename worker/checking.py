@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from sqlalchemy.orm import Session
+
 from app.domain.errors import NotFound
 from app.domain.picture_facts import Facts
-from app.services import health_check, health_facts, jobs
+from app.services import feature_findings, feature_space, health_check, health_facts, jobs
+from app.services.feature_findings import Odd
 from app.services.jobs import Claim
+from app.storage.arrays import Arrays
 from worker.lease import Lease, Word
 from worker.measuring import Measurer
 from worker.parts import Parts
@@ -27,13 +31,22 @@ def run(parts: Parts, claim: Claim, lease: Lease) -> End:
         return _stopped(lease)
     with parts.database.read() as session:
         table = health_facts.table(session, project_id)
-    found, results = health_check.examine(table, turned=bool(claim.spec.get("turned")))
+        unlike = _unlike(parts, session, project_id)
+    found, results = health_check.examine(table, turned=bool(claim.spec.get("turned")), unlike=unlike)
     if lease.word is not Word.GO_ON:
         return _stopped(lease)
     with parts.database.write() as session:
         jobs.fence(session, claim.job_id, claim.attempt)
         health_check.store(session, project_id, found, results, len(table.ids))
     return End(Outcome.DONE)
+
+
+def _unlike(parts: Parts, session: Session, project_id: int) -> list[Odd] | None:
+    """Images unlike their class by features; None without features."""
+    arrays = Arrays(parts.store)
+    if feature_space.load(session, arrays, project_id) is None:
+        return None
+    return feature_findings.outliers(session, arrays, project_id)
 
 
 def _stopped(lease: Lease) -> End:

@@ -63,10 +63,24 @@ def prefix(name: str) -> str:
     return found.group().casefold() if found else ""
 
 
-def names_the_class(bins: Ints, labels: Ints) -> bool:
-    """True when no bin has pictures of two classes: the files were only called after their classes."""
+def names_the_class(bins: Ints, labels: Ints, words: Sequence[str], classes: Sequence[str]) -> bool:
+    """True when the files were only called after their classes.
+
+    That is so when no bin has pictures of two classes, or when most pictures are in bins that have the name of a class
+    or its beginning: then the few that differ are labels to look at, and no trait of the pictures.
+
+    Args:
+        bins: shape (n,), places in ``words``.
+        labels: shape (n,), places in ``classes``.
+        words: what each bin is called.
+        classes: names.
+    """
     pairs = np.unique(np.stack([bins, labels]), axis=1)
-    return int(pairs.shape[1]) == len(np.unique(bins))
+    if int(pairs.shape[1]) == len(np.unique(bins)):
+        return True
+    names = [name.casefold() for name in classes if name]
+    called = [len(word) > 1 and any(name.startswith(word.casefold()) for name in names) for word in words]
+    return float(np.mean(np.asarray(called)[bins])) > 0.5
 
 
 def judge(name: str, bins: Ints, labels: Ints, *, seed: int = 0) -> Shortcut | None:

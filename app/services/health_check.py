@@ -20,6 +20,7 @@ from app.domain.enums import FINAL_STATES, JobKind, Lane
 from app.domain.findings import FindingKind
 from app.domain.groups import of_folder
 from app.services import health_facts, jobs, projects
+from app.services.feature_findings import Odd
 from app.services.health_facts import Table
 
 PRIORITY = -10  # whatever a person waits for goes first
@@ -75,8 +76,15 @@ def of_project(session: Session, project_id: int) -> HealthCheck:
     return found
 
 
-def examine(table: Table, *, turned: bool = False) -> tuple[list[Found], dict[str, Any]]:
+def examine(
+    table: Table, *, turned: bool = False, unlike: Sequence[Odd] | None = None
+) -> tuple[list[Found], dict[str, Any]]:
     """Everything that can be found in the facts; no database needed.
+
+    Args:
+        table: facts of the images in use.
+        turned: also look for mirrored and turned copies.
+        unlike: images unlike their class by features; None where there are none yet: then facts must do.
 
     Returns:
         The findings; and values for ``HealthCheck.results``: seconds, and what each property tells of the classes.
@@ -85,7 +93,7 @@ def examine(table: Table, *, turned: bool = False) -> tuple[list[Found], dict[st
     found = list(_copies(table, turned))
     copied = time.perf_counter()
     if len(table.ids):
-        found += _odd(table)
+        found += _odd(table, unlike)
     judged = _judged(table)
     found += [
         Found(FindingKind.SHORTCUT, (), one.shortcut.low, {}, one.shortcut.name)
@@ -96,6 +104,7 @@ def examine(table: Table, *, turned: bool = False) -> tuple[list[Found], dict[st
         "seconds": round(time.perf_counter() - started, 2),
         "copy_seconds": round(copied - started, 2),
         "turned": turned,
+        "features": unlike is not None,
         "properties": [one.as_row() for one in judged],
     }
     return found, results
@@ -119,12 +128,22 @@ def _copies(table: Table, turned: bool) -> Iterator[Found]:
         yield Found(FindingKind.COPIES, ids, value, {"likeness": round(value, 3), "exact": all_exact}, _signature(ids))
 
 
-def _odd(table: Table) -> Iterator[Found]:
+def _odd(table: Table, unlike: Sequence[Odd] | None) -> Iterator[Found]:
+    """Single pictures; one that is dark, blurred or the like is not named a second time as unlike its class."""
+    named = np.zeros(len(table.ids), dtype=np.bool_)
     for name, values in oddities.flagged(table.numbers).items():
+        named |= values > 0
         yield from _singles(ODDITIES[name], table, values)
+    if unlike is not None:
+        kept = set(table.ids[~named].tolist())
+        for odd in unlike:
+            if odd.image_id in kept:
+                params = {"value": odd.score, "looks_like": odd.looks_like}
+                yield Found(FindingKind.OUTLIER, (odd.image_id,), odd.score, params, str(odd.image_id))
+        return
     facts = np.stack([_stretched(name, table.numbers[name]) for name in OUTLIER_FACTS], axis=1)
     labels = np.where(table.labels > 0, table.labels, -1)
-    yield from _singles(FindingKind.OUTLIER, table, oddities.outliers(facts, labels))
+    yield from _singles(FindingKind.OUTLIER, table, np.where(named, 0.0, oddities.outliers(facts, labels)))
 
 
 def _stretched(name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -157,11 +176,12 @@ def _judged(table: Table) -> list[Judged]:
     labelled = np.flatnonzero(table.labels > 0)
     if not len(labelled):
         return []
-    _classes, labels = np.unique(table.labels[labelled], return_inverse=True)
+    classes, labels = np.unique(table.labels[labelled], return_inverse=True)
     found = []
     for name, (bins, words) in _properties(table):
         used = bins[labelled]
-        if name in ("source", "prefix", "import") and shortcuts.names_the_class(used, labels):
+        called = [table.class_names.get(class_id, "") for class_id in classes.tolist()]
+        if name in ("source", "prefix", "import") and shortcuts.names_the_class(used, labels, words, called):
             continue
         if (one := shortcuts.judge(name, used, labels)) is not None:
             found.append(Judged(one, _values(table, labelled, used, words)))

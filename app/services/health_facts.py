@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.health_models import ImageFact
-from app.db.models import Image, ImportBatch
+from app.db.models import Image, ImportBatch, LabelClass
 from app.domain.enums import ImageState
 from app.domain.picture_facts import METHOD, SKETCH, Facts
 
@@ -34,6 +34,7 @@ class Table:
 
     ids: NDArray[np.int64]
     labels: NDArray[np.int64]
+    class_names: Mapping[int, str]
     names: list[str]
     paths: list[str]
     formats: list[str]
@@ -105,16 +106,20 @@ def table(session: Session, project_id: int) -> Table:
         )
         .order_by(Image.id)
     )
-    return _arrays([tuple(row) for row in session.execute(query)])
+    classes = sa.select(LabelClass.id, LabelClass.name).where(LabelClass.project_id == project_id)
+    return _arrays(
+        [tuple(row) for row in session.execute(query)], {row.id: row.name for row in session.execute(classes)}
+    )
 
 
-def _arrays(rows: Sequence[tuple[object, ...]]) -> Table:
+def _arrays(rows: Sequence[tuple[object, ...]], class_names: Mapping[int, str]) -> Table:
     columns: list[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [()] * (10 + len(NUMBERS))
     named = dict(zip(("width", "height"), columns[6:8], strict=True)) | dict(zip(NUMBERS, columns[10:], strict=True))
     sketches = np.frombuffer(b"".join(bytes(row) for row in columns[9] if isinstance(row, bytes)), dtype=np.uint8)
     return Table(
         ids=np.array(columns[0], dtype=np.int64),
         labels=np.array([label or 0 for label in columns[1]], dtype=np.int64),
+        class_names=class_names,
         names=[str(value) for value in columns[2]],
         paths=[str(value) for value in columns[3]],
         formats=[str(value) for value in columns[4]],

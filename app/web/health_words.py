@@ -74,7 +74,7 @@ WORDS: dict[Topic, Words] = {
     ),
     Topic.OUTLIER: Words(
         N_("Unlike the others of their class"),
-        N_("Brightness, contrast, sharpness and colour are not as in the rest of the class. Check the label first."),
+        N_("Far from what the class usually looks like, or amidst pictures of another class. Check the label first."),
         N_("No picture is far from what is usual in its class."),
         (Act.EXCLUDE, Act.KEEP),
     ),

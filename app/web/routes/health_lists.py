@@ -45,6 +45,7 @@ class TopicPage:
     many: int
     kept: bool
     kept_count: int
+    checked: bool
     acts: Mapping[Act, str]
     split_names: Mapping[str, str]
     classes: Mapping[int, LabelClass]
@@ -158,6 +159,7 @@ def _topic_page(
         many=MANY,
         kept=kept,
         kept_count=0 if kept else len(health.ids(session, project.id, topic, kept=True)),
+        checked=health.state(session, project.id).checked_at is not None,
         acts=ACTS,
         split_names=SPLITS,
         classes={item.id: item for item in project.classes},
