@@ -157,13 +157,13 @@ class Decoder:
     """A pool of child processes; safe to use from any thread.
 
     Args:
-        workers: number of processes; each starts when it is first needed.
+        workers: number of processes, 0 for one for each processor; each starts when it is first needed.
         wall_seconds: after this long a picture is given up.
         code: the program of a child; tests put programs here that hang or crash.
     """
 
     def __init__(self, workers: int = 2, *, wall_seconds: float = WALL_SECONDS, code: str = CHILD) -> None:
-        self.workers = max(1, workers)
+        self.workers = workers if workers > 0 else os.cpu_count() or 1
         self._wall_seconds = wall_seconds
         self._code = code
         self._idle: queue.LifoQueue[_Child | None] = queue.LifoQueue()

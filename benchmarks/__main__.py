@@ -13,6 +13,7 @@ from app.config import child_environment
 PROGRAMS = {
     "engine": "training and explanation beside the posts' own programs",
     "demo": "from the first command to the review page",
+    "imports": "pictures a second that come into a project",
     "latency": "from the click to the first training step, and small jobs in a second",
     "interactive": "from a question to its answer, on a quiet machine and beside a training",
     "idle": "processor and memory while nothing is done",

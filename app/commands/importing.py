@@ -1,5 +1,6 @@
 """``python -m app import``: a folder or a zip into a project, without a browser."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.config import Settings
 from app.db.models import ImportBatch, ImportEntry, Project
 from app.decoder import Decoder
 from app.domain.enums import EntryVerdict
+from app.domain.folder_rules import Rules, typed
 from app.services import import_sources, imports, projects
 from app.web import messages
 from app.web.deps import login_name
@@ -19,12 +21,12 @@ MEGABYTE = 2**20
 SHOWN = 20  # reasons printed for a person; JSON has all
 
 
-def run(settings: Settings, name: str, source: Path, *, as_json: bool) -> int:
+def run(settings: Settings, name: str, source: Path, *, as_json: bool, rules: Rules | None = None) -> int:
     """Import; a project that is not there is made. Fails when not a single picture could be used."""
     with opened(settings) as parts:
         parts.store.check_space()
         project_id = _project(parts, name)
-        import_id = _import(parts, project_id, source)
+        import_id = _import(parts, project_id, source, imports.Options(rules=rules or Rules()))
         with parts.database.read() as session:
             result = report(session, import_id)
     if as_json:
@@ -34,13 +36,18 @@ def run(settings: Settings, name: str, source: Path, *, as_json: bool) -> int:
     return Exit.OK if result["new"] + result["duplicates"] else Exit.FAILED
 
 
+def rules_of(words: Sequence[str], every: str) -> Rules:
+    """What ``--map`` and ``--class`` say. Raises Invalid."""
+    return typed(words, every)
+
+
 def _project(parts: Parts, name: str) -> int:
     with parts.database.write() as session:
         project = find_project(session, name) or projects.create(session, name=name)
         return project.id
 
 
-def _import(parts: Parts, project_id: int, source: Path) -> int:
+def _import(parts: Parts, project_id: int, source: Path, options: imports.Options) -> int:
     decoder = Decoder(parts.settings.decode_workers)
     tools = imports.Tools(parts.database, parts.store, decoder)
     read = import_sources.import_folder if source.is_dir() else import_sources.import_zip
@@ -51,6 +58,7 @@ def _import(parts: Parts, project_id: int, source: Path) -> int:
             source,
             actor=parts.settings.user or login_name(),
             max_file_bytes=parts.settings.max_file_mb * MEGABYTE,
+            options=options,
             watch=import_sources.Watch(progress=_progress()),
         )
     finally:

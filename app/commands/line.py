@@ -103,12 +103,16 @@ def _add_import(commands: Any) -> None:
     parser.add_argument("project", metavar="PROJECT", help="name of the project; a new name makes it")
     parser.add_argument("source", metavar="FOLDER_OR_ZIP", type=Path)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.set_defaults(
-        command=_lazily(
-            "importing",
-            lambda module, settings, typed: module.run(settings, typed.project, typed.source, as_json=typed.json),
-        )
-    )
+    rule = "what a folder means, again for each: FOLDER= for no label, FOLDER=- to leave it out"
+    parser.add_argument("--map", action="append", default=[], metavar="FOLDER=CLASS", help=rule)
+    parser.add_argument("--class", dest="every", default="", metavar="CLASS", help="one class for all pictures")
+
+    def run(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        rules = module.rules_of(typed.map, typed.every)
+        code: int = module.run(settings, typed.project, typed.source, as_json=typed.json, rules=rules)
+        return code
+
+    parser.set_defaults(command=_lazily("importing", run))
 
 
 def _add_export(commands: Any) -> None:

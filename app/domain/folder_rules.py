@@ -1,24 +1,30 @@
 """What a person says that the folders of an import mean, instead of what their names say."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Self
 
 from app.domain.enums import Split
+from app.domain.errors import Invalid
 from app.domain.filenames import MAX_CLASS_NAME, Place, clean, shown_path
 
 MAX_FOLDERS = 5000
+ANYWHERE = "*/"  # before a name: folders of this name, wherever they are
 ALIKE = 0.72  # names this similar (Ratcliff and Obershelp, 1988) are offered for each other
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One folder: the class of its pictures (None: no label), their split, or that it is left out."""
+    """One folder: the class of its pictures (None: no label), their split, or that it is left out.
+
+    With ``names_split`` the split is what the names of folders say.
+    """
 
     class_name: str | None = None
     split: Split | None = None
     left_out: bool = False
+    names_split: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,32 +39,56 @@ class Rules:
         """The rules that ``to_json`` wrote."""
         kept = kept or {}
         folders = {
-            path: Rule(name, Split(split) if split else None, left_out)
-            for path, (name, split, left_out) in kept.get("folders", {}).items()
+            path: Rule(name, Split(split) if split else None, *flags)
+            for path, (name, split, *flags) in kept.get("folders", {}).items()
         }
         return cls(folders, kept.get("every", ""))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; nothing when there is no rule."""
-        folders = {path: [rule.class_name, rule.split, rule.left_out] for path, rule in self.folders.items()}
+        folders = {path: list(astuple(rule)) for path, rule in self.folders.items()}
         return {"folders": folders, "every": self.every} if folders or self.every else {}
 
     def leaves_out(self, path: str) -> bool:
         """True when the folder of a file is left out; ``path`` as it is shown."""
-        rule = self.folders.get(folder_of(path))
+        rule = self._rule(path)
         return rule is not None and rule.left_out
 
     def apply(self, path: str, place: Place) -> Place:
         """What the path of a file says, after the rules."""
-        rule = self.folders.get(folder_of(path))
+        rule = self._rule(path)
         if rule is not None:
-            place = replace(place, class_name=rule.class_name, split=rule.split)
+            split = place.split if rule.names_split else rule.split
+            place = replace(place, class_name=rule.class_name, split=split)
         return replace(place, class_name=self.every) if self.every else place
+
+    def _rule(self, path: str) -> Rule | None:
+        folder = folder_of(path)
+        return self.folders.get(folder) or self.folders.get(ANYWHERE + folder.rpartition("/")[2])
 
 
 def folder_of(path: str) -> str:
     """The folder of a file whose path is shown so; "" for a file without one."""
     return path.rpartition("/")[0]
+
+
+def typed(words: Iterable[str], every: str = "") -> Rules:
+    """Rules as somebody types them: ``folder=class``, ``folder=`` for no label, ``folder=-`` to leave it out.
+
+    A folder without a slash is meant wherever it is.
+
+    Raises:
+        Invalid: a word without ``=`` or without a folder.
+    """
+    folders = {}
+    for word in words:
+        folder, equals, name = word.rpartition("=")
+        if not equals or not folder.strip("/"):
+            raise Invalid("rule_unclear", text=word[:200])
+        path = plain_folder(folder)
+        key = path if "/" in path else ANYWHERE + path
+        folders[key] = Rule(plain_class(name) or None, left_out=name == "-", names_split=True)
+    return Rules(folders, plain_class(every))
 
 
 def plain_class(name: str) -> str:

@@ -74,6 +74,10 @@ SENTENCES: dict[str, str] = {
     "list_too_large": N_("The list has more than %(limit_mb)s MB. Import it in parts."),
     "list_twice": N_("Line %(line)s of the list names the same file as line %(first)s. Remove one of them."),
     "list_yes_no": N_("Line %(line)s of the list has “%(value)s” in the column “%(column)s”. Use yes, no or nothing."),
+    "rule_unclear": N_(
+        "“%(text)s” does not say which folder is which class. Write FOLDER=CLASS, FOLDER= for no label, or FOLDER=- to "
+        "leave the folder out."
+    ),
     "sample_missing": N_(
         "The digits come with the package scikit-learn, and its data file was not found. "
         "Install the locked packages again."
