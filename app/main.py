@@ -34,6 +34,7 @@ ROUTES = (
     "exports",
     "gallery",
     "labels",
+    "opinions",
     "images",
     "confirming",
     "labelling",

@@ -8,6 +8,7 @@ from alembic import context
 import app.db.feature_models
 import app.db.health_models
 import app.db.models
+import app.db.opinion_models
 import app.db.run_models
 import app.db.version_models  # noqa: F401 - fills the metadata
 from app.config import Settings

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, ImageCount, LabelClass, LabelEvent, Project
+from app.db.models import ImageCount, LabelClass, LabelEvent, Project
+from app.db.opinion_models import Opinion
 from app.db.run_models import RunClass
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
@@ -170,12 +171,15 @@ def delete(session: Session, project: Project, class_id: int) -> str:
 
 
 def uses(session: Session, label_class: LabelClass) -> int:
-    """How many images, label events and run classes refer to a class."""
+    """How many images, label events, runs and second opinions refer to a class."""
     named = sa.or_(LabelEvent.before_id == label_class.id, LabelEvent.after_id == label_class.id)
     parts = (
-        sa.select(sa.func.count()).select_from(Image).where(Image.class_id == label_class.id),
+        sa.select(sa.func.sum(ImageCount.count)).where(
+            ImageCount.project_id == label_class.project_id, ImageCount.class_id == label_class.id
+        ),
         sa.select(sa.func.count()).select_from(LabelEvent).where(named),
         sa.select(sa.func.count()).select_from(RunClass).where(RunClass.class_id == label_class.id),
+        sa.select(sa.func.count()).select_from(Opinion).where(Opinion.class_id == label_class.id),
     )
     return sum(session.scalar(part) or 0 for part in parts)
 

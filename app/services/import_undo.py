@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db.base import utc_now
 from app.db.health_models import HealthMember, ImageFact
 from app.db.models import ChangeSet, Image, ImageLease, ImportBatch, ImportEntry, LabelEvent, MarkEvent
+from app.db.opinion_models import Opinion, OpinionImage
 from app.db.run_models import RunItem
 from app.db.version_models import DataItem
 from app.domain.enums import Field, ImageState, LabelSource
@@ -113,6 +114,7 @@ def _kind() -> sa.ColumnElement[str]:
     touched = sa.or_(
         labelled.where(LabelEvent.image_id == Image.id, by_hand).exists(),
         marked.where(MarkEvent.image_id == Image.id, by_hand).exists(),
+        sa.select(Opinion.image_id).where(Opinion.image_id == Image.id).exists(),
         Image.split_source == "hand",
     )
     return sa.case((used, "used"), (touched, "touched"), else_="fresh")
@@ -124,7 +126,7 @@ def _remove(session: Session, image_ids: Sequence[int]) -> None:
         for event in (LabelEvent, MarkEvent):
             gone = sa.delete(event).where(event.image_id.in_(ids)).returning(event.change_set_id)
             change_sets |= set(session.scalars(gone))
-        for table in (ImageFact, HealthMember, ImageLease):
+        for table in (ImageFact, HealthMember, ImageLease, Opinion, OpinionImage):
             session.execute(sa.delete(table).where(table.image_id.in_(ids)))
         session.execute(sa.update(ImportEntry).where(ImportEntry.image_id.in_(ids)).values(image_id=None))
         session.execute(sa.delete(Image).where(Image.id.in_(ids)))

@@ -4,6 +4,7 @@ import getpass
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import unquote
 
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
@@ -14,8 +15,11 @@ from app.db.session import Database
 from app.decoder import Decoder
 from app.queue import Queue
 from app.services import projects
+from app.services.projects import clean_line
 from app.storage import Store
 from app.storage.arrays import Arrays
+
+READER = "reader"  # cookie with the name that somebody entered in this browser
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,10 @@ def get_project(slug: str, session: ReadSession) -> Project:
     return projects.by_slug(session, slug)
 
 
-def get_actor(state: StateDep) -> str:
-    """The name written into the label history."""
-    return state.settings.user or login_name()
+def get_actor(request: Request, state: StateDep) -> str:
+    """The name written into the label history: what the reader entered, else that of the server."""
+    entered = clean_line(unquote(request.cookies.get(READER, ""))).strip()[:100]
+    return entered or state.settings.user or login_name()
 
 
 def login_name() -> str:

@@ -12,7 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.db import feature_models, health_models, models, run_models, version_models  # noqa: F401 - all tables
+from app.db import (  # noqa: F401 - all tables
+    feature_models,
+    health_models,
+    models,
+    opinion_models,
+    run_models,
+    version_models,
+)
 from app.db.base import Base
 from app.db.session import Database
 from app.domain.errors import AppError, Conflict

@@ -32,6 +32,16 @@ SENTENCES: dict[str, str] = {
     ),
     "mark_too_long": N_("This text is too long: at most %(longest)s characters. Shorten it."),
     "mark_unknown": N_("“%(field)s” is no mark of an image. Use excluded, unsure, skipped or note."),
+    "opinions_full": N_(
+        "%(people)s people have looked at this picture meanwhile, so nobody else is asked. Go on with the next one."
+    ),
+    "opinions_missing": N_(
+        "There is no round %(number)s of second opinions in this project. The list shows all rounds."
+    ),
+    "opinions_no_images": N_("There are no images in use to draw from. Import some first."),
+    "opinions_numbers": N_(
+        "Draw 1 to %(most)s pictures, for %(fewest)s to %(people)s people each. The numbers given are outside of that."
+    ),
     "nothing_selected": N_("No image is selected. Tick at least one, then choose the class."),
     "nothing_to_redo": N_("There is nothing to redo. A new label ends the chance to redo what was undone before."),
     "nothing_to_undo": N_("There is nothing to undo. The history of the project shows all changes."),

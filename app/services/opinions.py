@@ -1,0 +1,217 @@
+"""Second opinions: several people look at the same drawn pictures, each without seeing what the others said.
+
+Opinions are no labels: they change nothing until somebody settles a picture on which people differ.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from app.db.base import utc_now
+from app.db.models import Image, LabelClass
+from app.db.opinion_models import Opinion, OpinionImage, OpinionRound
+from app.domain import agreement
+from app.domain.errors import Conflict, Invalid, NotFound
+from app.services import gallery, projects
+from app.services.gallery import ImageFilter, ImageRow
+
+MOST_IMAGES = 5000
+PEOPLE = (2, 10)  # fewest and most for one picture
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A round with how many opinions it has of how many."""
+
+    round: OpinionRound
+    images: int
+    given: int
+
+    @property
+    def wanted(self) -> int:
+        """Opinions in all."""
+        return self.images * self.round.people
+
+
+@dataclass(frozen=True)
+class PairOfPeople:
+    """Two people with Cohen's kappa over the pictures both looked at, None where it says nothing."""
+
+    one: str
+    other: str
+    both: int
+    same: int
+    kappa: float | None
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """An image on which opinions, or opinions and label, differ. ``votes``: class id -> who said so."""
+
+    row: ImageRow
+    votes: Mapping[int, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a round.
+
+    Attributes:
+        people: name -> how many pictures that person looked at.
+        kappa: Fleiss' kappa over the ``complete`` pictures, those with all opinions.
+        classes: ids of the classes that were named, in their order.
+        pairs: how often two people named each two classes, in the order of ``classes``.
+        disputes: pictures on which people differ, or agree on another class than the label.
+    """
+
+    people: Mapping[str, int]
+    kappa: float | None
+    complete: int
+    couples: Sequence[PairOfPeople]
+    classes: Sequence[int]
+    pairs: NDArray[np.int64]
+    disputes: Sequence[Dispute]
+
+
+def create(session: Session, project_id: int, images: int, people: int, actor: str) -> OpinionRound:
+    """Draw a sample of the images in use. The draw is plain chance: nothing that a model says has a part in it.
+
+    Raises:
+        Invalid: a number that cannot be, or there are no images.
+    """
+    if not (1 <= images <= MOST_IMAGES and PEOPLE[0] <= people <= PEOPLE[1]):
+        raise Invalid("opinions_numbers", most=MOST_IMAGES, fewest=PEOPLE[0], people=PEOPLE[1])
+    projects.lock(session, project_id)
+    start = secrets.token_hex(32)  # the hash of a file is as good as drawn; the beginning is drawn each time
+    chosen: list[int] = []
+    for part in (Image.sha256 > start, Image.sha256 <= start):
+        query = sa.select(Image.id).where(*gallery.conditions(project_id, ImageFilter()), part)
+        chosen += session.scalars(query.order_by(Image.sha256).limit(images - len(chosen)))
+    if not chosen:
+        raise Invalid("opinions_no_images")
+    newest = sa.select(sa.func.max(OpinionRound.number)).where(OpinionRound.project_id == project_id)
+    made = OpinionRound(
+        project_id=project_id, number=(session.scalar(newest) or 0) + 1, people=people, actor=actor[:100]
+    )
+    session.add(made)
+    session.flush()
+    session.execute(sa.insert(OpinionImage), [{"round_id": made.id, "image_id": image_id} for image_id in chosen])
+    return made
+
+
+def listed(session: Session, project_id: int) -> list[Progress]:
+    """The rounds of a project, newest first."""
+    query = sa.select(OpinionRound).where(OpinionRound.project_id == project_id).order_by(OpinionRound.id.desc())
+    return [progress(session, one) for one in session.scalars(query)]
+
+
+def by_number(session: Session, project_id: int, number: int) -> OpinionRound:
+    """Raises NotFound: there is no such round."""
+    query = sa.select(OpinionRound).where(OpinionRound.project_id == project_id, OpinionRound.number == number)
+    found = session.scalar(query)
+    if found is None:
+        raise NotFound("opinions_missing", number=number)
+    return found
+
+
+def progress(session: Session, one: OpinionRound) -> Progress:
+    """How far a round is."""
+    images = session.scalar(sa.select(sa.func.count()).where(OpinionImage.round_id == one.id)) or 0
+    given = session.scalar(sa.select(sa.func.count()).where(Opinion.round_id == one.id)) or 0
+    return Progress(one, images, given)
+
+
+def following(session: Session, one: OpinionRound, actor: str) -> ImageRow | None:
+    """The next picture for a person: one without an opinion of that person that still wants some.
+
+    Those with the most opinions come first, so that pictures get complete early.
+    """
+    mine = sa.select(Opinion.image_id).where(Opinion.round_id == one.id, Opinion.actor == actor[:100])
+    others = sa.func.count(Opinion.actor)
+    query = (
+        sa.select(OpinionImage.image_id)
+        .outerjoin(Opinion, sa.and_(Opinion.round_id == one.id, Opinion.image_id == OpinionImage.image_id))
+        .where(OpinionImage.round_id == one.id, OpinionImage.image_id.not_in(mine))
+        .group_by(OpinionImage.image_id)
+        .having(others < one.people)
+        .order_by(others.desc(), OpinionImage.image_id)
+        .limit(1)
+    )
+    found = session.scalar(query)
+    return gallery.rows(session, one.project_id, [found])[0] if found is not None else None
+
+
+def give(session: Session, one: OpinionRound, image_id: int, class_id: int, actor: str) -> None:
+    """Write what a person says; the same person may say something else later.
+
+    Raises:
+        NotFound: the image is not in the sample.
+        Invalid: no class of this project.
+        Conflict: so many others have said something meanwhile that nobody else is asked.
+    """
+    projects.lock(session, one.project_id)
+    if session.get(OpinionImage, (one.id, image_id)) is None:
+        raise NotFound("image_missing", image=image_id)
+    known = session.get(LabelClass, class_id)
+    if known is None or known.project_id != one.project_id:
+        raise Invalid("class_missing")
+    own = session.get(Opinion, (one.id, image_id, actor[:100]))
+    if own is not None:
+        own.class_id, own.created_at = class_id, utc_now()
+        return
+    same = (Opinion.round_id == one.id, Opinion.image_id == image_id)
+    if (session.scalar(sa.select(sa.func.count()).where(*same)) or 0) >= one.people:
+        raise Conflict("opinions_full", people=one.people)
+    session.add(Opinion(round_id=one.id, image_id=image_id, actor=actor[:100], class_id=class_id))
+    session.flush()
+
+
+def result(session: Session, one: OpinionRound, classes: Sequence[int]) -> Result:
+    """Agreement of the people of a round; ``classes``: the ids of all classes of the project in their order."""
+    query = sa.select(Opinion.image_id, Opinion.actor, Opinion.class_id).where(Opinion.round_id == one.id)
+    said: dict[int, dict[str, int]] = {}
+    for image_id, actor, class_id in session.execute(query.order_by(Opinion.image_id, Opinion.created_at)):
+        said.setdefault(image_id, {})[actor] = class_id
+    named = {class_id for votes in said.values() for class_id in votes.values()}
+    used = [class_id for class_id in classes if class_id in named]
+    votes = np.zeros((len(said), len(used)), dtype=np.int64)
+    for row, given in enumerate(said.values()):
+        for class_id in given.values():
+            votes[row, used.index(class_id)] += 1
+    people = sorted({actor for given in said.values() for actor in given})
+    complete = votes[votes.sum(axis=1) == one.people]
+    return Result(
+        people={actor: sum(actor in given for given in said.values()) for actor in people},
+        kappa=agreement.fleiss(complete),
+        complete=len(complete),
+        couples=[_couple(said, used, *couple) for couple in combinations(people, 2)],
+        classes=used,
+        pairs=agreement.pairs(votes),
+        disputes=_disputes(session, one.project_id, said),
+    )
+
+
+def _couple(said: Mapping[int, Mapping[str, int]], classes: Sequence[int], one: str, other: str) -> PairOfPeople:
+    both = [(given[one], given[other]) for given in said.values() if one in given and other in given]
+    first, second = ([classes.index(pair[place]) for pair in both] for place in (0, 1))
+    same = sum(a == b for a, b in both)
+    return PairOfPeople(one, other, len(both), same, agreement.cohen(first, second, len(classes)))
+
+
+def _disputes(session: Session, project_id: int, said: Mapping[int, Mapping[str, int]]) -> list[Dispute]:
+    several = {image_id: given for image_id, given in said.items() if len(given) > 1}
+    rows = {row.id: row for row in gallery.rows(session, project_id, list(several))}
+    found: list[Dispute] = []
+    for image_id, given in several.items():
+        votes: dict[int, list[str]] = {}
+        for actor, class_id in given.items():
+            votes.setdefault(class_id, []).append(actor)
+        if set(votes) != {rows[image_id].class_id}:
+            found.append(Dispute(rows[image_id], votes))
+    return sorted(found, key=lambda dispute: (-len(dispute.votes), dispute.row.id))
