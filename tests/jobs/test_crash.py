@@ -67,6 +67,15 @@ def test_crash__leaves_the_last_lines_and_where_it_was(settings, database, store
         assert "worker/training.py" in (job.error_trace or "")
 
 
+@pytest.mark.slow
+def test_limit__of_the_seconds_of_a_job_ends_it_with_a_reason(settings, database, store):
+    short = dataclasses.replace(settings, job_seconds=1.0)
+    run = processes.add_run(database, processes.add_project(database, store), ENDLESS)
+    runner.run(processes.parts(short, database, store), claim(database, run.job_id))
+    job = processes.job_of(database, run.job_id)
+    assert (job.state, job.error_code, job.error_params) == (JobState.FAILED, "job_too_long", {"seconds": 1})
+
+
 @pytest.mark.ml
 @pytest.mark.slow
 def test_results__that_the_database_refuses_end_the_job_with_a_reason(settings, database, store, monkeypatch):
