@@ -70,7 +70,7 @@ class TrainOrder:
             train what is not finished, then sum up: mean of the models on the test set, and heat maps.
         resume: for each fold the checkpoint to go on from.
         finished: for each fold the model that need not be trained again.
-        closing: train nothing more; sum up what is finished.
+        closing: train nothing more; judge what is saved of unfinished models, and sum up.
         precision: number format with which an earlier attempt or another fold began; "" leaves it to the recipe.
     """
 
