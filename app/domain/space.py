@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEATURES = 1280
-FEW = 128  # directions that are kept
+FEW = 256  # directions that are kept
 SPARE = 16  # directions that are iterated beside them, for speed of convergence
 TURNS = 12
 FEW_PICTURES = 10
@@ -53,7 +53,8 @@ def centre(features: NDArray[np.floating]) -> Floats:
 def basis(rows: Floats, few: int = FEW) -> Floats:
     """The ``few`` directions that keep most of the rows, (width, few), by iterating on the matrix of second moments.
 
-    Few rows have no more directions than there are rows, and are taken apart at once. The directions are orthonormal whatever the rows are; only how much they keep depends on the iteration.
+    Few rows have no more directions than there are rows, and are taken apart at once. The directions are orthonormal
+    whatever the rows are; only how much they keep depends on the iteration.
     """
     if len(rows) <= 2 * few:
         turned = np.linalg.svd(rows, full_matrices=False)[2]
@@ -91,22 +92,20 @@ def nearest(
     most = (few @ asked_few.T + rest[:, None] * asked_rest[None, :]).max(axis=1)
     count = min(count, len(most))
     places, likeness = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-    left, seen = np.arange(len(most)), 0
-    while seen < len(most):
-        step = max(STEP, count) if not seen else 4 * seen
-        order = _largest(most, left, step)
-        likeness = np.concatenate([likeness, (full(order) @ asked.T).max(axis=1)])
-        places = np.concatenate([places, order])
+    left, step = np.arange(len(most)), max(STEP, 2 * count)
+    while len(left):
+        now, later = _split(most, left, step)
+        likeness = np.concatenate([likeness, (full(now) @ asked.T).max(axis=1)])
+        places = np.concatenate([places, now])
         kept = np.argsort(-likeness, kind="stable")[:count]
-        places, likeness, seen = places[kept], likeness[kept], seen + len(order)
-        left = np.setdiff1d(left, order, assume_unique=True)
-        left = left[most[left] > likeness[-1]] if len(likeness) == count else left
-        if not len(left):
-            break
+        places, likeness = places[kept], likeness[kept]
+        left = later[most[later] > likeness[-1]] if len(likeness) == count else later
     return Near(places, likeness)
 
 
-def _largest(values: Floats, among: Places, count: int) -> Places:
+def _split(values: Floats, among: Places, count: int) -> tuple[Places, Places]:
+    """The places of the ``count`` largest values, and the others."""
     if len(among) <= count:
-        return among
-    return among[np.argpartition(-values[among], count)[:count]]
+        return among, among[:0]
+    order = np.argpartition(-values[among], count)
+    return among[order[:count]], among[order[count:]]

@@ -18,6 +18,7 @@ from app.services import feature_space
 from app.services.feature_space import Space
 from app.storage.arrays import Arrays
 
+WIDTH = 64  # leading directions that neighbours are sought by
 NEAR = 10  # neighbours that are asked
 LEAST = 12  # images of a class before one of them can be unlike it
 FAR = 4.5  # robust deviations from the class's usual distance
@@ -66,14 +67,14 @@ def odd_ones(space: Space, places: NDArray[np.int64], labels: NDArray[np.int64])
     """The same for labelled places of a space at hand."""
     if len(places) < LEAST:
         return []
-    near, _distances = clusters.neighbours(np.ascontiguousarray(space.few[places]), NEAR)
+    near, _distances = clusters.neighbours(np.ascontiguousarray(space.few[places, :WIDTH]), NEAR)
     around = labels[near]
     found = []
     for class_id in np.unique(labels).tolist():
         inside = np.flatnonzero(labels == class_id)
         if len(inside) < LEAST:
             continue
-        _own, distances = clusters.neighbours(np.ascontiguousarray(space.few[places[inside]]), NEAR // 2)
+        _own, distances = clusters.neighbours(np.ascontiguousarray(space.few[places[inside], :WIDTH]), NEAR // 2)
         reach = distances.mean(axis=1)
         usual = float(np.median(reach))
         spread = max(1.4826 * float(np.median(np.abs(reach - usual))), 1e-3)
@@ -101,7 +102,7 @@ def close_pairs(space: Space, arrays: Arrays, least: float = LIKE) -> list[Pair]
     """The same of a space at hand; at most the five nearest of each image are looked at."""
     if len(space.ids) < 2:
         return []
-    near, _distances = clusters.neighbours(space.few, NEAR // 2)
+    near, _distances = clusters.neighbours(np.ascontiguousarray(space.few[:, :WIDTH]), NEAR // 2)
     one = np.repeat(np.arange(len(near)), near.shape[1])
     other = near.ravel()
     codes = np.unique(np.minimum(one, other) * len(near) + np.maximum(one, other))

@@ -40,7 +40,9 @@ def compute(space: Space, go_on: Callable[[int, int], bool]) -> dict[str, Array]
 
 def _groups(space: Space) -> NDArray[np.int64]:
     """Groups of like images, the largest first."""
-    owner, _centres = clusters.group(space.few, min(GROUPS, max(2, len(space.ids) // MEMBERS)))
+    owner, _centres = clusters.group(
+        np.ascontiguousarray(space.few[:, : layout.WIDTH]), min(GROUPS, max(2, len(space.ids) // MEMBERS))
+    )
     order = np.argsort(-np.bincount(owner), kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))

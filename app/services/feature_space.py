@@ -1,5 +1,6 @@
 """The features of a whole project, small enough to be held in memory; made by a worker, read by the pages."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from app.db.base import utc_now
 from app.db.feature_models import ProjectArray
 from app.db.session import after_commit
 from app.domain import space
+from app.domain.errors import NotFound
 from app.domain.space import Floats, Places
 from app.services import features
 from app.storage import Store
@@ -46,14 +48,19 @@ class Space:
 
     def full(self, arrays: Arrays, places: Places) -> Floats:
         """The features at some places without the mean, of length 1: (m, 1280)."""
-        return space.unit(self.raw(arrays, places) - self.mean)
+        raw = self.raw(arrays, places)
+        return space.unit(np.where(raw.any(axis=1)[:, None], raw - self.mean, 0))
 
     def raw(self, arrays: Arrays, places: Places) -> Floats:
-        """The features at some places as they were computed: (m, 1280)."""
+        """The features at some places as they were computed: (m, 1280).
+
+        Zeros where a cleaning has removed them because the image is gone; the next space does not have it any more.
+        """
         found = np.zeros((len(places), space.FEATURES), dtype=np.float32)
         for number in np.unique(self.block[places]):
             here = self.block[places] == number
-            found[here] = arrays.one(self.blocks[number])[self.row[places[here]]]
+            with contextlib.suppress(NotFound):
+                found[here] = arrays.one(self.blocks[number])[self.row[places[here]]]
         return found
 
 

@@ -22,6 +22,7 @@ from app.storage.arrays import Array, Arrays
 
 EVERY = 25  # labels after which the head is fitted again
 LEAST = 10  # labelled pictures, of two classes, before there is a head at all
+WIDTH = 128  # leading directions of the space that it looks at; more make it no better
 MOST = 5000  # labelled pictures that it is fitted on; of more some are drawn
 SIMILAR, RUN = "similar", "run"
 
@@ -112,8 +113,9 @@ def fitted(space: Space, learned: Labelled) -> tuple[dict[str, Array], dict[str,
     if len(learned.places) < LEAST or len(classes) < 2:
         return None
     started = time.perf_counter()
-    head = linear_head.fit(space.few[learned.places], labels.astype(np.int64), len(classes))
-    found = ranked(space.ids, classes, head.probabilities(space.few))
+    few = space.few[:, :WIDTH]
+    head = linear_head.fit(few[learned.places], labels.astype(np.int64), len(classes))
+    found = ranked(space.ids, classes, head.probabilities(few))
     info = {
         "kind": SIMILAR,
         "number": learned.labels,

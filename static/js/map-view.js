@@ -105,25 +105,25 @@ export class MapView {
     pixels.fill(0);
     const crowd = this.#points.count > 20_000 ? 2 : this.#points.count > 3000 ? 3 : 5;
     const size = Math.round((crowd + Math.log2(this.zoom)) * Math.max(1, this.#ratio * 0.8));
+    const [scale, x, y] = [this.scale, this.x, this.y];
+    const { x: xs, y: ys } = this.#points;
     const dim = this.selected.size > 0;
     for (const place of this.#order) {
-      const faded = dim && !this.selected.has(place);
-      this.#dot(pixels, width, height, place, size, faded ? (this.#packed[place] & 0x00ffffff) | 0x38000000 : this.#packed[place]);
+      const left = Math.round((xs[place] - x) * scale + (width - size) / 2);
+      const top = Math.round((ys[place] - y) * scale + (height - size) / 2);
+      if (left < 0 || top < 0 || left + size > width || top + size > height) {
+        continue;
+      }
+      const shade = this.#packed[place];
+      const colour = dim && !this.selected.has(place) ? (shade & 0x00ffffff) | 0x38000000 : shade;
+      for (let row = top * width + left; row < (top + size) * width; row += width) {
+        for (let at = row; at < row + size; at += 1) {
+          pixels[at] = colour;
+        }
+      }
     }
     this.#context.putImageData(this.#image, 0, 0);
     this.#drawLasso();
-  }
-
-  #dot(pixels, width, height, place, size, colour) {
-    const scale = this.scale;
-    const left = Math.round((this.#points.x[place] - this.x) * scale + width / 2 - size / 2);
-    const top = Math.round((this.#points.y[place] - this.y) * scale + height / 2 - size / 2);
-    if (left < 0 || top < 0 || left + size > width || top + size > height) {
-      return;
-    }
-    for (let row = top; row < top + size; row += 1) {
-      pixels.fill(colour, row * width + left, row * width + left + size);
-    }
   }
 
   #drawLasso() {

@@ -156,7 +156,14 @@ def test_cleaning__forgets_features_that_no_image_needs(database, store):
     assert {bytes.fromhex(one) for one in blocks} < kept
     with database.write() as session:
         session.execute(sa.delete(Image).where(Image.id.in_(rows.images[:10])))
+    with database.read() as session:
+        (block, *_others) = session.scalars(sa.select(FeatureBlock.sha256).order_by(FeatureBlock.id))
     maintenance.clean(database, store)
+    store.delete(block)  # as the cleaning does when it is a day old
+    with database.read() as session:
+        found = neighbours.nearest(session, Arrays(store), rows.project_id, [rows.images[15]])
+        assert found is not None
+        assert {one.image_id for one in found} == set(rows.images[10:])
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(FeaturePlace)) == 10
         assert len(session.scalars(sa.select(FeatureBlock.id)).all()) == 1

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
 from app.db.models import LabelClass, Project
+from app.domain.text import N_
 from app.services import feature_list, features, gallery
 from app.services.feature_list import Wanted
 from app.services.gallery import ImageRow
@@ -83,8 +84,8 @@ def _links(
     """The same list with and without labelled images."""
     query = {name: value for name, value in wanted.to_query().items() if name != "class"}
     choices: tuple[tuple[str, dict[str, str], bool], ...] = (
-        (say("All"), {}, not wanted.unlabelled),
-        (say("Without a label"), {"class": "none"}, wanted.unlabelled),
+        (say(N_("All")), {}, not wanted.unlabelled),
+        (say(N_("Without a label")), {"class": "none"}, wanted.unlabelled),
     )
     return [
         (address(request.app, "similar", slug=project.slug, query={**query, **more}), words, current)
