@@ -50,6 +50,7 @@ def import_pictures(page: Page, project: str, folder: Path) -> None:
     root, flat = specimens(folder)
     page.goto(f"{project}/import")
     page.set_input_files("#pick-folder", root)
+    page.locator("#plan-go").click()
     expect(page.locator("#counts [data-count=new]")).to_have_text(str(3 * EACH), timeout=60_000)
     problem = page.locator(".problems tbody tr")
     expect(problem).to_have_count(1)
@@ -57,6 +58,7 @@ def import_pictures(page: Page, project: str, folder: Path) -> None:
     expect(problem).to_contain_text("not a picture")
     page.goto(f"{project}/import")
     page.set_input_files("#pick-files", flat)
+    page.locator("#plan-go").click()
     expect(page.locator("#counts [data-count=new]")).to_have_text(str(FLAT), timeout=60_000)
 
 
