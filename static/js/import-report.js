@@ -1,7 +1,20 @@
 // The report of an import that a worker is busy with: asks once a second how far it is, and shows the whole page
 // again when it is over.
 
+import { Rate, fill, span } from "./upload-view.js";
+
 const card = document.querySelector("#progress");
+const speed = new Rate();
+
+/** How fast the worker is and how long it will take; nothing before it has begun. */
+function pace({ done, total }) {
+  const line = document.querySelector("#progress-rate");
+  speed.add(done);
+  const rate = speed.perSecond;
+  if (!(rate > 0) || !total) return;
+  const time = span((total - done) / rate, line.dataset);
+  line.textContent = fill(line.dataset.text, { rate: Math.round(rate), time });
+}
 
 function show(now) {
   for (const [name, value] of Object.entries(now)) {
@@ -30,6 +43,7 @@ async function ask() {
       if (now.over) return location.reload();
       show(now);
       pictures(now.pictures);
+      pace(now);
     }
   } catch {
     // The server does not answer just now; it is asked again.

@@ -8,7 +8,7 @@ const by = (id) => document.getElementById(id);
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
 
 /** How fast a number grows, over the last seconds. */
-class Rate {
+export class Rate {
   #points = [];
 
   add(value) {
@@ -105,7 +105,7 @@ function bar(id, value, max) {
   by(id).value = Math.min(value, max);
 }
 
-function span(seconds, texts) {
+export function span(seconds, texts) {
   if (seconds < 90) return fill(texts.seconds, { count: Math.max(1, Math.round(seconds)) });
   return fill(texts.minutes, { count: Math.round(seconds / 60) });
 }
