@@ -79,7 +79,7 @@ class Made:
     def check_by_worker(self, project: Project, *, turned: bool = False) -> None:
         """Ask for a check and let a worker do it."""
         with self.database.write() as session:
-            job = health_check.request(session, project.id, turned=turned)
+            job = health_check.request(session, project.id, turned=turned)  # one that waits already is this one
             claim = jobs.claim(session, job.id, "w", 60)
         assert isinstance(claim, Claim)
         runner.run(processes.parts(self.settings, self.database, self.store), claim)
