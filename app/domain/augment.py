@@ -2,8 +2,8 @@
 
 The operations, their order and their parameters are those of Keras' ``ImageDataGenerator``
 (``keras/src/legacy/preprocessing/image.py``): rotation, shift, shear and zoom as one affine map, then the channel
-shift, the flips and the brightness. The training warps the same draws in one compiled kernel (``worker.ml.warp``);
-the preview uses ``apply``.
+shift, the flips and the brightness. Behind them come those that it does not have (``augment_pixels``, ``mixing``). The
+training warps the same draws in one compiled kernel (``worker.ml.warp``); the preview uses ``apply``.
 
 One difference is deliberate: in Keras 3 a ``width_shift`` moves a picture up and down, because the legacy code swaps
 the axes of its matrix after it has filled in the shifts. Here it moves left and right, as its documentation says.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import augment_pixels, mixing
 from app.domain.recipe import Augmentation
 
 Float32 = NDArray[np.float32]
@@ -28,14 +29,14 @@ class Draws:
     Attributes:
         matrices: (n, 6) float32 rows a, b, c, d, e, f: the pixel at column x and row y of the result comes from
             column ``a x + b y + c`` and row ``d x + e y + f`` of the picture. Flips are part of it.
-        channel_shift: (n,) float32, added to each channel on the scale 0 to 255.
-        brightness: (n,) float32 factors.
+        pixels: (n, augment_pixels.COLUMNS) float32, what happens to colours afterwards.
+        mixing: (n, mixing.COLUMNS) float32, how much of another picture of the batch.
         augmentation: the settings that the values were drawn from.
     """
 
     matrices: Float32
-    channel_shift: Float32
-    brightness: Float32
+    pixels: Float32
+    mixing: Float32
     augmentation: Augmentation
 
     def __len__(self) -> int:
@@ -44,11 +45,8 @@ class Draws:
     def part(self, which: slice) -> "Draws":
         """The draws of some of the pictures."""
         return replace(
-            self,
-            matrices=self.matrices[which],
-            channel_shift=self.channel_shift[which],
-            brightness=self.brightness[which],
-        )
+            self, matrices=self.matrices[which], pixels=self.pixels[which], mixing=self.mixing[which]
+        )  # fmt: skip
 
 
 def draw(augmentation: Augmentation, n: int, size: int, rng: np.random.Generator) -> Draws:
@@ -66,9 +64,8 @@ def draw(augmentation: Augmentation, n: int, size: int, rng: np.random.Generator
         zoom=rng.uniform(spec.zoom_low, spec.zoom_high, (n, 2)),
         flip=(rng.random((n, 2)) < 0.5) & np.array([spec.horizontal_flip, spec.vertical_flip]),
     )
-    channel_shift = both(spec.channel_shift).astype(np.float32)
-    brightness = rng.uniform(spec.brightness_low, spec.brightness_high, n).astype(np.float32)
-    return Draws(matrix, channel_shift, brightness, spec)
+    pixels = augment_pixels.draw(spec, n, size, rng)
+    return Draws(matrix, pixels, mixing.draw(spec, n, size, rng), spec)
 
 
 def _pixels(shift: float, size: int) -> float:
@@ -106,7 +103,7 @@ def matrices(
 
 
 def apply(images: NDArray[np.uint8], draws: Draws) -> Float32:
-    """The pictures after the drawn changes.
+    """The pictures after the drawn changes, without the mixing, which takes other pictures.
 
     Args:
         images: (n, size, size, 3) uint8.
@@ -116,15 +113,7 @@ def apply(images: NDArray[np.uint8], draws: Draws) -> Float32:
         (n, size, size, 3) float32 between 0 and 255.
     """
     spec = draws.augmentation
-    changed = warp(images, draws.matrices, spec.fill_mode, spec.fill_value)
-    if spec.channel_shift:
-        low, high = (limit(changed, axis=(1, 2, 3), keepdims=True) for limit in (np.min, np.max))
-        changed = np.clip(changed + draws.channel_shift[:, None, None, None], low, high)
-    if (spec.brightness_low, spec.brightness_high) != (1.0, 1.0):
-        # Keras hands the picture to Pillow for this, which works in whole numbers.
-        factor = draws.brightness[:, None, None, None]
-        changed = np.clip(np.floor(np.floor(changed) * factor), np.float32(0), np.float32(255))
-    return changed
+    return augment_pixels.apply(warp(images, draws.matrices, spec.fill_mode, spec.fill_value), spec, draws.pixels)
 
 
 def warp(images: NDArray[np.uint8], matrix: Float32, fill_mode: str, fill_value: float) -> Float32:

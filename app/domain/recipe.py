@@ -39,6 +39,11 @@ class Augmentation:
         brightness_low, brightness_high: limits of the brightness factor; 1 and 1 is off.
         horizontal_flip, vertical_flip: mirrored in half of the draws.
         fill_mode, fill_value: what stands where the moved picture leaves a gap; the value is used by ``constant``.
+        contrast_low, contrast_high: limits of the factor of the contrast; 1 and 1 is off.
+        blur: largest deviation of a Gaussian blur in pixels of the network's input, drawn from 0 up.
+        noise: largest deviation of Gaussian noise on the scale 0 to 255, drawn from 0 up.
+        erase: part of the pictures in which a rectangle is wiped out.
+        mixup, cutmix: parameter of the beta distribution that says how much of the other picture; 0 is off.
     """
 
     rotation: float = 0.0
@@ -54,12 +59,24 @@ class Augmentation:
     vertical_flip: bool = False
     fill_mode: str = "nearest"
     fill_value: float = 0.0
+    contrast_low: float = 1.0
+    contrast_high: float = 1.0
+    blur: float = 0.0
+    noise: float = 0.0
+    erase: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
 
     @property
     def active(self) -> bool:
         """False when no operation changes a picture."""
         neutral = Augmentation(fill_mode=self.fill_mode, fill_value=self.fill_value)
         return self != neutral
+
+    @property
+    def mixes(self) -> bool:
+        """True when pictures and labels of a batch are mixed."""
+        return bool(self.mixup or self.cutmix)
 
 
 @dataclass(frozen=True)
@@ -173,7 +190,7 @@ class Recipe:
 
 def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     errors: dict[str, AppError] = {}
-    for name in ("zoom", "brightness"):
+    for name in ("zoom", "brightness", "contrast"):
         low, high = values[f"augmentation.{name}_low"], values[f"augmentation.{name}_high"]
         if low > high:
             errors[f"augmentation.{name}_low"] = Invalid("field_order", low=plain(low), high=plain(high))
@@ -231,6 +248,13 @@ FIELDS: dict[str, Field] = {
     "augmentation.vertical_flip": Field("bool", "augmentation"),
     "augmentation.fill_mode": Field("choice", "augmentation", choices=FILL_MODES),
     "augmentation.fill_value": Field("float", "augmentation", 0, 255),
+    "augmentation.contrast_low": Field("float", "augmentation", 0, 5),
+    "augmentation.contrast_high": Field("float", "augmentation", 0, 5),
+    "augmentation.blur": Field("float", "augmentation", 0, 5),
+    "augmentation.noise": Field("float", "augmentation", 0, 100),
+    "augmentation.erase": Field("float", "augmentation", 0, 1),
+    "augmentation.mixup": Field("float", "augmentation", 0, 5),
+    "augmentation.cutmix": Field("float", "augmentation", 0, 5),
 }
 
 _EXPECTED = {item.name for item in fields(Recipe)} - {"augmentation"} | {

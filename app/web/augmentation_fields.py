@@ -106,4 +106,62 @@ TEXTS: dict[str, FieldText] = {
         unit=N_("levels"),
         step="1",
     ),
+    "augmentation.contrast_low": FieldText(
+        "augmentation",
+        N_("Contrast from"),
+        N_("Smallest factor: 0.8 is flatter, 0 is grey. 1 and 1 is off."),
+        unit=N_("times"),
+        step="0.01",
+        slider_high=2,
+    ),
+    "augmentation.contrast_high": FieldText(
+        "augmentation",
+        N_("Contrast to"),
+        N_("Largest factor: 1.2 is a fifth stronger."),
+        unit=N_("times"),
+        step="0.01",
+        slider_high=2,
+    ),
+    "augmentation.blur": FieldText(
+        "augmentation",
+        N_("Blur"),
+        N_("Blurred by up to this much, in pixels of what the network sees. For pictures whose focus varies."),
+        unit=N_("pixels"),
+        step="0.1",
+    ),
+    "augmentation.noise": FieldText(
+        "augmentation",
+        N_("Noise"),
+        N_("Grain of up to this strength, on a scale of 0 to 255. For cameras that differ in noise."),
+        unit=N_("levels"),
+        step="1",
+        slider_high=50,
+    ),
+    "augmentation.erase": FieldText(
+        "augmentation",
+        N_("Erased rectangle"),
+        N_("Part of the pictures in which a rectangle is wiped out, so that the network looks at more than one spot."),
+        unit=N_("of the pictures"),
+        step="0.05",
+    ),
+    "augmentation.mixup": FieldText(
+        "augmentation",
+        N_("MixUp"),
+        N_(
+            "Each picture is blended with another one, and its label likewise. 0.2 blends little, 1 any share. "
+            "Helps most with few pictures and many epochs."
+        ),
+        step="0.1",
+        slider_high=2,
+    ),
+    "augmentation.cutmix": FieldText(
+        "augmentation",
+        N_("CutMix"),
+        N_(
+            "A rectangle of another picture is laid upon each, and its label likewise. 1 takes rectangles of any size. "
+            "With MixUp too, each picture gets one of both."
+        ),
+        step="0.1",
+        slider_high=2,
+    ),
 }

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.domain import augment, resize
+from app.domain import augment, augment_pixels, mixing, resize
 from app.domain.errors import Invalid
 from app.domain.recipe import Augmentation, Recipe
 from app.domain.text import N_
@@ -42,6 +42,12 @@ OPERATIONS: dict[str, Operation] = {
         Operation("zoom", N_("Zoom"), ("zoom_low", "zoom_high")),
         Operation("channel_shift", N_("Shift of the colours"), ("channel_shift",)),
         Operation("brightness", N_("Brightness"), ("brightness_low", "brightness_high")),
+        Operation("contrast", N_("Contrast"), ("contrast_low", "contrast_high")),
+        Operation("blur", N_("Blur"), ("blur",)),
+        Operation("noise", N_("Noise"), ("noise",)),
+        Operation("erase", N_("Erased rectangle"), ("erase",)),
+        Operation("mixup", N_("MixUp"), ("mixup",)),
+        Operation("cutmix", N_("CutMix"), ("cutmix",)),
         Operation("horizontal_flip", N_("Mirror left and right"), ("horizontal_flip",)),
         Operation("vertical_flip", N_("Mirror up and down"), ("vertical_flip",)),
     )
@@ -60,23 +66,25 @@ def active(augmentation: Augmentation) -> list[Operation]:
     return [operation for operation in OPERATIONS.values() if alone(augmentation, operation).active]
 
 
-def tiles(data: bytes, recipe: Recipe, seed: int) -> Tiles:
+def tiles(data: bytes, recipe: Recipe, seed: int, other: bytes = b"") -> Tiles:
     """The picture as the network gets it, and ``TILES`` changed ones.
 
     Args:
         data: one of our own copies, PNG or JPEG.
         recipe: size, resize mode, colour of the border and augmentation are used.
         seed: of the draws.
+        other: the picture that MixUp and CutMix mix in; without it nothing is mixed.
 
     Returns:
         (1 + TILES, size, size, 3); ``size`` is the recipe's, at most ``LARGEST``.
     """
     square = _square(data, recipe)
-    draws = augment.draw(recipe.augmentation, TILES, len(square), np.random.default_rng(seed))
-    return np.concatenate([square[None], _changed(square, draws)])
+    spec = _shown(recipe, len(square))
+    draws = augment.draw(spec, TILES, len(square), np.random.default_rng(seed))
+    return np.concatenate([square[None], _changed(square, draws, _square(other, recipe) if other else None)])
 
 
-def extremes(data: bytes, recipe: Recipe, name: str) -> Tiles:
+def extremes(data: bytes, recipe: Recipe, name: str, other: bytes = b"") -> Tiles:
     """One operation alone at its two limits; a mirrored picture has only one.
 
     Raises:
@@ -86,7 +94,8 @@ def extremes(data: bytes, recipe: Recipe, name: str) -> Tiles:
     if operation is None:
         raise Invalid("field_choice", value=name[:40], choices=", ".join(OPERATIONS))
     square = _square(data, recipe)
-    return _changed(square, _limits(alone(recipe.augmentation, operation), len(square)))
+    draws = _limits(alone(_shown(recipe, len(square)), operation), len(square))
+    return _changed(square, draws, _square(other, recipe) if other else None)
 
 
 def sprite(pictures: Tiles) -> bytes:
@@ -102,9 +111,17 @@ def _square(data: bytes, recipe: Recipe) -> Tiles:
     return resize.fit(array, min(recipe.image_size, LARGEST), recipe.resize_mode, recipe.pad_color)
 
 
-def _changed(square: Tiles, draws: augment.Draws) -> Tiles:
-    repeated = np.repeat(square[None], len(draws), axis=0)
-    return np.rint(augment.apply(repeated, draws)).clip(0, 255).astype(np.uint8)
+def _shown(recipe: Recipe, size: int) -> Augmentation:
+    """The augmentation for a tile of ``size`` pixels; only the blur is told in pixels."""
+    return replace(recipe.augmentation, blur=recipe.augmentation.blur * size / recipe.image_size)
+
+
+def _changed(square: Tiles, draws: augment.Draws, other: Tiles | None) -> Tiles:
+    changed = augment.apply(np.repeat(square[None], len(draws), axis=0), draws)
+    if other is not None and draws.augmentation.mixes:
+        others = augment.apply(np.repeat(other[None], len(draws), axis=0), draws)
+        changed = mixing.apply(changed, others, draws.mixing)
+    return np.rint(changed).clip(0, 255).astype(np.uint8)
 
 
 def _limits(spec: Augmentation, size: int) -> augment.Draws:
@@ -126,9 +143,34 @@ def _limits(spec: Augmentation, size: int) -> augment.Draws:
         zoom=np.stack([zoom, zoom], axis=1),
         flip=np.tile([spec.horizontal_flip, spec.vertical_flip], (2, 1)),
     )
-    brightness = ends(spec.brightness_low, spec.brightness_high).astype(np.float32)
-    draws = augment.Draws(matrices, both(spec.channel_shift).astype(np.float32), brightness, spec)
+    some = augment.draw(spec, 2, size, np.random.default_rng(0))
+    limits = {
+        augment_pixels.CHANNEL_SHIFT: both(spec.channel_shift),
+        augment_pixels.BRIGHTNESS: ends(spec.brightness_low, spec.brightness_high),
+        augment_pixels.CONTRAST: ends(spec.contrast_low, spec.contrast_high),
+        augment_pixels.BLUR: ends(spec.blur / 2, spec.blur),
+        augment_pixels.NOISE: ends(spec.noise / 2, spec.noise),
+    }
+    for column, values in limits.items():
+        some.pixels[:, column] = values
+    if spec.erase:  # of both, and not by chance
+        some = augment.draw(replace(spec, erase=1.0), 2, size, np.random.default_rng(0))
+    if spec.mixup:
+        some.mixing[:, mixing.PIXELS] = ends(0.75, 0.5)
+    draws = replace(some, matrices=matrices)
     return draws.part(slice(1)) if mirrored else draws
+
+
+_FORMS = {
+    "rotation": "±{:g}°",
+    "shear": "±{:g}°",
+    "channel_shift": "±{:g}",
+    "width_shift": "±{part:g} %",
+    "height_shift": "±{part:g} %",
+    "erase": "{part:g} %",
+    "blur": "≤ {:g} px",
+    "noise": "≤ {:g}",
+}
 
 
 def caption(augmentation: Augmentation, operation: Operation) -> str:
@@ -138,6 +180,4 @@ def caption(augmentation: Augmentation, operation: Operation) -> str:
         return f"{values[0]:g} – {values[1]:g}"
     if isinstance(values[0], bool):
         return ""
-    if operation.name in ("rotation", "shear"):
-        return f"±{values[0]:g}°"
-    return f"±{values[0]:g}" if operation.name == "channel_shift" else f"±{values[0] * 100:g} %"
+    return _FORMS.get(operation.name, "{:g}").format(values[0], part=values[0] * 100)

@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance
 from scipy import ndimage
 
 from app.domain import augment
+from app.domain.augment_pixels import BRIGHTNESS, CHANNEL_SHIFT
 from app.domain.recipe import FILL_MODES, Augmentation
 
 SIZE = 48
@@ -139,10 +140,10 @@ def test_draw__ranges_are_kept_and_used():
     assert 29.5 < angle.max() <= 30 + 1e-3
     assert 0.47 < (a < 0).mean() < 0.53
     assert (e > 0).all()
-    assert -20 <= draws.channel_shift.min() < -19.9
-    assert 19.9 < draws.channel_shift.max() <= 20
-    assert 0.5 <= draws.brightness.min() < 0.51
-    assert 1.19 < draws.brightness.max() <= 1.2
+    assert -20 <= draws.pixels[:, CHANNEL_SHIFT].min() < -19.9
+    assert 19.9 < draws.pixels[:, CHANNEL_SHIFT].max() <= 20
+    assert 0.5 <= draws.pixels[:, BRIGHTNESS].min() < 0.51
+    assert 1.19 < draws.pixels[:, BRIGHTNESS].max() <= 1.2
 
 
 def test_draw__same_seed_same_draws():
@@ -162,7 +163,7 @@ def test_apply__channel_shift_stays_within_the_picture():
     images = noise(4) // 2 + 40
     draws = augment.draw(Augmentation(channel_shift=100), 4, SIZE, np.random.default_rng(2))
     result = augment.apply(images, draws)
-    for image, shift, changed in zip(images, draws.channel_shift, result, strict=True):
+    for image, shift, changed in zip(images, draws.pixels[:, CHANNEL_SHIFT], result, strict=True):
         expected = np.clip(image.astype(np.float32) + shift, image.min(), image.max())
         np.testing.assert_allclose(changed, expected, atol=1e-4)
 
@@ -170,7 +171,7 @@ def test_apply__channel_shift_stays_within_the_picture():
 def test_apply__brightness_equals_pillow():
     images = noise(8)
     draws = augment.draw(Augmentation(brightness_low=0.2, brightness_high=2.5), 8, SIZE, np.random.default_rng(4))
-    for image, factor, changed in zip(images, draws.brightness, augment.apply(images, draws), strict=True):
+    for image, factor, changed in zip(images, draws.pixels[:, BRIGHTNESS], augment.apply(images, draws), strict=True):
         expected = np.asarray(ImageEnhance.Brightness(Image.fromarray(image)).enhance(float(factor)), np.float32)
         np.testing.assert_array_equal(changed, expected)
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from app.domain import augment, mixing
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import NORMALISATIONS, OPTIMIZERS, Augmentation, Recipe
 from worker.ml import data, predict, train
@@ -249,6 +250,28 @@ def test_fit_folds__every_new_wish_trains_and_is_repeatable():
     )
     rates = [result.learning_rate for result in first.epochs]
     assert rates[0] < max(rates) > rates[-1]
+
+
+def test_fit_folds__mixed_labels_equal_keras_with_soft_targets():
+    recipe = replace(
+        BASE, architecture="conv4", image_size=48, optimizer="sgd", learning_rate=0.1, epochs=1, batch_size=20,
+        augmentation=Augmentation(mixup=1.0),
+    )  # fmt: skip
+    pictures = np.random.default_rng(1).integers(0, 256, (20, 48, 48, 3), dtype=np.uint8)
+    net = Network(recipe, 2, "float32")
+    net.initialise((recipe.seed, 0))
+    (result,) = fit_folds(pictures, LABELS, [FoldPlan(0, np.arange(20), np.arange(0))], recipe, NAMES)
+    order = np.random.default_rng((recipe.seed, 0, 1, 1)).permutation(20)
+    drawn = augment.draw(recipe.augmentation, 20, 48, np.random.default_rng((recipe.seed, 0, 2, 1))).mixing
+    inputs = (pictures[order] / np.float32(255)).astype(np.float32)
+    one_hot = np.eye(2, dtype=np.float32)[LABELS[order]]
+    share = drawn[:, mixing.LABEL, None]
+    targets = share * one_hot + (1 - share) * np.roll(one_hot, 1, axis=0)
+    net.model.compile(keras.optimizers.SGD(0.1, momentum=SGD_MOMENTUM), "categorical_crossentropy")
+    others = np.roll(inputs, 1, axis=0)
+    net.model.train_on_batch(mixing.apply(inputs, others, drawn), targets)
+    for ours, theirs in zip(result.model.weights, net.weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_fit_folds__rate_falls_when_the_watched_value_stands_still():

@@ -1,15 +1,17 @@
 """The training's kernel against the preview's NumPy warp and against Keras' own transform."""
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from keras.src.legacy.preprocessing import image as keras_legacy
 
-from app.domain import augment
+from app.domain import augment, mixing
+from app.domain.augment_pixels import BRIGHTNESS, CHANNEL_SHIFT
 from app.domain.recipe import FILL_MODES, Augmentation
-from worker.ml import warp
+from worker.ml import pixels, warp
 
 pytestmark = pytest.mark.ml
 
@@ -26,8 +28,21 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "flips": {"horizontal_flip": True, "vertical_flip": True},
     "channel shift": {"channel_shift": 60},
     "brightness": {"brightness_low": 0.4, "brightness_high": 1.8},
+    "contrast": {"contrast_low": 0.3, "contrast_high": 1.7},
+    "blur": {"blur": 2.5},
+    "noise": {"noise": 40},
+    "erase": {"erase": 0.8},
     "affine": ALL,
-    "all": ALL | {"channel_shift": 40, "brightness_low": 0.5, "brightness_high": 1.5},
+    "all": ALL
+    | {
+        "channel_shift": 40,
+        "brightness_low": 0.5,
+        "brightness_high": 1.5,
+        "contrast_low": 0.5,
+        "blur": 1,
+        "noise": 9,
+        "erase": 0.5,
+    },
 }
 
 
@@ -42,7 +57,7 @@ def test_kernel__equals_the_preview(mode, name):
     images = noise(16)
     draws = augment.draw(spec, 16, SIZE, np.random.default_rng(3))
     kernel = warp.make_kernel(spec, SIZE, lambda pictures: pictures)
-    ours = kernel(images, draws.matrices, draws.channel_shift, draws.brightness).numpy()
+    ours = kernel(images, draws.matrices, draws.pixels).numpy()
     # On the scale 0 to 255. The pictures are noise, far rougher than photographs.
     assert np.abs(ours - augment.apply(images, draws)).mean() <= 0.001
 
@@ -69,7 +84,17 @@ def test_apply__equals_keras_with_all_operations(mode):
             SIZE, rotation=np.array([rotation]), shift=shift[None], shear=np.array([shear]), zoom=zoom[None],
             flip=flip[None],
         )  # fmt: skip
-        draws = augment.Draws(matrix, np.array([intensity], np.float32), np.array([brightness], np.float32), spec)
+        draws = replace(augment.draw(spec, 1, SIZE, rng), matrices=matrix)
+        draws.pixels[0, [CHANNEL_SHIFT, BRIGHTNESS]] = intensity, brightness
         differences.append(np.abs(augment.apply(image[None], draws)[0] - expected).mean())
     # The whole-number step of the brightness turns a rounding difference into 1 in very few pixels.
     assert np.mean(differences) <= 0.001
+
+
+@pytest.mark.parametrize("values", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 1.0}])
+def test_mixed__equals_the_preview(values):
+    drawn = mixing.draw(Augmentation(**values), 12, SIZE, np.random.default_rng(3))
+    images = noise(12).astype(np.float32)
+    ours = pixels.mixed(images, drawn).numpy()
+    np.testing.assert_allclose(ours, mixing.apply(images, np.roll(images, 1, axis=0), drawn), atol=1e-3)
+    assert np.abs(ours - images).mean() > 1

@@ -1,5 +1,6 @@
 """The preview shows what the training would get."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -53,9 +54,31 @@ def test_extremes__one_operation_at_its_two_limits():
     assert np.array_equal(darker, square // 2)
 
 
+def test_tiles__mixed_with_another_picture():
+    recipe = Recipe(image_size=60, augmentation=Augmentation(mixup=1.0))
+    other = factories.png(4, 60)
+    square, second = (preview.tiles(data, Recipe(image_size=60), seed=0)[0].astype(int) for data in (DATA, other))
+    alone, mixed = preview.tiles(DATA, recipe, 0), preview.tiles(DATA, recipe, 0, other)
+    assert np.array_equal(alone[1], alone[0])
+    low, high = np.minimum(square, second), np.maximum(square, second)
+    assert all(((tile >= low) & (tile <= high)).all() and (tile != square).any() for tile in mixed[1:].astype(int))
+    three, half = preview.extremes(DATA, recipe, "mixup", other).astype(int)
+    assert np.abs(three - (0.75 * square + 0.25 * second)).max() <= 0.5
+    assert np.abs(half - (square + second) / 2).max() <= 0.5
+
+
 @pytest.mark.parametrize("name", preview.OPERATIONS)
 def test_alone__keeps_only_its_own_operation(name):
-    spec = preview.alone(PRESETS["keras-blog-plus"].recipe.augmentation, preview.OPERATIONS[name])
+    every = replace(
+        PRESETS["keras-blog-plus"].recipe.augmentation,
+        contrast_low=0.5,
+        blur=1,
+        noise=5,
+        erase=0.5,
+        mixup=0.2,
+        cutmix=1,
+    )
+    spec = preview.alone(every, preview.OPERATIONS[name])
     assert [operation.name for operation in preview.active(spec)] in ([name], [])
 
 

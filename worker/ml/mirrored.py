@@ -2,7 +2,8 @@
 
 Every device holds a copy of the network and takes its part of each batch; the gradients are added up, and each device
 makes the same change to its own copy. The result is that of one device but for the rounding of sums: batch
-normalisation takes its means over the whole batch, and a dropout mask is drawn for the whole batch and cut.
+normalisation takes its means over the whole batch, and a dropout mask is drawn for the whole batch and cut. Only MixUp
+and CutMix mix each picture with one of the same device.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from app.domain.recipe import Recipe
 from worker.ml import forward, warp
 from worker.ml.network import Network
 from worker.ml.optimizers import Optimizer
-from worker.ml.steps import Steps, count_right
+from worker.ml.steps import Steps, Targets, count_right
 
 
 def build(
@@ -102,8 +103,8 @@ class MirroredSteps(Steps):
         def on_device(place: Any) -> Any:
             own = _part(place, len(self._devices), count)
             cut = {name: own.of(mask) for name, mask in masks.items()}
-            inputs = self._inputs(own.of(pictures), *(own.of(draw) for draw in draws))
-            return self._own_part(place, inputs, own.of(labels), cut, own)
+            inputs, targets = self._given(own.of(pictures), own.of(labels), [own.of(draw) for draw in draws])
+            return self._own_part(place, inputs, targets, cut, own)
 
         results = self._strategy.run(on_device, args=(self._places,))
         gradients, averages, loss, right = results
@@ -127,7 +128,7 @@ class MirroredSteps(Steps):
     def _norms(self) -> list[Any]:
         return [layer for layer in self.network.chain if isinstance(layer, layers.BatchNormalization)]
 
-    def _own_part(self, place: int, inputs: Any, labels: Any, masks: dict[str, Any], own: "_Part") -> Any:
+    def _own_part(self, place: int, inputs: Any, targets: Targets, masks: dict[str, Any], own: "_Part") -> Any:
         """Gradients and averages of the whole batch, and loss and right answers of this device's part of it."""
         computed = self.optimizer.each[place].computed
         copies = dict(zip(self._paths, computed, strict=True))
@@ -143,15 +144,15 @@ class MirroredSteps(Steps):
                     averages.append((mean, variance))
                 else:
                     x = forward.run([layer], x, copies)
-            aims, losses = self._losses(labels, x)
+            aims, losses = self._losses(targets, x)
             total = tf.reduce_sum(losses) * own.weight
             loss = tf.reduce_sum(aims) * own.weight / own.whole
         gradients = _added(tape.gradient(loss, computed))
-        right = tf.cast(own.weight, tf.int64) * count_right(x, labels)
+        right = tf.cast(own.weight, tf.int64) * count_right(x, targets.labels)
         return gradients, averages, total, right
 
-    def _inputs(self, pictures: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
-        inputs = super()._inputs(pictures, matrices, shifts, factors)
+    def _inputs(self, pictures: Any, matrices: Any, drawn: Any) -> Any:
+        inputs = super()._inputs(pictures, matrices, drawn)
         return self.network.normalise(inputs) if self._augmented else inputs
 
 

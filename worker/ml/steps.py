@@ -1,20 +1,37 @@
 """The compiled inner loop: a number of training steps, or of validation batches, in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.domain import augment_pixels, mixing
 from app.domain.augment import Draws
 from app.domain.recipe import Recipe
-from worker.ml import forward, warp
+from worker.ml import forward, pixels, warp
 from worker.ml.data import Pictures
 from worker.ml.network import Network
 from worker.ml.optimizers import Optimizer
 
 EVALUATION_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the network shall say of each picture: a label, or part of it and the rest of another."""
+
+    labels: Any  # (n,) int64
+    others: Any = None
+    share: Any = None  # (n,) float32, of ``labels``
+
+    def of(self, value: Callable[[Any], Any]) -> Any:
+        """``value`` of the labels, or its mean with the shares."""
+        if self.others is None:
+            return value(self.labels)
+        return self.share * value(self.labels) + (1 - self.share) * value(self.others)
 
 
 class Steps:
@@ -38,13 +55,13 @@ class Steps:
         self.optimizer = self._make_optimizer(recipe, [variable.value for variable in trainable], low)
         self._smoothing, self._weighted = recipe.label_smoothing, recipe.class_balance == "weights"
         self._class_weights = tf.Variable(tf.ones(network.logits.output.shape[-1]), trainable=False)
-        self._augmented = recipe.augmentation.active
+        self._augmented, self._mixes = recipe.augmentation.active, recipe.augmentation.mixes
         self._share = batch_size  # pictures of a batch that one device takes
         self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
         picture = (None, recipe.image_size, recipe.image_size, 3)
         pictures = tf.TensorSpec(picture, tf.uint8)
         integers, numbers = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32)
-        draws = [tf.TensorSpec((None, 6), tf.float32), numbers, numbers]
+        draws = [tf.TensorSpec((None, wide), tf.float32) for wide in (6, augment_pixels.COLUMNS, mixing.COLUMNS)]
         total = tf.TensorSpec((), tf.float64)
         self._train = tf.function(self._train_loop, input_signature=[pictures, integers, numbers, *draws, total])
         self._evaluate = tf.function(self._evaluate_loop, input_signature=[pictures, integers])
@@ -69,9 +86,7 @@ class Steps:
         Returns:
             Sum of the losses with ``so_far``, and number of right answers, both while training (with dropout).
         """
-        loss, right = self._train(
-            pictures, labels, rates, draws.matrices, draws.channel_shift, draws.brightness, so_far
-        )  # fmt: skip
+        loss, right = self._train(pictures, labels, rates, draws.matrices, draws.pixels, draws.mixing, so_far)
         return float(loss), int(right)
 
     def evaluate(
@@ -82,12 +97,12 @@ class Steps:
         return losses.numpy(), int(right), probabilities.numpy()
 
     def _train_loop(
-        self, pictures: Any, labels: Any, rates: Any, matrices: Any, shifts: Any, factors: Any, so_far: Any
+        self, pictures: Any, labels: Any, rates: Any, matrices: Any, drawn: Any, mixes: Any, so_far: Any
     ) -> Any:
         def batch(i: Any, loss: Any, right: Any) -> Any:
             start = i * self.batch_size
             part = slice(start, start + self.batch_size)
-            draws = [matrices[part], shifts[part], factors[part]]
+            draws = [matrices[part], drawn[part], mixes[part]]
             more_loss, more_right = self._batch(pictures[part], labels[part], rates[i], draws)
             return i + 1, loss + tf.cast(more_loss, tf.float64), right + more_right
 
@@ -103,46 +118,54 @@ class Steps:
         self._class_weights.assign(weights)
 
     def _batch(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
-        return self._step(self._inputs(pictures, *draws), labels, rate)
+        inputs, targets = self._given(pictures, labels, draws)
+        return self._step(inputs, targets, rate)
 
-    def _inputs(self, pictures: Any, matrices: Any, shifts: Any, factors: Any) -> Any:
+    def _given(self, pictures: Any, labels: Any, draws: Sequence[Any]) -> tuple[Any, "Targets"]:
+        """What the network gets and shall say, for pictures that lie beside each other in a batch."""
+        matrices, drawn, mixes = draws
+        inputs = self._inputs(pictures, matrices, drawn)
+        if not self._mixes:
+            return inputs, Targets(labels)
+        return pixels.mixed(inputs, mixes), Targets(labels, tf.roll(labels, 1, axis=0), mixes[:, mixing.LABEL])
+
+    def _inputs(self, pictures: Any, matrices: Any, drawn: Any) -> Any:
         if not self._augmented:
             return self.network.normalise(tf.cast(pictures, tf.float32))
         # XLA compiles for one number of pictures: a smaller last batch is filled up, and cut again afterwards.
         count = tf.shape(pictures)[0]
         missing = self._share - count
-        full = self._kernel(
-            tf.ensure_shape(
-                tf.pad(pictures, [[0, missing], [0, 0], [0, 0], [0, 0]]), (self._share, *pictures.shape[1:])
-            ),
-            tf.ensure_shape(tf.pad(matrices, [[0, missing], [0, 0]]), (self._share, 6)),
-            tf.ensure_shape(tf.pad(shifts, [[0, missing]]), (self._share,)),
-            tf.ensure_shape(tf.pad(factors, [[0, missing]]), (self._share,)),
-        )
-        return full[:count]
 
-    def _step(self, inputs: Any, labels: Any, rate: Any) -> Any:
+        def filled(values: Any) -> Any:
+            rows = tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1))
+            return tf.ensure_shape(rows, (self._share, *values.shape[1:]))
+
+        return self._kernel(filled(pictures), filled(matrices), filled(drawn))[:count]
+
+    def _step(self, inputs: Any, targets: "Targets", rate: Any) -> Any:
         computed = self.optimizer.computed
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(computed)
             logits = forward.run(self.network.chain, inputs, dict(zip(self._paths, computed, strict=True)))
-            aims, losses = self._losses(labels, logits)
+            aims, losses = self._losses(targets, logits)
             aim = tf.reduce_mean(aims)
         self.optimizer.apply(tape.gradient(aim, computed), rate)
-        return tf.reduce_sum(losses), count_right(logits, labels)
+        return tf.reduce_sum(losses), count_right(logits, targets.labels)
 
-    def _losses(self, labels: Any, logits: Any) -> tuple[Any, Any]:
+    def _losses(self, targets: "Targets", logits: Any) -> tuple[Any, Any]:
         """What is made smaller, and the plain cross-entropy that is reported, for each picture.
 
         Smoothed targets and weights of classes change the first alone, so that curves of different recipes, and those
         of training and validation, can be compared.
         """
-        losses = aims = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        losses = aims = targets.of(
+            lambda labels: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        )
         if self._smoothing:
             even = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=-1)
             aims = (1 - self._smoothing) * aims + self._smoothing * even
         if self._weighted:
-            aims = aims * tf.gather(self._class_weights, labels)
+            aims = aims * targets.of(lambda labels: tf.gather(self._class_weights, labels))
         return aims, losses
 
     def _answers(self, pictures: Any) -> Any:

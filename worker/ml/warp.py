@@ -6,30 +6,24 @@ from typing import Any
 import tensorflow as tf
 
 from app.domain.recipe import Augmentation
+from worker.ml import pixels
 
 
 def make_kernel(augmentation: Augmentation, size: int, normalise: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A compiled function ``(pictures, matrices, channel_shift, brightness) -> inputs of the network``.
+    """A compiled function ``(pictures, matrices, pixels) -> inputs of the network``.
 
     Args:
         augmentation: which operations are compiled in, and how gaps are filled.
         size: side of the pictures.
         normalise: from (n, size, size, 3) float32 on the scale 0 to 255 to the scale of the network.
 
-    The kernel takes (n, size, size, 3) uint8, (n, 6), (n,) and (n,) float32. XLA compiles once for each n, so
-    callers use one n. Convolutions stay outside: oneDNN's are faster than those XLA makes for a processor.
+    The kernel takes (n, size, size, 3) uint8, and (n, 6) and (n, augment_pixels.COLUMNS) float32. XLA compiles once for
+    each n, so callers use one n. Convolutions stay outside: oneDNN's are faster than those XLA makes for a processor.
     """
 
-    def kernel(pictures: Any, matrices: Any, channel_shift: Any, brightness: Any) -> Any:
+    def kernel(pictures: Any, matrices: Any, drawn: Any) -> Any:
         changed = _warp(pictures, matrices, size, augmentation.fill_mode, augmentation.fill_value)
-        if augmentation.channel_shift:
-            low = tf.reduce_min(changed, axis=(1, 2, 3), keepdims=True)
-            high = tf.reduce_max(changed, axis=(1, 2, 3), keepdims=True)
-            changed = tf.clip_by_value(changed + channel_shift[:, None, None, None], low, high)
-        if (augmentation.brightness_low, augmentation.brightness_high) != (1.0, 1.0):
-            scaled = tf.floor(tf.floor(changed) * brightness[:, None, None, None])
-            changed = tf.clip_by_value(scaled, 0.0, 255.0)
-        return normalise(changed)
+        return normalise(pixels.apply(changed, augmentation, drawn))
 
     return tf.function(kernel, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
 

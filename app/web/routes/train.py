@@ -133,7 +133,9 @@ def augment_preview(
     recipe = Recipe().updated({key: query[key] for key in FIELDS if key in query})
     seed = FIELDS["seed"].parse(query.get("draw", "0"))
     data = state.store.get(examples.one(session, project.id, image).canonical_sha256)
-    shown = preview.extremes(data, recipe, only) if only else preview.tiles(data, recipe, seed)
+    second = examples.another(session, project.id, image) if recipe.augmentation.mixes else None
+    other = state.store.get(second.canonical_sha256) if second else b""
+    shown = preview.extremes(data, recipe, only, other) if only else preview.tiles(data, recipe, seed, other)
     return Response(preview.sprite(shown), media_type="image/jpeg", headers=PICTURE_HEADERS)
 
 
