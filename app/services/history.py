@@ -1,14 +1,17 @@
 """Reading the history of labels, marks and classes: of one image, of a project, of one person's last steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.db.models import ChangeSet, ClassEvent, Image, LabelEvent, MarkEvent
+from app.domain.enums import LabelSource
+
+_MOST_COMPARED = 5000  # images of a change set whose earlier labels are looked up for a line of the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class ClassChange:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One change set as a line of the project's history. ``example`` is one of its events on images."""
+    """One change set as a line of the project's history. ``example`` is one of its events on images.
+
+    ``overruled``: whose labels it replaced by others, and how many.
+    """
 
     change_set_id: int
     source: str
@@ -53,6 +59,7 @@ class Act:
     example: Step | None
     field: str
     class_changes: list[ClassChange]
+    overruled: Mapping[str, int]
 
 
 def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
@@ -99,6 +106,7 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
     found = session.scalars(query.order_by(ChangeSet.id.desc()).limit(limit)).all()
     examples = _examples(session, project_id, [change.id for change in found])
     class_changes = _class_changes(session, [change.id for change in found])
+    overruled = _overruled(session, [change.id for change in found if change.image_count <= _MOST_COMPARED])
     return [
         Act(
             change_set_id=change.id,
@@ -111,15 +119,59 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
             example=examples[change.id][0] if change.id in examples else None,
             field=change.field,
             class_changes=class_changes.get(change.id, []),
+            overruled=overruled.get(change.id, {}),
         )
         for change in found
     ]
+
+
+def newest(session: Session, project_id: int) -> int:
+    """The id of the newest change set; 0 before the first."""
+    return session.scalar(sa.select(sa.func.max(ChangeSet.id)).where(ChangeSet.project_id == project_id)) or 0
+
+
+def replaced_since(session: Session, project_id: int, actor: str, since: int) -> dict[str, int]:
+    """Who gave other labels to how many images that ``actor`` had labelled, in change sets behind ``since``."""
+    later = sa.select(ChangeSet.id).where(
+        ChangeSet.project_id == project_id, ChangeSet.id > since, ChangeSet.actor != actor[:100]
+    )
+    before, mine = aliased(LabelEvent), aliased(ChangeSet)
+    query = (
+        sa.select(ChangeSet.actor, sa.func.count())
+        .select_from(LabelEvent)
+        .join(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
+        .join(before, sa.and_(before.image_id == LabelEvent.image_id, before.version == LabelEvent.version - 1))
+        .join(mine, mine.id == before.change_set_id)
+        .where(LabelEvent.change_set_id.in_(later), mine.actor == actor[:100], before.after_id.is_not(None))
+        .group_by(ChangeSet.actor)
+        .order_by(ChangeSet.actor)
+    )
+    return {str(name): int(count) for name, count in session.execute(query)}
 
 
 def act(session: Session, project_id: int, change_set_id: int) -> Act | None:
     """One change set as a line of the history; None where there is none or it changed nothing."""
     found = of_project(session, project_id, before_id=change_set_id + 1, limit=1)
     return found[0] if found and found[0].change_set_id == change_set_id else None
+
+
+def _overruled(session: Session, change_set_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """For each change set: labels of other people that it replaced. Imports are nobody's word, undo is told as such."""
+    before, theirs = aliased(LabelEvent), aliased(ChangeSet)
+    query = (
+        sa.select(LabelEvent.change_set_id, theirs.actor, sa.func.count())
+        .join(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
+        .join(before, sa.and_(before.image_id == LabelEvent.image_id, before.version == LabelEvent.version - 1))
+        .join(theirs, theirs.id == before.change_set_id)
+        .where(LabelEvent.change_set_id.in_(change_set_ids), ChangeSet.undoes_id.is_(None))
+        .where(theirs.actor != ChangeSet.actor, theirs.source != LabelSource.IMPORT, before.after_id.is_not(None))
+        .group_by(LabelEvent.change_set_id, theirs.actor)
+        .order_by(theirs.actor)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for change_set_id, actor, count in session.execute(query):
+        found.setdefault(change_set_id, {})[actor] = count
+    return found
 
 
 def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int, list[ClassChange]]:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -124,3 +125,12 @@ def before(session: Session, project: Project, queue: Queue, image_id: int, acto
     last = [step.image_id for step in history.last_steps(session, project.id, actor, STRIP)]
     older = last[last.index(image_id) + 1 :] if image_id in last else last
     return older[0] if older else image_id
+
+
+def replaced(session: Session, project_id: int, actor: str, since: int | None) -> dict[str, Any]:
+    """What others did to labels of this person since the page asked last."""
+    if since is None:
+        return {}
+    newest = history.newest(session, project_id)
+    found = history.replaced_since(session, project_id, actor, since) if newest > since else {}
+    return {"since": newest, "replaced": [{"actor": name, "count": count} for name, count in found.items()]}

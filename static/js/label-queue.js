@@ -16,8 +16,11 @@ export class Queue {
   #acted = performance.now();
   #lost;
 
-  /** `lost` is called when the current image turned out to be somebody else's before anything was done with it. */
-  constructor({ items, index, urls, queue, open, shared }, lost) {
+  /**
+   * `lost` is called when the current image turned out to be somebody else's before anything was done with it, `replaced`
+   * with {actor, count} when somebody replaced labels of this reader.
+   */
+  constructor({ items, index, urls, queue, open, shared, since }, lost, replaced) {
     this.items = items;
     this.index = index;
     this.onlyUnlabelled = open;
@@ -26,6 +29,8 @@ export class Queue {
     this.#inOrder = queue === "all";
     this.#url = urls.items;
     this.#lost = lost;
+    this.#since = since;
+    this.#replaced = replaced;
     if (shared) {
       addEventListener("pagehide", () => this.#release());
       setInterval(() => this.#renew(), RENEW_MS);
@@ -33,6 +38,8 @@ export class Queue {
   }
 
   #inOrder;
+  #since; // the newest change of labels that this page knows of
+  #replaced;
 
   get current() {
     return this.items[this.index];
@@ -170,10 +177,13 @@ export class Queue {
     const release = this.#shared ? [...this.#done].filter((id) => !body.hold.includes(id)).slice(0, 500) : [];
     for (let wait = 500; ; wait = Math.min(2 * wait, 8000)) {
       try {
-        const response = await this.#send({ ...body, hold: this.#shared ? body.hold : [], release });
+        const response = await this.#send({ ...body, hold: this.#shared ? body.hold : [], release, since: this.#since });
         if (response.ok) {
           release.forEach((id) => this.#done.delete(id));
-          return await response.json();
+          const answer = await response.json();
+          this.#since = answer.since;
+          answer.replaced.forEach((one) => this.#replaced(one));
+          return answer;
         }
       } catch {
         // No connection: the pictures at hand can still be labelled; the rest is asked for again.

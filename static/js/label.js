@@ -8,7 +8,7 @@ import { Suggestions } from "./label-suggestions.js";
 import { Steps } from "./label-steps.js";
 import { Stage } from "./label-stage.js";
 import { connectPicker } from "./picker.js";
-import { fill, data, showConflicts, showState } from "./save-view.js";
+import { fill, data, showConflicts, showReplaced, showState } from "./save-view.js";
 import { Saver } from "./saver.js";
 import { toast } from "./toast.js";
 
@@ -26,7 +26,7 @@ const queue = new Queue(page, () => {
   if (!named) {
     go({ toOpen: true });
   }
-});
+}, (other) => showReplaced(document.getElementById("conflicts"), other, texts, page.history));
 const suggestions = new Suggestions(classes, texts);
 const stage = new Stage(texts.broken);
 const counts = new Counts();

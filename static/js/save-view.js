@@ -59,6 +59,19 @@ export function showConflicts(saver, place, { texts, classes, describe, adopt, i
   });
 }
 
+/** Say in `place` that somebody replaced labels of this reader: `other` is {actor, count}. */
+export function showReplaced(place, other, texts, history) {
+  const box = document.createElement("div");
+  box.className = "notice warning conflict";
+  const text = document.createElement("span");
+  text.textContent = fill(texts.replaced, other);
+  const link = document.createElement("a");
+  link.href = history;
+  link.textContent = texts.history;
+  box.append(text, link, button("×", () => box.remove()));
+  place.append(box);
+}
+
 function button(label, run) {
   const made = document.createElement("button");
   made.type = "button";

@@ -234,3 +234,32 @@ def test_plain_label_form__conflict_shows_the_other_label(client, post, rows):
     answer = client.post(rows.path + "/label", data=form)
     assert answer.status_code == 409
     assert "It is “単球” now, given by tester." in answer.text
+
+
+def test_history__names_whose_labels_were_replaced(client, post, rows):
+    for place in (0, 1):
+        label(post, rows, place, 0)
+    client.post("/reader", data={"name": "健", "back": rows.path})
+    changes = [{"image_id": image_id} for image_id in rows.images[:3]]
+    post("/labels", source="gallery", class_id=rows.classes[1], changes=changes)
+    label(post, rows, 0, 2, 2)  # one's own label
+    client.post("/reader", data={"name": "", "back": rows.path})
+    label(post, rows, 0, 1, 3)
+    text = client.get(rows.path + "/history").text
+    assert text.count("instead of") == 2
+    assert "instead of 2 labels of tester" in text
+    assert "instead of the label of 健" in text
+
+
+def test_items__tell_who_replaced_ones_labels(client, post, rows):
+    path = f"{rows.path}/label/items"
+    label(post, rows, 0, 0)
+    told = client.post(path, json={"limit": 0, "since": 0}).json()
+    assert told["replaced"] == []
+    client.post("/reader", data={"name": "健", "back": rows.path})
+    for place in (0, 1):
+        label(post, rows, place, 1)
+    client.post("/reader", data={"name": "", "back": rows.path})
+    told = client.post(path, json={"limit": 0, "since": told["since"]}).json()
+    assert told["replaced"] == [{"actor": "健", "count": 1}]
+    assert client.post(path, json={"limit": 0, "since": told["since"]}).json()["replaced"] == []

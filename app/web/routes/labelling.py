@@ -19,7 +19,7 @@ from app.services.gallery import ImageFilter, ImageRow
 from app.web import i18n, pictures, suggested
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.messages import sentence
-from app.web.queues import AHEAD, STRIP, Around, Queue, before, labeller, read_queue, remember, rows_around
+from app.web.queues import AHEAD, STRIP, Around, Queue, before, labeller, read_queue, remember, replaced, rows_around
 from app.web.selection import Strict
 from app.web.templating import address, redirect, render
 
@@ -81,7 +81,8 @@ class LabelPage:
 class Ask(Strict):
     """What a page needs of its queue: ``limit`` more images behind ``after``, other than ``without``.
 
-    ``hold`` names those that it goes on to show, ``release`` those that it is done with.
+    ``hold`` names those that it goes on to show, ``release`` those that it is done with. ``since`` is the newest change
+    set that it knows of: the answer says who replaced labels of this person behind it.
     """
 
     after: Annotated[int, Field(ge=0, le=2**53)] = 0
@@ -89,6 +90,7 @@ class Ask(Strict):
     hold: Annotated[list[Id], Field(max_length=MOST_HELD)] = []
     release: Annotated[list[Id], Field(max_length=MOST_HELD)] = []
     limit: Annotated[int, Field(ge=0, le=200)] = AHEAD
+    since: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
 class Step(BaseModel):
@@ -118,7 +120,13 @@ def show(
 
 @router.post("/items", name="label_items")
 def items(
-    request: Request, project: ProjectDep, session: WriteSession, state: StateDep, tasks: BackgroundTasks, body: Ask
+    request: Request,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    state: StateDep,
+    tasks: BackgroundTasks,
+    body: Ask,
 ) -> JSONResponse:
     """The next images of the queue for this browser, which nobody else gets as long as it has them."""
     queue, holder = read_queue(request), labeller(request)
@@ -132,6 +140,7 @@ def items(
             "items": suggested.items(request, session, project, queue, rows),
             "lost": [image_id for image_id in body.hold if image_id not in kept],
             "elsewhere": 0 if rows else queues.with_others(session, project.id, queue, holder),
+            **replaced(session, project.id, actor, body.since),
         }
     )
     remember(request, answer, holder)
@@ -271,6 +280,8 @@ def page_data(
         "queue": queue.name,
         "open": queue.open,
         "shared": queue.order in queues.SHARED,
+        "since": history.newest(session, project.id),
+        "history": address(request.app, "history", slug=project.slug),
         "urls": {
             name: address(
                 request.app, route, slug=project.slug, query=queue.query if route.startswith("label_") else None
