@@ -135,7 +135,7 @@ def test_run__keeps_groups_in_one_fold_and_leaves_the_test_set(database):
         run = runs.create(session, project, Recipe(folds=5, group_by="name"), actor="t")
         query = sa.select(Image.name, RunItem.fold, RunItem.split).join(Image, Image.id == RunItem.image_id)
         items = session.execute(query.where(RunItem.run_id == run.id)).all()
-    folds = {}
+    folds: dict[str, set[int | None]] = {}
     for name, fold, split in items:
         if split != Split.TEST:
             folds.setdefault(name.split("_")[0], set()).add(fold)
