@@ -107,7 +107,7 @@ def measure(database: Database, store: LocalStore, project_id: int, images: int)
 
     def record(name: str, value: float, unit: str, target: float | None = None, note: str = "") -> Record:
         met = None if target is None else value <= target
-        return Record(f"{images:,} images: {name}", round(value, 3), unit, target, met, COMMAND, note)
+        return Record(f"{images:,} images: {name}", round(value, 3), f"{unit} of one core", target, met, COMMAND, note)
 
     def keep(kind: str, made: dict[str, Any]) -> None:
         sha256 = store.put(feature_space.packed(made, project_id))
@@ -142,10 +142,9 @@ def _suggested(
     with database.read() as session:
         info = session.get_one(ProjectArray, (project_id, features.HEAD)).info
         asked, _ = timed(lambda: said.uncertain(session, arrays, project_id, 50))
-    note = f"by the clock; {info['right']} of {info['total']} right in cross-validation"
+    note = f"{info['right']} of {info['total']} right in cross-validation"
     return [
-        record("head on 5,000 labels, fitted 6 times", info["seconds"], "s", 1, note),
-        record("the same with reading labels and storing what it says", seconds, "s"),
+        record("head on 5,000 labels, fitted 6 times, with reading and storing", seconds, "s", 1, note),
         record("the 50 least certain", 1000 * asked, "ms", 100),
     ]
 

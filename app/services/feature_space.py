@@ -49,7 +49,8 @@ class Space:
     def full(self, arrays: Arrays, places: Places) -> Floats:
         """The features at some places without the mean, of length 1: (m, 1280)."""
         raw = self.raw(arrays, places)
-        return space.unit(np.where(raw.any(axis=1)[:, None], raw - self.mean, 0))
+        there: NDArray[np.bool_] = (raw != 0).any(axis=1, keepdims=True)
+        return space.unit(np.where(there, raw - self.mean, 0))
 
     def raw(self, arrays: Arrays, places: Places) -> Floats:
         """The features at some places as they were computed: (m, 1280).
