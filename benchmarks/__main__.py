@@ -17,6 +17,8 @@ PROGRAMS = {
     "latency": "from the click to the first training step, and small jobs in a second",
     "interactive": "from a question to its answer, on a quiet machine and beside a training",
     "idle": "processor and memory while nothing is done",
+    "scale": "server time of each page with 200,000 and 1,000,000 images",
+    "labels": "10,000 labels by 16 clients at once",
     "streams": "what 200 open pages cost the server",
     "safety": "what repeatability and checkpoints cost a training",
     "storage": "pictures in a folder, in a bucket, and through the cache; moving an installation",

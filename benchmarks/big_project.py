@@ -16,11 +16,12 @@ CLASSES, IMPORTS, SINGLE_ACTS = 10, 20, 2000
 NAME = "Big"
 _HASH = {"sqlite": "printf('%064x', i)", "postgresql": "lpad(to_hex(cast(i as bigint)), 64, '0')"}
 _IMAGES = """
-INSERT INTO image (project_id, import_id, sha256, canonical_sha256, thumbnail_sha256, name, path, width, height, file_format,
-  file_bytes, conversion, class_id, label_version, split, split_source, state, reason, unsure, skipped, note,
-  mark_version, created_at, origin, licence, publish)
+INSERT INTO image (project_id, import_id, sha256, canonical_sha256, thumbnail_sha256, name, path, width, height,
+  file_format, file_bytes, conversion, class_id, label_version, split, split_source, state, reason, unsure, skipped,
+  note, mark_version, created_at, origin, licence, publish)
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
-SELECT :project, :first_import + i % :imports, {hash}, :canonical, :thumbnail, 'cell_' || i || '.png', 'cells/cell_' || i || '.png',
+SELECT :project, :first_import + i % :imports, {hash},
+  :canonical, :thumbnail, 'cell_' || i || '.png', 'cells/cell_' || i || '.png',
   24, 24, 'PNG', 1700, '{}', CASE WHEN i % 5 < 3 THEN :first_class + (i / 7) % :classes END,
   CASE WHEN i % 5 < 3 THEN 1 ELSE 0 END,
   CASE WHEN i % 10 = 0 THEN 'test' WHEN i % 10 = 1 THEN 'validation' END, '',
@@ -31,7 +32,8 @@ FROM n
 """
 _EVENTS = """
 INSERT INTO label_event (change_set_id, image_id, version, before_id, after_id)
-SELECT CASE WHEN id % :apart = 3 THEN :first_change + 1 + (id / :apart) % :acts ELSE :first_change END, id, 1, NULL, class_id
+SELECT CASE WHEN id % :apart = 3 THEN :first_change + 1 + (id / :apart) % :acts ELSE :first_change END, id, 1, NULL,
+  class_id
 FROM image WHERE project_id = :project AND class_id IS NOT NULL
 """
 
@@ -55,9 +57,14 @@ def make(database: Database, store: Store, count: int) -> Big:
         project = projects.create(session, name=NAME)
         class_ids = [classes.add(session, project, f"class {place}").id for place in range(CLASSES)]
         values = {
-            **{"project": project.id, "first_import": _imports(session, project.id), "imports": IMPORTS},
-            **{"count": count, "canonical": canonical, "thumbnail": thumbnail},
-            **{"first_class": class_ids[0], "classes": CLASSES},
+            "project": project.id,
+            "first_import": _imports(session, project.id),
+            "imports": IMPORTS,
+            "count": count,
+            "canonical": canonical,
+            "thumbnail": thumbnail,
+            "first_class": class_ids[0],
+            "classes": CLASSES,
         }
         session.execute(sa.text(_images_text(database.engine.dialect.name)), values)
         first_change = _changes(session, project.id, count)

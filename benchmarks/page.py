@@ -21,6 +21,8 @@ TITLES = {
     "latency": "From the click to the first training step",
     "interactive": "Quick answers",
     "idle": "Cost while nothing is done",
+    "scale": "Pages of large projects",
+    "labels": "Many people labelling at once",
     "streams": "Many open pages",
     "safety": "Cost of repeatability and of checkpoints",
     "storage": "Store of pictures and models",

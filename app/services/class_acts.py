@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import ChangeSet, Image, LabelClass, Project
+from app.db.models import ChangeSet, ImageCount, LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import Conflict, Invalid
 from app.services import class_log, classes, gallery, labels
@@ -112,10 +112,9 @@ def split(
 
 def total(session: Session, project: Project) -> dict[int, int]:
     """Class id -> number of images that carry it, excluded ones too: what a merge concerns."""
-    query = sa.select(Image.class_id, sa.func.count()).where(
-        Image.project_id == project.id, Image.class_id.is_not(None)
-    )
-    return {key: count for key, count in session.execute(query.group_by(Image.class_id)) if key is not None}
+    query = sa.select(ImageCount.class_id, sa.func.sum(ImageCount.count))
+    query = query.where(ImageCount.project_id == project.id, ImageCount.class_id != 0).group_by(ImageCount.class_id)
+    return {class_id: int(count) for class_id, count in session.execute(query) if count}
 
 
 def added(session: Session, project: Project, name: str, color: str | None, **who: Unpack[Who]) -> LabelClass:

@@ -24,6 +24,12 @@ def with_others(holder: str) -> sa.ColumnElement[bool]:
     return held.correlate(Image)
 
 
+def of_others(session: Session, project_id: int, holder: str) -> list[int]:
+    """The images that somebody else than ``holder`` has on the screen."""
+    query = sa.select(ImageLease.image_id).where(ImageLease.project_id == project_id, ImageLease.holder != holder)
+    return list(session.scalars(query.where(_alive())))
+
+
 def take(session: Session, project_id: int, image_ids: Sequence[int], holder: str) -> list[int]:
     """Lease images, or renew their leases; those that somebody else holds are left out of what is returned.
 

@@ -131,8 +131,8 @@ def with_others(session: Session, project_id: int, queue: Queue, holder: str) ->
     """How many images without a label somebody else has on the screen."""
     if queue.order not in OPEN:
         return 0
-    query = sa.select(sa.func.count()).select_from(Image).where(*gallery.conditions(project_id, queue.chosen))
-    return session.scalar(query.where(leases.with_others(holder))) or 0
+    held = leases.of_others(session, project_id, holder)
+    return gallery.total(session, project_id, replace(queue.chosen, ids=tuple(held))) if held else 0
 
 
 def judge(session: Session, project_id: int) -> Run | None:
