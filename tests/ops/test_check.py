@@ -4,9 +4,12 @@ import json
 import os
 
 import pytest
+import sqlalchemy as sa
 
 from app.commands import check
-from app.db.run_models import RunFold
+from app.db.run_models import Checkpoint, Job, RunFold
+from app.db.session import db_now
+from app.domain.enums import JobState
 from app.storage import sha256
 from tests.ops.whole import OLD, age, change, codes, first_image
 
@@ -59,6 +62,29 @@ def test_weights__missing_are_named_with_their_run(whole, look, store):
     store.delete(sha256(b"weights"))
     (found,) = look()
     assert (found.code, found.params["what"]) == ("check_blob_missing", "model of run 1 of 血球")
+
+
+@pytest.mark.parametrize("step", ["exists", "get"])
+def test_state__that_a_training_replaces_meanwhile_is_not_missed(whole, look, database, store, monkeypatch, step):
+    digest = store.put(b"state")
+    with database.write() as session:
+        session.get_one(Job, whole.job_id).state = JobState.RUNNING
+        session.execute(sa.update(Job).values(owner="w", lease_until=db_now() + 30, finished_at=None))
+        session.add(Checkpoint(run_id=whole.id, fold=0, epoch=1, attempt=1, blobs={"state": digest}, size=5))
+    if step == "exists":  # the list of the files was made after the deletion, the one of the rows before
+        store.delete(digest)
+    assert codes(look()) == ([] if step == "get" else ["check_blob_missing"])
+    unchanged = getattr(store, step)
+
+    def replaced(asked):
+        if asked == digest:
+            with database.write() as session:
+                session.execute(sa.delete(Checkpoint))
+            store.delete(digest)
+        return unchanged(asked)
+
+    monkeypatch.setattr(store, step, replaced)
+    assert look() == []
 
 
 def test_orphan__old_is_set_aside_and_comes_back_when_it_is_needed(whole, look, database, store, settings):

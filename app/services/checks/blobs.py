@@ -57,11 +57,11 @@ class Blobs:
         present = [reference for digest, reference in needed.items() if digest in listed]
         for digest, reference in needed.items():
             if digest not in listed and not self._store.exists(digest):  # it may have come since the list was made
-                yield self._bad("check_blob_missing", reference)
+                yield from self._bad("check_blob_missing", reference)
         for reference in present:
             size = sizes.get(reference.digest)
             if size is not None and size != listed[reference.digest].size:
-                yield self._bad("check_blob_size", reference)
+                yield from self._bad("check_blob_size", reference)
         if self._read:
             yield from self._damaged(present)
         before = maintenance.grace(self._database)
@@ -78,7 +78,7 @@ class Blobs:
             while part := list(islice(rest, AT_ONCE)):
                 for reference, well in zip(part, threads.map(self._is_well, part), strict=True):
                     if not well:
-                        yield self._bad("check_blob_damaged", reference)
+                        yield from self._bad("check_blob_damaged", reference)
                 done += len(part)
                 self._tell(done, len(present))
 
@@ -88,12 +88,15 @@ class Blobs:
         except (AppError, OSError):  # the store itself may refuse bytes that are not what their name says
             return False
 
-    def _bad(self, code: str, reference: Reference) -> Found:
+    def _bad(self, code: str, reference: Reference) -> Iterator[Found]:
+        """What is wrong with a blob, unless no row needs it any more: a training replaces its state all the time."""
         with self._database.read() as session:
+            if reference.digest not in references.still_needed(session, [reference.digest]):
+                return
             what = subject(session, reference)
         possible = reference.role in MADE or (self._quarantine / reference.digest).is_file()
         fix = (lambda: self._made_again(reference)) if possible else None
-        return Found(code, {"hash": reference.digest, "what": what}, fix)
+        yield Found(code, {"hash": reference.digest, "what": what}, fix)
 
     def _made_again(self, reference: Reference) -> bool:
         """From the quarantine, or from the picture that it was made of; never with other bytes than its name says."""
