@@ -4,6 +4,8 @@ import { classKey, register } from "./shortcuts.js";
 
 const free = () => document.activeElement?.type !== "range"; // the arrows move the slider that has the focus
 
+const similar = document.getElementById("similar");
+
 /** Let keys give classes, do `acts` and change how `stage` shows the picture. */
 export function connectKeys(classes, texts, stage, acts) {
   register([
@@ -20,6 +22,7 @@ export function connectKeys(classes, texts, stage, acts) {
     { keys: ["KeyF"], label: texts.key_unsure, run: acts.unsure },
     { keys: ["KeyM"], label: texts.key_note, run: acts.note },
     { keys: ["Delete"], label: texts.key_none, run: acts.none },
+    { keys: ["Shift+KeyS"], label: similar.firstChild.textContent, run: () => similar.click() },
     { keys: ["Slash"], label: texts.key_pick, when: () => classes.length > 0, run: acts.pick },
     { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => stage.step(1) },
     { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => stage.step(-1) },

@@ -17,6 +17,7 @@ export function showFacts(item, classes, texts, imageUrl) {
   const link = by("picture-name");
   link.textContent = item.name;
   link.href = imageUrl(item.id);
+  by("similar").search = `?to=${item.id}`;
   by("picture-size").textContent = `${item.width} × ${item.height}`;
   const badge = by("picture-label");
   const label = classes.get(item.class_id);

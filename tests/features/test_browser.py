@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from app.db.models import ChangeSet, Image
 from tests.features.factory import add_features, add_pictures, clouds
 from tests.features.test_pages import make_map
+from tests.labelling.conftest import picture
 from tests.labelling.test_label_browser import saved
 
 pytestmark = pytest.mark.browser
@@ -47,6 +48,15 @@ def test_similar__all_of_the_list_get_a_label_and_lose_it(page: Page, live_serve
     page.locator("#tile-2").click(modifiers=["Shift"])
     page.keyboard.press("Shift+KeyS")
     expect(page.locator(".similar-asked img")).to_have_count(2)
+
+
+def test_label_mode__asks_for_the_picture_that_is_shown(page: Page, live_server, rows):
+    page.route("**/media/*/full*", lambda route: route.fulfill(body=picture(), content_type="image/png"))
+    page.goto(f"{live_server}{rows.path}/label")
+    expect(page.locator("#stage img.picture, .stage img").first).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+KeyS")
+    expect(page).to_have_url(f"{live_server}{rows.path}/similar?to={rows.images[1]}")
 
 
 def test_map__a_lasso_and_a_digit_label_many_at_once(page: Page, live_server, database, rows):
