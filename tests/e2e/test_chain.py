@@ -1,5 +1,6 @@
 """The chain in Chromium, as a new user with Japanese names goes through it: from files to corrected labels."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,7 @@ def select_in_gallery(page: Page, project: str) -> None:
     page.goto(f"{project}/images")
     expect(page.locator("#total")).to_have_text(str(3 * EACH + FLAT))
     tiles = page.locator("#grid [role=option]")
+    expect(tiles.nth(2)).to_have_attribute("data-image", re.compile(r"\d+"))  # the images have come
     tiles.nth(0).click()
     tiles.nth(2).click(modifiers=["Shift"])
     expect(page.locator("#selection")).to_contain_text("3")

@@ -30,6 +30,7 @@ from tests.jobs import processes
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.slow, pytest.mark.ml, pytest.mark.postgres, pytest.mark.redis, pytest.mark.s3,
+    pytest.mark.timeout(600),  # of a busy machine
 ]  # fmt: skip
 
 SECRETS = ("db-CANARY", "redis-CANARY", "s3-CANARY")
@@ -120,6 +121,7 @@ def import_zip(page: Page, project: str, folder: Path) -> None:
             archive.writestr(f"好中球/{number:04d}.png", factories.png(number + 5000, size=16))
     page.goto(f"{project}/import")
     page.set_input_files("#pick-files", path)
+    page.locator("#plan-go").click()
     expect(page.locator("#counts [data-count=new]")).to_have_text(f"{FILES:,}", timeout=120_000)
 
 
