@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -104,8 +104,9 @@ def add_many(session: Session, project_id: int, import_id: int, newcomers: Seque
 def _insert(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
     """Insert what is not there yet; ids by hash of what was inserted."""
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(Image).on_conflict_do_nothing(index_elements=["project_id", "sha256"])
-    found = session.execute(statement.returning(Image.sha256, Image.id), rows)
+    table = cast("sa.Table", Image.__table__)
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=["project_id", "sha256"])
+    found = session.connection().execute(statement.returning(table.c.sha256, table.c.id), rows)
     return {row.sha256: row.id for row in found}
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as with_default
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -226,7 +226,7 @@ def _write(session: Session, batch: ImportBatch, outcomes: Sequence[Outcome]) ->
         }
         for outcome in outcomes
     ]
-    session.execute(sa.insert(ImportEntry), rows)
+    session.connection().execute(cast("sa.Table", ImportEntry.__table__).insert(), rows)  # no objects are needed
     counts = Counter(outcome.verdict for outcome in outcomes)
     batch.new_count += counts[EntryVerdict.NEW]
     batch.duplicate_count += counts[EntryVerdict.DUPLICATE]

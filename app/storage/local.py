@@ -169,19 +169,20 @@ class LocalBatch:
     def __init__(self, store: LocalStore) -> None:
         self._store = store
         self._syncer = Syncer(store.root)
-        self._new: dict[Path, str] = {}  # where a blob goes -> its temporary name
-        self._folders: set[Path] = set()
+        self._new: dict[str, str] = {}  # where a blob goes -> its temporary name
+        self._folders = {os.fspath(store.root)}
         self._token = secrets.token_hex(8)  # no other batch has these temporary names
         self._lock = threading.Lock()
 
     def put(self, data: bytes) -> str:
         digest = sha256(data)
-        path = self._store.path(digest)
+        path = f"{self._store.root}/{key(digest)}"  # paths as objects would cost as much as the file
+        folder = path.rpartition("/")[0]
         with self._lock:
-            self._folders |= {path.parent, self._store.root}  # another batch may have made the folder just now
+            self._folders.add(folder)  # another batch may have made it just now
             if path in self._new or _touched(path):
                 return digest
-            name = self._new[path] = os.fspath(path.parent / f".new-{self._token}{len(self._new)}")
+            name = self._new[path] = f"{folder}/.new-{self._token}{len(self._new)}"
         _write(name, data)
         return digest
 
@@ -223,7 +224,7 @@ def _listed(folder: Path) -> Iterator["os.DirEntry[str]"]:
         yield from found
 
 
-def _touched(path: Path) -> bool:
+def _touched(path: str) -> bool:
     """True when the file is there; it counts as put at this moment, so that no cleaning takes it for unused."""
     try:
         os.utime(path)
