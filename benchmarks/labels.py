@@ -61,7 +61,8 @@ class Client:
         return status == 200 and said["count"] == 1
 
     def _post(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        origin = self.address.partition("/p/")[0]
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "Origin": origin}
         request = urllib.request.Request(f"{self.address}/labels", json.dumps(body).encode(), headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:

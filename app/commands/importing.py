@@ -1,6 +1,7 @@
 """``python -m app import``: a folder or a zip into a project, without a browser."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ from app.config import Settings
 from app.db.models import ImportBatch, ImportEntry, Project
 from app.decoder import Decoder
 from app.domain.enums import EntryVerdict
+from app.domain.errors import Invalid
 from app.domain.folder_rules import Rules, typed
-from app.services import import_sources, imports, projects
+from app.domain.lists import one_line
+from app.services import import_sources, imports, list_files, projects
+from app.services.images import Rights
+from app.services.list_files import ListFile
 from app.web import messages
 from app.web.deps import login_name
 
@@ -21,12 +26,23 @@ MEGABYTE = 2**20
 SHOWN = 20  # reasons printed for a person; JSON has all
 
 
-def run(settings: Settings, name: str, source: Path, *, as_json: bool, rules: Rules | None = None) -> int:
+@dataclass(frozen=True)
+class About:
+    """What was typed about the pictures: folders, a list of them, and their source, licence and permission."""
+
+    rules: Rules = Rules()
+    listed: Path | None = None
+    rights: Rights = Rights()
+
+
+def run(settings: Settings, name: str, source: Path, *, as_json: bool, about: About | None = None) -> int:
     """Import; a project that is not there is made. Fails when not a single picture could be used."""
+    about = about or About()
     with opened(settings) as parts:
         parts.store.check_space()
+        options = imports.Options(rules=about.rules, list_file=_listed(parts, about.listed), rights=about.rights)
         project_id = _project(parts, name)
-        import_id = _import(parts, project_id, source, imports.Options(rules=rules or Rules()))
+        import_id = _import(parts, project_id, source, options)
         with parts.database.read() as session:
             result = report(session, import_id)
     if as_json:
@@ -34,6 +50,19 @@ def run(settings: Settings, name: str, source: Path, *, as_json: bool, rules: Ru
     else:
         _print(result)
     return Exit.OK if result["new"] + result["duplicates"] else Exit.FAILED
+
+
+def rights_of(origin: str, licence: str, publish: str) -> Rights:
+    """Source, licence and permission, as they are kept."""
+    return Rights(one_line(origin, 500), one_line(licence, 100), publish)
+
+
+def _listed(parts: Parts, path: Path | None) -> ListFile | None:
+    if path is None:
+        return None
+    if not path.is_file():
+        raise Invalid("file_missing", file=str(path))
+    return list_files.kept(parts.store, path.read_bytes(), kind=list_files.kind_of(path.read_bytes(), path.name))
 
 
 def rules_of(words: Sequence[str], every: str) -> Rules:

@@ -107,9 +107,15 @@ def _add_import(commands: Any) -> None:
     parser.add_argument("--map", action="append", default=[], metavar="FOLDER=CLASS", help=rule)
     parser.add_argument("--class", dest="every", default="", metavar="CLASS", help="one class for all pictures")
 
+    parser.add_argument("--list", type=Path, metavar="FILE", help="CSV with a column path, or JSON of Label Studio")
+    parser.add_argument("--from", dest="origin", default="", metavar="TEXT", help="where the pictures come from")
+    parser.add_argument("--licence", default="", metavar="TEXT", help="their licence")
+    parser.add_argument("--publish", default="", choices=("yes", "no"), help="whether they may be published")
+
     def run(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
-        rules = module.rules_of(typed.map, typed.every)
-        code: int = module.run(settings, typed.project, typed.source, as_json=typed.json, rules=rules)
+        rights = module.rights_of(typed.origin, typed.licence, typed.publish)
+        about = module.About(module.rules_of(typed.map, typed.every), typed.list, rights)
+        code: int = module.run(settings, typed.project, typed.source, as_json=typed.json, about=about)
         return code
 
     parser.set_defaults(command=_lazily("importing", run))

@@ -14,7 +14,7 @@ from app.domain import lists
 from app.domain.archive import Archive, Entry
 from app.domain.enums import EntryVerdict
 from app.domain.errors import AppError, BadImage, Conflict
-from app.domain.filenames import shown_path, without_root
+from app.domain.filenames import without_root
 from app.services import classes, import_records, imports, list_files
 from app.services.import_records import Judged
 from app.services.list_files import Kind, ListFile
@@ -35,9 +35,7 @@ def keep(
         BadList: it cannot be used at all; the import stays as it was.
         Conflict: the import has ended.
     """
-    found = kind or list_files.kind_of(data, path) or (Kind.LABEL_STUDIO if path.endswith(".json") else Kind.CSV)
-    list_files.parse(found, data)
-    file = ListFile(store.put(data), found, shown_path(path) if path else "")
+    file = list_files.kept(store, data, path, kind)
     with database.write() as session:
         imports.open_batch(session, import_id)
         imports.remember(session, import_id, list=file.to_options())
@@ -88,7 +86,7 @@ def _size(path: Path) -> int:
 
 
 def _keep_classes(database: Database, batch: ImportBatch, data: bytes, path: str) -> None:
-    """Add the classes that an export describes, in their order, with colour, key and second name where they are free."""
+    """Add the classes that an export describes, in their order, with colour, key and second name where free."""
     try:
         described = json.loads(data)["classes"][:_MAX_CLASSES]
     except (ValueError, TypeError, KeyError, RecursionError):

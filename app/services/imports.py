@@ -97,6 +97,7 @@ def create(
             "splits": chosen.splits,
             "rules": chosen.rules.to_json(),
             **asdict(chosen.rights),
+            **({"list": chosen.list_file.to_options()} if chosen.list_file else {}),
         },
         actor=actor[:100],
     )

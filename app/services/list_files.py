@@ -63,6 +63,17 @@ def parse(kind: Kind, data: bytes) -> Listing:
     return lists.parse_csv(data) if kind == Kind.CSV else label_studio.parse(data)
 
 
+def kept(store: Store, data: bytes, path: str = "", kind: Kind | None = None) -> ListFile:
+    """Put a list into the store. ``path``: where it lies among the files of the import, if it does.
+
+    Raises:
+        BadList: it cannot be used at all.
+    """
+    found = kind or kind_of(data, path) or (Kind.LABEL_STUDIO if data.lstrip()[:1] in (b"[", b"{") else Kind.CSV)
+    parse(found, data)
+    return ListFile(store.put(data), found, shown_path(path) if path else "")
+
+
 @lru_cache(maxsize=2)
 def _parsed(kind: Kind, data: bytes) -> Listing:
     return parse(kind, data)
@@ -79,7 +90,7 @@ def refused(row: Row, fault: Fault) -> dict[str, Any]:
 
 
 def told(place: Place, given: Given) -> Place:
-    """Where a file belongs, with what a list says of class and split; its folders stand for what the list leaves out."""
+    """Where a file belongs, with what a list says of class and split; folders stand for what it leaves out."""
     if "class" in given.columns:
         place = replace(place, class_name=given.class_name)
     return replace(place, split=given.split) if "split" in given.columns else place

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch, LabelClass, Project
+from app.domain.enums import Field as What
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError
 from app.services import gallery, history, image_predictions, labels, marks, predictions
@@ -77,6 +78,9 @@ class Press(BaseModel):
     do: str
     text: str = Field("", max_length=4000)
     reason: str = Field("", max_length=400)
+    origin: str = Field("", max_length=1000)
+    licence: str = Field("", max_length=400)
+    publish: str = Field("", max_length=10)
     version: int = Field(ge=0, le=2**31 - 1)
     request_id: str = Field(min_length=1, max_length=64)
 
@@ -103,6 +107,11 @@ def change(
             labels.undo(session, project.id, actor=actor, request_id=press.request_id)
         elif press.do == "reason":
             marks.press(session, project.id, (image_id,), "exclude", reason_code(request, press.reason), **who)
+        elif press.do == "rights":
+            rights = {What.ORIGIN: press.origin, What.LICENCE: press.licence, What.PUBLISH: press.publish}
+            for number, (field, value) in enumerate(rights.items()):
+                each: marks.Who = {**who, "request_id": f"{press.request_id[:62]}-{number}"}
+                marks.put_each(session, project.id, (image_id,), marks.Mark(field, value or None), **each)
         elif press.do in marks.BUTTONS:
             text = press.text if press.do == "note" else ""
             marks.press(session, project.id, (image_id,), press.do, text, **who)
