@@ -16,7 +16,7 @@ from app.services.gallery import ImageFilter, ImageRow
 from app.services.queues import ASKED, OPEN, Order, Wish
 from app.services.suggestions import Said
 
-AHEAD, BEHIND, STRIP = 16, 20, 20
+AHEAD, BEHIND, STRIP = 24, 20, 20
 FILTERS = ("class", "split", "state", "import", "mark", "reason", "q")
 COOKIE = "labeller"
 SEED = 1

@@ -1,8 +1,8 @@
 // The images to go through: those the page brought along, and more from the server before they run out. What this page
 // has, nobody else gets from the queue until it is labelled, skipped, or the page is closed.
 
-const MORE_WHEN_LEFT = 10;
-const AHEAD = 16; // few, so that several people can share the last pictures
+const MORE_WHEN_LEFT = 16;
+const AHEAD = 24; // few, so that several people can share the last pictures
 const MOST_KNOWN = 2000; // the server takes no longer list
 const RENEW_MS = 45_000; // a lease of the server lasts for two minutes
 const IDLE_MS = 180_000; // who does nothing for so long holds the others up no longer

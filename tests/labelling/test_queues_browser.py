@@ -51,15 +51,15 @@ def test_two_browsers__label_different_pictures(page: Page, browser: Browser, li
             return queues.with_others(session, rows.project_id, queue, "nobody")
 
     page.goto(address)
-    wait_for("pictures that are held", lambda: held() == 16)
+    wait_for("pictures that are held", lambda: held() == 24)
     other.goto(address)
-    expect(other.locator("#picture-name")).to_have_text("血液_00016.png")
+    expect(other.locator("#picture-name")).to_have_text("血液_00024.png")
     wait_for("pictures that are held", lambda: held() == 32)
     page.keyboard.press("Digit1")
     expect(page.locator("#picture-name")).to_have_text("血液_00001.png")
     saved(page)
     other.close()  # gives back what it did not label
-    wait_for("pictures that were given back", lambda: held() <= 16)
+    wait_for("pictures that were given back", lambda: held() <= 24)
     for number in range(2, 32):
         page.keyboard.press("Digit2")
         expect(page.locator("#picture-name")).to_have_text(f"血液_{number:05d}.png")
