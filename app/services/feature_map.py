@@ -64,8 +64,8 @@ def load(session: Session, arrays: Arrays, project_id: int) -> Plane | None:
     """The newest layout; before there is one, the two leading directions of the features. None without features."""
     space_row = session.get(ProjectArray, (project_id, features.SPACE))
     row = session.get(ProjectArray, (project_id, features.MAP))
-    if row is not None and row.sha256:
-        found = arrays.named(row.sha256)
+    found = feature_space.of_row(arrays, row)
+    if row is not None and found is not None:
         newer = space_row is not None and space_row.sha256 != row.info.get("space")
         return Plane(found["ids"], found["places"], found["groups"], final=True, newer=newer)
     space = feature_space.load(session, arrays, project_id)

@@ -115,7 +115,17 @@ def read(found: Named) -> Space:
 def named(session: Session, arrays: Arrays, project_id: int, kind: str) -> Named | None:
     """The newest arrays of one kind; None when there are none yet."""
     row = session.get(ProjectArray, (project_id, kind))
-    return arrays.named(row.sha256) if row is not None and row.sha256 else None
+    return of_row(arrays, row)
+
+
+def of_row(arrays: Arrays, row: ProjectArray | None) -> Named | None:
+    """The arrays that a row names; None when there are none, or newer ones have just taken their place."""
+    if row is None or not row.sha256:
+        return None
+    try:
+        return arrays.named(row.sha256)
+    except NotFound:
+        return None
 
 
 def keep(

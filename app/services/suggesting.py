@@ -69,10 +69,10 @@ def refresh(database: Database, store: Store, arrays: Arrays, project_id: int) -
     """
     with database.read() as session:
         row = session.get(ProjectArray, (project_id, features.SPACE))
-        name = row.sha256 if row is not None else None
-        if not name:
+        held = feature_space.of_row(arrays, row)
+        if row is None or held is None:
             return False
-        space = feature_space.read(arrays.named(name))
+        name, space = row.sha256, feature_space.read(held)
         learned = _labelled(session, project_id, space)
     made = fitted(space, learned)
     if made is None:

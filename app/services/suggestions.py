@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.db.feature_models import ProjectArray
 from app.db.models import Image, LabelClass
-from app.services import features, suggesting
+from app.services import feature_space, features, suggesting
 from app.services.image_filter import chunks
 from app.storage.arrays import Arrays
 
@@ -73,7 +73,8 @@ class Said:
 def said(session: Session, arrays: Arrays, project_id: int) -> Said | None:
     """Everything that is suggested now: by the newest run, and by the head for what that was not asked about."""
     rows = [session.get(ProjectArray, (project_id, kind)) for kind in (features.RUN, features.HEAD)]
-    made = [(row.info, arrays.named(row.sha256)) for row in rows if row is not None and row.sha256]
+    read = [(row.info, held) for row in rows if row is not None and (held := feature_space.of_row(arrays, row))]
+    made = [(info, held) for info, held in read if len(held["ids"])]
     if not made:
         return None
     sources = [

@@ -134,6 +134,23 @@ def test_suggestions__never_of_labelled_test_or_excluded_images(database, store,
             assert {one.image_id for one in found} == expected
 
 
+def test_suggestions__while_newer_ones_take_their_place_there_are_none(database, store):
+    rows = add_pictures(database, store, 40)
+    values, owner = clouds(40)
+    add_features(database, store, rows, values)
+    label(database, rows, range(20), owner)
+    assert suggesting.refresh(database, store, Arrays(store), rows.project_id)
+    row = array_row(database, rows, features.HEAD)
+    assert row is not None
+    assert row.sha256
+    store.delete(row.sha256)
+    with database.read() as session:
+        assert suggestions.sure(session, Arrays(store), rows.project_id) == []
+    assert suggesting.refresh(database, store, Arrays(store), rows.project_id)
+    with database.read() as session:
+        assert len(suggestions.sure(session, Arrays(store), rows.project_id)) == 20
+
+
 def test_suggestions__none_before_there_are_two_classes(database, store, arrays):
     rows = add_pictures(database, store, 30)
     values, owner = clouds(30)
