@@ -1,6 +1,7 @@
 """The migrations make exactly the tables of the models, on both databases."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from app.db.session import Database
 from app.domain.errors import AppError
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-FIRST_ROWS = {
+FIRST_ROWS: dict[str, dict[str, Any]] = {
     "project": {"id": 1, "slug": "p", "name": "P", "description": "", "created_at": NOW, "next_run_number": 2}
     | {"next_import_number": 1},
     "label_class": {"id": 1, "project_id": 1, "name": "a", "name_key": "a", "color": "#000000", "key": "1"}
