@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.feature_models import ProjectArray
-from app.db.models import Image, LabelClass
+from app.db.models import Image, ImageCount, LabelClass
 from app.db.run_models import Job, Prediction, Run, RunItem
 from app.db.session import Database
 from app.domain import linear_head
@@ -41,7 +41,7 @@ def due(session: Session, project_id: int) -> bool:
     """True when a head is missing or 25 labels were given since it was fitted, or the features are newer than it."""
     row = session.get(ProjectArray, (project_id, features.HEAD))
     space = session.get(ProjectArray, (project_id, features.SPACE))
-    labels = session.scalar(_count(project_id)) or 0
+    labels = int(session.scalar(_count(project_id)) or 0)
     if space is None or not space.sha256 or labels < LEAST:
         return False
     if row is None or not row.sha256:
@@ -50,7 +50,10 @@ def due(session: Session, project_id: int) -> bool:
 
 
 def _count(project_id: int) -> sa.Select[int]:
-    return sa.select(sa.func.count()).select_from(Image).where(*_learned_from(project_id))
+    """As many as ``_learned_from`` gives, from the counts that the database keeps."""
+    kept = (ImageCount.project_id == project_id, ImageCount.state == ImageState.ACTIVE)
+    query = sa.select(sa.func.sum(ImageCount.count)).where(*kept)
+    return query.where(ImageCount.class_id != 0, ImageCount.split != Split.TEST)
 
 
 def _learned_from(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
