@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
+from app.db.base import Base
 from app.db.models import ChangeSet, Image, ImportBatch, ImportEntry, LabelEvent, Project
 from app.db.run_models import RunItem
 from app.domain.enums import LabelSource
@@ -116,3 +117,11 @@ def test_page__names_the_counts_and_history_has_a_line(client, place, database):
     assert refused.status_code == 409
     with database.read() as session:
         assert session.scalars(sa.select(ImportBatch)).one().options["undone"]["removed"] == 1
+
+
+def test_tables__that_refer_to_images_are_all_dealt_with():
+    """A new one belongs into ``import_undo``: removed with the image, or a reason to keep it."""
+    keys = [key for table in Base.metadata.sorted_tables for key in table.foreign_keys]
+    known = {"data_item", "run_item", "opinion", "opinion_image", "image_fact", "health_member", "image_lease"}
+    known |= {"label_event", "mark_event", "import_entry"}
+    assert {key.parent.table.name for key in keys if key.target_fullname == "image.id"} == known
