@@ -56,7 +56,7 @@ class Explainer:
         self._classes = int(self._net.logits.output.shape[-1])
         size = self._net.recipe.image_size
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None,), tf.int32)]
-        self._compiled = tf.function(self.compute, input_signature=signature)
+        self._compiled = tf.function(self.compute, autograph=False, input_signature=signature)
 
     def maps(
         self,

@@ -41,6 +41,7 @@ class Network:
         # One signature for every number of pictures: traced once.
         self.probabilities = tf.function(
             self._probabilities,
+            autograph=False,
             input_signature=[tf.TensorSpec((None, recipe.image_size, recipe.image_size, 3), tf.uint8)],
         )
 

@@ -55,7 +55,7 @@ class ReadyNetwork:
         self._specs = [tf.TensorSpec(weight.shape, tf.float32) for weight in model.weights]
         size = saved.recipe.image_size
         self._pictures = tf.TensorSpec((None, size, size, 3), tf.uint8)
-        self._probabilities = tf.function(self._predict, input_signature=[self._specs, self._pictures])
+        self._probabilities = tf.function(self._predict, autograph=False, input_signature=[self._specs, self._pictures])
         self._explainers: dict[str | None, tuple[Explainer, Any]] = {}
 
     def probabilities(self, model: ReadyModel, pictures: Pictures) -> NDArray[np.float32]:
@@ -92,7 +92,7 @@ class ReadyNetwork:
                     return explainer.compute(pictures, classes)
 
             signature = [self._specs, self._pictures, tf.TensorSpec((None,), tf.int32)]
-            made = (explainer, tf.function(compute, input_signature=signature))
+            made = (explainer, tf.function(compute, autograph=False, input_signature=signature))
             self._explainers[layer] = self._explainers[explainer.layer] = made
         return self._explainers[layer]
 
