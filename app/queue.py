@@ -50,7 +50,8 @@ class Queue:
         self._celery: Any = Celery("miwake", broker=broker_url, backend=None, set_as_current=False)
         configure(self._celery, broker_url, ca_file)
         # One try: kombu would go on trying to connect for seconds, while a person waits for the answer of a page.
-        self._celery.conf.broker_transport_options |= {"max_retries": 1, "interval_start": 0, "interval_max": 0}
+        patience = {"max_retries": 1, "interval_start": 0, "interval_max": 0, "socket_timeout": 2}
+        self._celery.conf.broker_transport_options |= patience
 
     def announce(self, job_id: int, lane: str, needs: str = "") -> None:
         """Tell the workers of ``lane`` that can meet ``needs`` that job ``job_id`` waits.
