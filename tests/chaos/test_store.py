@@ -43,7 +43,7 @@ def bucketed(s3_endpoint, tmp_path) -> Iterator[Bucketed]:
     with wire(address.port) as cable:
         changes: dict[str, Any] = {
             "storage_url": stored.storage_url, "s3_endpoint": f"http://127.0.0.1:{cable.port}",
-            "s3_key_id": stored.s3_key_id, "s3_secret": stored.s3_secret, "cache_mb": 0,
+            "s3_key_id": stored.s3_key_id, "s3_secret": stored.s3_secret, "cache_mb": 0, "lease_seconds": 15.0,
         }  # fmt: skip
         with site(tmp_path, **changes) as made:
             yield Bucketed(made, open_store(made.settings.patient_store_address), cable)
