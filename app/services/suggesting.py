@@ -164,12 +164,23 @@ def run_info(session: Session, run: Run) -> dict[str, Any]:
 
 
 def newer_run(session: Session, project_id: int) -> Run | None:
-    """The newest run that was trained to its end, when it has not been asked about the pictures without a label."""
+    """The newest whole run, when there are pictures without a label that it was not asked about."""
     run = predictions.newest_run(session, project_id)
     row = session.get(ProjectArray, (project_id, features.RUN))
-    if run is None or (row is not None and row.info.get("number") == run.number):
+    if (
+        run is None
+        or not _any_unlabelled(session, project_id)
+        or (row is not None and row.info.get("number") == run.number)
+    ):
         return None
     return run
+
+
+def _any_unlabelled(session: Session, project_id: int) -> bool:
+    query = sa.select(Image.id).where(
+        Image.project_id == project_id, Image.class_id.is_(None), Image.state == ImageState.ACTIVE
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def ask_run(session: Session, project_id: int, run: Run) -> Job:

@@ -13,6 +13,8 @@ PROJECT_PAGES = sorted(
     for route in own_routes()
     if "GET" in route.methods and re.findall(r"{(\w+)}", route.path) == ["slug"] and not route.path.endswith(".jpg")
 )
+# They show what their address names after the "?", and say so when it names nothing.
+ASKING = {"similar", "similar_counts", "similar_ids", "versions_compare", "versions_compare_data"}
 GENERAL_PAGES = ("/", "/help", "/jobs")
 
 
@@ -60,7 +62,10 @@ def test_pages__of_a_project_with_and_without_images(client, database, project, 
         empty = factories.make_project(session, "empty", [])
     for slug in (filled.slug, empty.slug):
         answer = client.get(f"{path.replace('{slug}', slug)}?lang={language}", follow_redirects=False)
-        if not answer.has_redirect_location:  # the address of a refused form leads back to its page
+        if name in ASKING:
+            assert answer.status_code == 422
+            assert answer.headers["content-type"].startswith("text/html") == (f'<html lang="{language}"' in answer.text)
+        elif not answer.has_redirect_location:  # the address of a refused form leads back to its page
             check(answer, language)
 
 

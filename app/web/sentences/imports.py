@@ -63,8 +63,8 @@ SENTENCES: dict[str, str] = {
     "list_itself": N_("This is the list that says what the pictures are."),
     "list_json": N_("This is no list of tasks. Export from Label Studio as “JSON” or “JSON-MIN”."),
     "list_no_path": N_(
-        "No column of the list has the paths of the files. Name one of them “path” in the first line, which now is: "
-        "%(columns)s"
+        "No column of the list has the paths of the files. The first line is “%(columns)s”: "
+        "name one of its columns “path”."
     ),
     "list_row_no_path": N_("Line %(line)s of the list names no file. Fill in its path."),
     "list_split": N_(
