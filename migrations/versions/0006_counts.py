@@ -95,8 +95,10 @@ def upgrade() -> None:
     for name in ("class_id", "split", "import_id"):
         op.create_index(f"ix_image_project_id_state_{name}", "image", ["project_id", "state", name, "id"])
     for name in ("unsure", "skipped"):
-        rare = {f"{kind}_where": sa.text(name) for kind in ("sqlite", "postgresql")}
-        op.create_index(f"ix_image_{name}", "image", ["project_id", "state", "id"], **rare)
+        rare = sa.text(name)
+        op.create_index(
+            f"ix_image_{name}", "image", ["project_id", "state", "id"], sqlite_where=rare, postgresql_where=rare
+        )
 
 
 def downgrade() -> None:

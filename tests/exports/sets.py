@@ -2,6 +2,7 @@
 
 import zipfile
 from io import BytesIO
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -57,7 +58,7 @@ def imported(tools, data: bytes, folder, name="copy") -> tuple[int, int]:
     return project_id, import_sources.import_zip(tools, project_id, path, actor="tester", max_file_bytes=LIMIT)
 
 
-def state(tools, project_id: int) -> tuple[list[tuple], list[tuple]]:
+def state(tools, project_id: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Everything of a project that an export promises to bring back."""
     with tools.database.read() as session:
         columns = (

@@ -23,6 +23,7 @@ from tests.imports.services import rows
 def test_table__of_any_encoding_and_separator(encoding, between):
     text = between.join(("ラベル", "ファイル名", "分割", "?")) + "\n" + between.join(("猫", "写真/1.png", "学習", "x"))
     row = lists.parse_csv(text.encode(encoding)).rows[0]
+    assert isinstance(row.says, Given)
     assert (row.path, row.says.class_name, row.says.split) == ("写真/1.png", "猫", Split.TRAIN)
 
 
@@ -38,7 +39,9 @@ def test_table__of_any_encoding_and_separator(encoding, between):
 def test_table__bad_rows_are_named_and_the_rest_is_read(line, code):
     found = lists.parse_csv(f"path,label,split,unsure\nfirst.png,cat,,\n{line}\nlast.png,dog,test,yes\n".encode())
     assert [type(row.says) for row in found.rows] == [Given, Fault, Given]
-    assert (found.rows[1].says.code, found.rows[1].line) == (code, 3)
+    bad = found.rows[1]
+    assert isinstance(bad.says, Fault)
+    assert (bad.says.code, bad.line) == (code, 3)
 
 
 @pytest.mark.parametrize(

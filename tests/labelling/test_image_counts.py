@@ -1,7 +1,9 @@
 """Counts that the database keeps equal those of the images, whatever is done to them, in both databases."""
 
 import random
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +14,7 @@ from app.services import gallery, image_filter, labels, marks, splits
 from app.services.gallery import ImageFilter
 from tests import factories
 
+Wishes = tuple[dict[str, Any], ...]
 FIELDS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE, Field.PUBLISH)
 
 
@@ -30,7 +33,7 @@ def images(any_database, store):
 def change(session, draw, project, image_ids, number):
     """One act on some images."""
     some = draw.sample(image_ids, draw.randint(1, 8))
-    who = {"source": LabelSource.GALLERY, "actor": "ken", "request_id": f"r{number}"}
+    who: dict[str, Any] = {"source": LabelSource.GALLERY, "actor": "ken", "request_id": f"r{number}"}
     act = draw.randrange(4)
     if act == 0:
         class_id = draw.choice([item.id for item in project.classes] + [None])
@@ -71,7 +74,7 @@ def test_kept_counts__are_those_of_the_images(any_database, images):
         for chosen in filters(project):
             rows = sa.select(sa.func.count()).where(*gallery.conditions(project.id, chosen))
             assert gallery.total(session, project.id, chosen) == session.scalar(rows)
-            slow = gallery.counts(session, project.id, image_filter.replace(chosen, ids=tuple(image_ids)))
+            slow = gallery.counts(session, project.id, replace(chosen, ids=tuple(image_ids)))
             assert gallery.counts(session, project.id, chosen) == slow
             listed = gallery.after(session, project.id, chosen)
             for offset in (0, 3, len(listed) - 2, len(listed), len(listed) + 5):
@@ -81,9 +84,9 @@ def test_kept_counts__are_those_of_the_images(any_database, images):
 
 def filters(project):
     """Some of each kind."""
-    kinds = ({}, {"unlabelled": True}, {"class_id": project.classes[0].id})
-    parts = ({}, {"split": Split.TEST}, {"split": "none"}, {"import_number": 1})
-    others = ({}, {"state": None}, {"state": ImageState.EXCLUDED, "reason": "blurred"})
+    kinds: Wishes = ({}, {"unlabelled": True}, {"class_id": project.classes[0].id})
+    parts: Wishes = ({}, {"split": Split.TEST}, {"split": "none"}, {"import_number": 1})
+    others: Wishes = ({}, {"state": None}, {"state": ImageState.EXCLUDED, "reason": "blurred"})
     marked = ({}, *({"mark": mark} for mark in image_filter.MARKED))
     return [ImageFilter(**{**a, **b, **c, **d}) for a, b, c, d in product(kinds, parts, others, marked)][::13]
 

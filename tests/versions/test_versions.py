@@ -12,7 +12,7 @@ from app.db.version_models import DataItem, DataVersion
 from app.domain.enums import Field, LabelSource, Split
 from app.domain.errors import NotFound
 from app.domain.presets import PRESETS
-from app.services import labels, marks, runs, splits, version_changes, versions
+from app.services import labels, marks, projects, runs, splits, version_changes, versions
 from app.services.gallery import ImageFilter
 from app.services.version_changes import Kind
 from app.storage import LocalStore
@@ -118,7 +118,7 @@ def test_compare__names_every_kind_of_change(data, store):
     data.exclude(c)
     data.exclude(d, reason=None)
     with data.database.write() as session:
-        project = factories.projects.by_slug(session, "血球")
+        project = projects.by_slug(session, "血球")
         factories.add_images(session, store, project, 2, first=5000)
     assert data.freeze() == 2
     expected = {"added": 2, "relabelled": 2, "moved": 2, "excluded": 1, "included": 1}
@@ -142,7 +142,7 @@ def test_fingerprint__is_the_same_for_the_same_set_elsewhere(database, store):
 
 def test_run__refers_to_the_version_it_was_given(data):
     with data.database.write() as session:
-        project = factories.projects.by_slug(session, "血球")
+        project = projects.by_slug(session, "血球")
         recipe = PRESETS["wbc"].recipe
         first, second = (runs.create(session, project, recipe, actor="ken") for _ in range(2))
         session.execute(sa.update(LabelClass).where(LabelClass.id == data.classes[0]).values(name="renamed"))
@@ -151,7 +151,9 @@ def test_run__refers_to_the_version_it_was_given(data):
     data.label(data.classes[1], data.images[0])
     with data.database.write() as session:
         fourth = runs.create(session, project, recipe, actor="ken")
-        assert runs.by_number(session, project.id, fourth.number).version.number == 2
+        version = runs.by_number(session, project.id, fourth.number).version
+        assert version is not None
+        assert version.number == 2
     with data.database.read() as session:
         assert [line.runs for line in versions.listed(session, data.project_id)] == [[4], [1, 2, 3]]
 
