@@ -20,7 +20,7 @@ from tests.chaos.test_pages import Pages, open_pages
 from tests.chaos.wire import State, Wire, wire
 from tests.jobs import processes
 
-pytestmark = [pytest.mark.slow, pytest.mark.s3]
+pytestmark = [pytest.mark.slow, pytest.mark.s3, only_full]
 
 RECIPE = processes.QUICK.updated({"epochs": 150, "batch_size": 4, "deterministic": True})
 FAULT_SECONDS = 6.0
@@ -50,7 +50,6 @@ def bucketed(s3_endpoint, tmp_path) -> Iterator[Bucketed]:
 
 
 @pytest.mark.ml
-@only_full
 @pytest.mark.parametrize("how", [State.AWAY, State.DEAD, State.SLOW])
 def test_store_broken_in_a_training(how, bucketed):
     name = f"S3 {how} for {FAULT_SECONDS:.0f} s in a training, no cache: weights and numbers as of an unbroken one"
