@@ -50,23 +50,23 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(more: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server on a free port; ``more`` are settings by the names of their variables."""
+def server(more: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[Server]:
+    """A server on a free port; ``more`` are settings by the names of their variables, ``folder`` is its checkout."""
     with tempfile.TemporaryDirectory(prefix="miwake-bench-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        own = {"MIWAKE_DATA_DIR": str(folder / "data"), **(more or {})}
+        place = Path(name)
+        own = {"MIWAKE_DATA_DIR": str(place / "data"), **(more or {})}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("MIWAKE_")}
-        with (folder / "log").open("wb") as out:
+        with (place / "log").open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "app", "serve", "--port", "0"],
-                cwd=ROOT,
+                cwd=folder,
                 env={**inherited, **own, "PYTHONUNBUFFERED": "1"},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         try:
-            yield Server(Settings.from_env(own), process, folder / "log")
+            yield Server(Settings.from_env(own), process, place / "log")
         finally:
             process.terminate()
             try:

@@ -8,7 +8,7 @@ writes begins with ``BEGIN IMMEDIATE``: a transaction that reads first and then 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db.clock import host_seconds
+from app.db.together import Together
 from app.domain.errors import Unusable
 
 AFTER_COMMIT = "after_commit"
+T = TypeVar("T")
 
 
 class db_now(FunctionElement[float]):  # noqa: N801 - reads like a function in queries, as SQLAlchemy's own do
@@ -96,6 +98,7 @@ class Database:
         self.url = url
         self.engine = make_engine(url)
         self._write_engine = self.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        self._together = Together(self._write_engine) if self.engine.dialect.name == "sqlite" else None
         self._may_write: Callable[[Session], None] = _anybody
 
     def guarded(self, may_write: Callable[[Session], None]) -> "Database":
@@ -131,12 +134,34 @@ class Database:
             except BaseException:
                 session.rollback()  # a failed commit leaves the pooled connection inside its transaction otherwise
                 raise
-        for call in session.info.pop(AFTER_COMMIT, []):
-            call()
+        _call(session)
+
+    def write_together(self, work: Callable[[Session], T]) -> T:
+        """What ``work`` returns, once it is durable: for small writes that many people send at the same time.
+
+        On SQLite those that come at the same time share a transaction (``app.db.together``); an error of one of them
+        takes back its own rows only. ``work`` neither commits nor rolls back. PostgreSQL does all this by itself.
+        """
+        if self._together is None:
+            with self.write() as session:
+                return work(session)
+
+        def guarded(session: Session) -> T:
+            self._may_write(session)
+            return work(session)
+
+        result, session = self._together.do(guarded)
+        _call(session)
+        return result
 
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _call(session: Session) -> None:
+    for call in session.info.pop(AFTER_COMMIT, []):
+        call()
 
 
 def after_commit(session: Session, call: Callable[[], None]) -> None:

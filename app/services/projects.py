@@ -154,6 +154,18 @@ def by_slug(session: Session, slug: str) -> Project:
     return project
 
 
+def id_of(session: Session, slug: str) -> int:
+    """The id of the project of an address, for requests that need nothing else of it.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = session.scalar(sa.select(Project.id).where(Project.slug == unicodedata.normalize("NFC", slug)))
+    if found is None:
+        raise NotFound("project_missing", slug=slug[:MAX_SLUG])
+    return found
+
+
 def lock(session: Session, project_id: int) -> None:
     """Let transactions that make classes, images or labels of one project wait for each other until this one has ended.
 

@@ -34,7 +34,7 @@ class AppState:
     queue: Queue
 
 
-def get_state(request: Request) -> AppState:
+async def get_state(request: Request) -> AppState:
     """The parts of this process."""
     state: AppState = request.app.state.miwake
     return state
@@ -82,7 +82,7 @@ def get_project(slug: str, session: ReadSession) -> Project:
     return projects.by_slug(session, slug)
 
 
-def get_actor(request: Request, state: StateDep) -> str:
+async def get_actor(request: Request, state: StateDep) -> str:
     """The name written into the label history: what the reader entered, else that of the server."""
     entered = clean_line(unquote(request.cookies.get(READER, ""))).strip()[:100]
     return entered or state.settings.user or login_name()

@@ -1,5 +1,6 @@
 """Labels and marks as JSON: what the label page, the gallery and the review page send through saver.js."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -11,9 +12,9 @@ from app.db.models import ChangeSet
 from app.domain.enums import Field as What
 from app.domain.enums import LabelSource
 from app.domain.errors import NotFound
-from app.services import gallery, history, labels, marks
+from app.services import gallery, history, labels, marks, projects
 from app.web import i18n
-from app.web.deps import ActorDep, ProjectDep, WriteSession
+from app.web.deps import ActorDep, AppState, StateDep
 from app.web.messages import sentence
 from app.web.selection import Selection, Strict
 
@@ -59,65 +60,74 @@ class MarkBody(Selection):
 
 
 @router.post("/labels", name="labels_assign")
-def assign(
-    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, body: AssignBody
-) -> JSONResponse:
+def assign(request: Request, slug: str, state: StateDep, actor: ActorDep, body: AssignBody) -> JSONResponse:
     """Give a class to images, or take their label away with ``class_id`` null."""
-    source, request_id = LabelSource(body.source), body.request_id
-    if body.changes is None:
-        known = labels.by_request(session, project.id, request_id)
-        chosen = gallery.ImageFilter() if known else body.chosen(session, project.id)
-        change_set = labels.assign_matching(
-            session, project.id, chosen, body.class_id, source=source, actor=actor, request_id=request_id
-        )
-        return JSONResponse({"change_set": change_set.id, "count": change_set.image_count})
-    changes = [labels.LabelChange(item.image_id, body.class_id, item.version) for item in body.changes]
-    try:
-        change_set = labels.assign(session, project.id, changes, source=source, actor=actor, request_id=request_id)
-    except labels.LabelConflict as error:
-        return refused(request, session, error)
-    images = seen(session, project.id, change_set.id, [item.image_id for item in changes])
-    return JSONResponse({"change_set": change_set.id, "count": change_set.image_count, "images": images})
+    who: marks.Who = {"source": LabelSource(body.source), "actor": actor, "request_id": body.request_id}
+    changes = [labels.LabelChange(item.image_id, body.class_id, item.version) for item in body.changes or []]
+
+    def work(session: Session) -> dict[str, Any]:
+        project_id = projects.id_of(session, slug)
+        if body.changes is None:
+            known = labels.by_request(session, project_id, body.request_id)
+            chosen = gallery.ImageFilter() if known else body.chosen(session, project_id)
+            change_set = labels.assign_matching(session, project_id, chosen, body.class_id, **who)
+            return {"change_set": change_set.id, "count": change_set.image_count}
+        change_set = labels.assign(session, project_id, changes, **who)
+        images = seen(session, project_id, change_set.id, [item.image_id for item in changes])
+        return {"change_set": change_set.id, "count": change_set.image_count, "images": images}
+
+    return answered(request, state, work)
 
 
 @router.post("/labels/undo", name="labels_undo")
-def undo(
-    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, body: TakeBackBody
-) -> JSONResponse:
+def undo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: TakeBackBody) -> JSONResponse:
     """Take a change back."""
-    target = named(session, project.id, body, "nothing_to_undo")
-    try:
-        taken = labels.undo(session, project.id, target, actor=actor, request_id=body.request_id)
-    except labels.LabelConflict as error:
-        return refused(request, session, error)
-    return taken_back(session, taken)
+
+    def work(session: Session) -> dict[str, Any]:
+        project_id = projects.id_of(session, slug)
+        target = named(session, project_id, body, "nothing_to_undo")
+        return taken_back(session, labels.undo(session, project_id, target, actor=actor, request_id=body.request_id))
+
+    return answered(request, state, work)
 
 
 @router.post("/labels/redo", name="labels_redo")
-def redo(
-    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, body: TakeBackBody
-) -> JSONResponse:
+def redo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: TakeBackBody) -> JSONResponse:
     """Bring back what was undone."""
-    target = named(session, project.id, body, "nothing_to_redo")
-    try:
-        taken = labels.redo(session, project.id, target, actor=actor, request_id=body.request_id)
-    except labels.LabelConflict as error:
-        return refused(request, session, error)
-    return taken_back(session, taken)
+
+    def work(session: Session) -> dict[str, Any]:
+        project_id = projects.id_of(session, slug)
+        target = named(session, project_id, body, "nothing_to_redo")
+        return taken_back(session, labels.redo(session, project_id, target, actor=actor, request_id=body.request_id))
+
+    return answered(request, state, work)
 
 
 @router.post("/marks", name="marks_put")
-def mark(project: ProjectDep, session: WriteSession, actor: ActorDep, body: MarkBody) -> JSONResponse:
+def mark(request: Request, slug: str, state: StateDep, actor: ActorDep, body: MarkBody) -> JSONResponse:
     """Set a mark of images or take it off."""
     wanted = marks.Mark(What(body.field), body.value)
     who: marks.Who = {"source": LabelSource(body.source), "actor": actor, "request_id": body.request_id}
-    if body.image_ids is None:
-        known = labels.by_request(session, project.id, body.request_id)
-        chosen = gallery.ImageFilter() if known else body.chosen(session, project.id)
-        change_set = marks.put(session, project.id, chosen, wanted, **who)
-        return JSONResponse({"change_set": change_set.id, "count": change_set.image_count})
-    change_set = marks.put_each(session, project.id, body.image_ids, wanted, **who)
-    return JSONResponse({"change_set": change_set.id, "count": change_set.image_count, **marked(session, change_set)})
+
+    def work(session: Session) -> dict[str, Any]:
+        project_id = projects.id_of(session, slug)
+        if body.image_ids is None:
+            known = labels.by_request(session, project_id, body.request_id)
+            chosen = gallery.ImageFilter() if known else body.chosen(session, project_id)
+            change_set = marks.put(session, project_id, chosen, wanted, **who)
+            return {"change_set": change_set.id, "count": change_set.image_count}
+        change_set = marks.put_each(session, project_id, body.image_ids, wanted, **who)
+        return {"change_set": change_set.id, "count": change_set.image_count, **marked(session, change_set)}
+
+    return answered(request, state, work)
+
+
+def answered(request: Request, state: AppState, work: Callable[[Session], dict[str, Any]]) -> JSONResponse:
+    """Do the work together with that of others who write now; answer once it is durable."""
+    try:
+        return JSONResponse(state.database.write_together(work))
+    except labels.LabelConflict as error:
+        return refused(request, error)
 
 
 def named(session: Session, project_id: int, body: TakeBackBody, code: str) -> int | None:
@@ -142,19 +152,17 @@ def seen(session: Session, project_id: int, change_set_id: int, image_ids: list[
     return [as_json(image_id, *(written.get(image_id) or now[image_id])) for image_id in image_ids]
 
 
-def taken_back(session: Session, taken: labels.TakenBack) -> JSONResponse:
+def taken_back(session: Session, taken: labels.TakenBack) -> dict[str, Any]:
     """The answer to undo and redo."""
     change_set = taken.change_set
     written = history.written(session, change_set.id, SHOWN_CHANGES)
-    return JSONResponse(
-        {
-            "change_set": change_set.id,
-            "count": change_set.image_count,
-            "images": [as_json(*row) for row in written],
-            "conflicts": [conflict(item) for item in taken.conflicts],
-            **marked(session, change_set),
-        }
-    )
+    return {
+        "change_set": change_set.id,
+        "count": change_set.image_count,
+        "images": [as_json(*row) for row in written],
+        "conflicts": [conflict(item) for item in taken.conflicts],
+        **marked(session, change_set),
+    }
 
 
 def marked(session: Session, change_set: ChangeSet) -> dict[str, Any]:
@@ -163,9 +171,8 @@ def marked(session: Session, change_set: ChangeSet) -> dict[str, Any]:
     return {"field": change_set.field, "marks": [{"image_id": row[0], "value": row[1]} for row in written]}
 
 
-def refused(request: Request, session: Session, error: labels.LabelConflict) -> JSONResponse:
+def refused(request: Request, error: labels.LabelConflict) -> JSONResponse:
     """Status 409 with the values that stand in the way; nothing was written."""
-    session.rollback()
     message = sentence(error, i18n.translations(i18n.choose(request)).gettext)
     body = {"code": error.code, "message": message, "params": dict(error.params)}
     conflicts = [conflict(item) for item in error.conflicts]
