@@ -99,9 +99,9 @@ def _add_servers(commands: Any) -> None:
 
 
 def _add_import(commands: Any) -> None:
-    parser = commands.add_parser("import", help="import a folder or a zip into a project")
+    parser = commands.add_parser("import", help="import a folder, a zip or an .npz into a project")
     parser.add_argument("project", metavar="PROJECT", help="name of the project; a new name makes it")
-    parser.add_argument("source", metavar="FOLDER_OR_ZIP", type=Path)
+    parser.add_argument("source", metavar="SOURCE", type=Path, help="a folder, a zip or an .npz of NumPy")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     rule = "what a folder means, again for each: FOLDER= for no label, FOLDER=- to leave it out"
     parser.add_argument("--map", action="append", default=[], metavar="FOLDER=CLASS", help=rule)

@@ -9,12 +9,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from app.domain.errors import AppError, BadImage
-from app.domain.filenames import is_junk, shown_path
+from app.domain.filenames import common_root, is_junk, shown_path
+from app.domain.lists import Given
 from app.domain.zipnames import Encoding, decode_names
 
 MAX_ENTRIES = 200_000
@@ -37,12 +38,16 @@ class BadArchive(AppError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of the archive. ``code`` says why it is refused or skipped without being read, else it is ""."""
+    """One file of the archive. ``code`` says why it is refused or skipped without being read, else it is "".
+
+    ``given``: what is known of it besides its path.
+    """
 
     path: str
     code: str
     skipped: bool
     info: zipfile.ZipInfo
+    given: Given | None = field(default=None, kw_only=True)
 
 
 class Archive:
@@ -56,6 +61,8 @@ class Archive:
     Raises:
         BadArchive: not a whole, plain zip within the limits.
     """
+
+    in_order = False  # entries can be read in any order at the same cost
 
     def __init__(self, source: Path | BinaryIO, max_file_bytes: int, encoding: Encoding | None = None) -> None:
         self._own = isinstance(source, Path)
@@ -92,8 +99,13 @@ class Archive:
         if self._own:
             self._file.close()
 
-    def params(self, entry: Entry) -> dict[str, int]:
-        """The numbers for the sentence of ``entry.code``."""
+    @property
+    def root(self) -> str:
+        """The folder that holds everything, or ""; see ``filenames.common_root``."""
+        return common_root(entry.path for entry in self.entries if not entry.skipped)
+
+    def params(self, entry: Entry) -> dict[str, Any]:
+        """The values for the sentence of ``entry.code``."""
         return (
             {"limit_mb": self._limit // 2**20, "bytes": entry.info.file_size} if entry.code == "file_too_large" else {}
         )

@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.domain.archive import Archive
 from app.domain.filenames import common_root, place, without_root
 from app.domain.folder_rules import alike, folder_of, plain_folder
+from app.domain.npz import opened
 from app.domain.zipnames import Encoding
 from app.services import classes
 
@@ -70,9 +70,9 @@ def of_zip(path: Path, max_file_bytes: int, encoding: Encoding | None) -> tuple[
     Raises:
         BadArchive: the zip is refused as a whole.
     """
-    with Archive(path, max_file_bytes, encoding) as archive:
+    with opened(path, max_file_bytes, encoding) as archive:
         paths = [entry.path for entry in archive.entries if not entry.skipped]
-        return dict(Counter(map(folder_of, paths))), common_root(paths), str(archive.encoding)
+        return dict(Counter(map(folder_of, paths))), archive.root, str(archive.encoding)
 
 
 def _keys(*names: str) -> Iterable[str]:

@@ -19,7 +19,7 @@ from app.db.run_models import Job
 from app.domain.archive import Archive, Entry
 from app.domain.enums import EntryVerdict, JobKind, Lane, Split
 from app.domain.errors import NotFound
-from app.domain.filenames import Place, common_root
+from app.domain.filenames import Place
 from app.domain.lists import Given
 from app.domain.zipnames import Encoding
 from app.services import import_lists, import_records, import_sources, imports, jobs
@@ -44,9 +44,9 @@ class Plan:
 
 
 def plan(archive: Archive) -> Plan:
-    """Cut a zip into parts of at most 1000 files and about 256 MiB."""
-    root = common_root(entry.path for entry in archive.entries if not entry.skipped)
-    return Plan(cut(archive.entries), len(archive.entries), str(archive.encoding), root)
+    """Cut a zip into parts of at most 1000 files and about 256 MiB, unless it is best read in one go."""
+    starts = [0] if archive.in_order else cut(archive.entries)
+    return Plan(starts, len(archive.entries), str(archive.encoding), archive.root)
 
 
 def cut(entries: Sequence[Entry]) -> list[int]:

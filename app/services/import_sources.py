@@ -9,6 +9,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,10 @@ import sqlalchemy as sa
 from app.db.models import ImportBatch, ImportEntry, Project
 from app.domain.archive import Archive, Entry
 from app.domain.errors import BadImage, Invalid
-from app.domain.filenames import common_root, is_junk, shown_path
+from app.domain.filenames import is_junk, shown_path
+from app.domain.npz import opened
 from app.domain.zipnames import Encoding
-from app.services import import_lists, imports
+from app.services import import_arrays, import_lists, imports
 from app.services.import_records import Judged
 from app.services.imports import Incoming, Options, Tools
 
@@ -63,8 +65,8 @@ def run_zip(
         if batch.finished:
             return True
         done, encoding = int(batch.options.get("done", 0)), batch.options.get("encoding")
-    with Archive(source, max_file_bytes, Encoding(encoding) if encoding else None) as archive:
-        root = common_root(entry.path for entry in archive.entries if not entry.skipped)
+    with opened(source, max_file_bytes, Encoding(encoding) if encoding else None) as archive:
+        root = archive.root
         with tools.database.write() as session:
             imports.remember(session, import_id, encoding=str(archive.encoding), root=root)
             session.get_one(ImportBatch, import_id).total = len(archive.entries)
@@ -84,13 +86,13 @@ def run_folder(tools: Tools, import_id: int, folder: Path, *, max_file_bytes: in
         query = sa.select(ImportEntry.path).where(ImportEntry.import_id == import_id)
         known = set(session.scalars(query))
     paths = list(walk(folder))
+    total = sum(_count(folder, path) for path in paths)
     with tools.database.write() as session:
-        session.get_one(ImportBatch, import_id).total = len(paths)
+        session.get_one(ImportBatch, import_id).total = total
     import_lists.from_folder(tools.database, tools.store, import_id, folder, paths)
     left = [path for path in paths if shown_path(path) not in known]
-    files = (_from_disk(folder, path, max_file_bytes) for path in left)
-    counts = (len(paths) - len(left), len(paths))
-    return _run(tools, import_id, files, counts, max_file_bytes, watch or Watch())
+    files = (file for path in left for file in _from_folder(folder, path, known, max_file_bytes))
+    return _run(tools, import_id, files, (len(known), total), max_file_bytes, watch or Watch())
 
 
 def import_folder(
@@ -141,7 +143,7 @@ def import_zip(
 
 def check_zip(path: Path, max_file_bytes: int) -> None:
     """Read the directory of a zip and nothing else. Raises BadArchive."""
-    Archive(path, max_file_bytes).close()
+    opened(path, max_file_bytes).close()
 
 
 def walk(folder: Path) -> Iterator[str]:
@@ -225,9 +227,26 @@ def from_zip(archive: Archive, entry: Entry) -> Incoming:
     if entry.code:
         return replace(unread, params=archive.params(entry))
     try:
-        return Incoming(entry.path, archive.read(entry))
+        return Incoming(entry.path, archive.read(entry), given=entry.given)
     except BadImage as error:
         return replace(unread, code=error.code, params=dict(error.params))
+
+
+def _count(folder: Path, path: str) -> int:
+    """How many entries a file of a folder becomes."""
+    with suppress(OSError):
+        if import_arrays.is_npz(path) and not _obstacle(folder, folder / path)[0]:
+            return import_arrays.count(folder, path)
+    return 1
+
+
+def _from_folder(folder: Path, path: str, known: set[str], limit: int) -> Iterator[Incoming]:
+    """A file of a folder, or the pictures of an ``.npz`` that are not known yet."""
+    with suppress(OSError):
+        if import_arrays.is_npz(path) and not _obstacle(folder, folder / path)[0]:
+            yield from import_arrays.pictures(folder, path, known)
+            return
+    yield _from_disk(folder, path, limit)
 
 
 def _from_disk(folder: Path, path: str, limit: int) -> Incoming:

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from app.db.models import ImportBatch
 from app.db.run_models import Job
 from app.db.session import Database, after_commit
-from app.domain.archive import Archive
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Conflict
+from app.domain.npz import opened
 from app.domain.zipnames import Encoding
 from app.services import import_lists, import_parts, import_sources, imports, jobs
 from app.services.imports import Tools
@@ -71,7 +71,7 @@ def accept(
     """
     name = f"import-{import_id}-{secrets.token_hex(4)}.zip"  # of its own: a second zip replaces none that is taken
     try:
-        with Archive(path, max_file_bytes, encoding) as archive:
+        with opened(path, max_file_bytes, encoding) as archive:
             plan = import_parts.plan(archive)
             import_lists.from_zip(database, store, import_id, archive, plan.root)
         store.keep_upload(name, path)

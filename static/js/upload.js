@@ -68,7 +68,7 @@ async function sendAll(zips, files) {
 function take(items) {
   by("nothing").hidden = items.length > 0;
   if (!items.length) return;
-  const isZip = (item) => item.file.name.toLowerCase().endsWith(".zip");
+  const isZip = (item) => /\.(zip|npz)$/i.test(item.file.name); // arrays of NumPy are a zip, too
   start(() => sendAll(items.filter(isZip), items.filter((item) => !isZip(item))));
 }
 

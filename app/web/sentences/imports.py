@@ -74,6 +74,48 @@ SENTENCES: dict[str, str] = {
     "list_too_large": N_("The list has more than %(limit_mb)s MB. Import it in parts."),
     "list_twice": N_("Line %(line)s of the list names the same file as line %(first)s. Remove one of them."),
     "list_yes_no": N_("Line %(line)s of the list has “%(value)s” in the column “%(column)s”. Use yes, no or nothing."),
+    "npz_channels_first": N_(
+        "The array “%(name)s” has the shape %(shape)s, so its colours stand before its rows. Save it as (n, height, "
+        "width, 3): np.moveaxis(array, 1, -1)."
+    ),
+    "npz_columns": N_(
+        "The array “%(name)s” is stored column by column (Fortran order). Save np.ascontiguousarray(array) instead."
+    ),
+    "npz_damaged": N_(
+        "“%(name)s” is no whole array: its data does not fit what it says of itself. Save the .npz again."
+    ),
+    "npz_labels": N_(
+        "The labels “%(name)s” are of the type %(type)s with the shape %(shape)s. Save one whole number or one text "
+        "for each picture."
+    ),
+    "npz_labels_many": N_(
+        "The labels “%(name)s” have more than %(limit)s different values. Are they measurements? Give each picture a "
+        "class."
+    ),
+    "npz_lengths": N_(
+        "“%(name)s” has %(labels)s labels, but “%(other)s” has %(pictures)s pictures. Save one label for each picture."
+    ),
+    "npz_no_pictures": N_(
+        "The .npz has no array of pictures that we know by its name; it has: %(names)s. Call them x and y, images and "
+        "labels, or x_train, y_train, x_test, y_test."
+    ),
+    "npz_objects": N_(
+        "The array “%(name)s” holds Python objects (a pickle), which could run a program when read. Save plain numbers "
+        "or texts."
+    ),
+    "npz_other": N_("This array is neither pictures nor labels by its name; it was skipped."),
+    "npz_shape": N_(
+        "The array “%(name)s” has the shape %(shape)s. Pictures are (n, height, width), (n, height, width, 1) or "
+        "(n, height, width, 3)."
+    ),
+    "npz_too_large": N_(
+        "The array “%(name)s” with the shape %(shape)s has entries that are too large. Make them smaller."
+    ),
+    "npz_too_many": N_("The .npz has more than %(limit)s pictures. Save it in parts."),
+    "npz_twice": N_("“%(name)s” and “%(other)s” mean the same. Leave one of the two arrays out."),
+    "npz_type": N_(
+        "The pictures “%(name)s” are of the type %(type)s. Save them as uint8, uint16 or floating-point numbers."
+    ),
     "rule_unclear": N_(
         "“%(text)s” does not say which folder is which class. Write FOLDER=CLASS, FOLDER= for no label, or FOLDER=- to "
         "leave the folder out."
