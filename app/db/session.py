@@ -5,6 +5,7 @@ writes begins with ``BEGIN IMMEDIATE``: a transaction that reads first and then 
 "database is locked" whenever another one wrote in between, and no time-out helps against that.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -53,27 +54,54 @@ _PATIENCE = {
 }
 
 
+_PATIENCE_SQLITE = 15  # seconds for the lock
+
+
 def make_engine(url: str) -> sa.Engine:
     """An engine for ``url`` with the settings the whole product relies on."""
     if sa.make_url(url).get_backend_name() != "sqlite":
         engine = sa.create_engine(url, connect_args=_PATIENCE, pool_pre_ping=True, pool_size=10, max_overflow=20)
         event.listen(engine, "handle_error", _refuse_unusable)
         return engine
-    engine = sa.create_engine(url, connect_args={"timeout": 15}, pool_size=10, max_overflow=20)
+    engine = sa.create_engine(url, connect_args={"timeout": _PATIENCE_SQLITE}, pool_size=10, max_overflow=20)
     event.listen(engine, "handle_error", _refuse_unusable)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is ours
         connection.create_function("host_seconds", 0, host_seconds)
-        for pragma in ("busy_timeout=15000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            f"busy_timeout={1000 * _PATIENCE_SQLITE}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
+
+    _one_asks_for_the_lock(engine)
+    return engine
+
+
+def _one_asks_for_the_lock(engine: sa.Engine) -> None:
+    """Begin transactions of SQLite; of those that write only one at a time asks for the lock, the others stand behind.
+
+    SQLite asks again after sleeps that grow to a tenth of a second. Among many that come and go, one that sleeps can
+    find the lock taken each time until its patience ends.
+    """
+    front = threading.Lock()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
-
-    return engine
+        how = connection.get_execution_options().get("sqlite_begin", "BEGIN")
+        if how == "BEGIN":
+            connection.exec_driver_sql(how)
+            return
+        at_front = front.acquire(timeout=_PATIENCE_SQLITE)  # whoever waited so long asks beside the others
+        try:
+            connection.exec_driver_sql(how)
+        finally:
+            if at_front:
+                front.release()
 
 
 def _refuse_unusable(context: sa.engine.ExceptionContext) -> None:
