@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 TESTS ?=
+# As many processes as the tests are spread over; a file of tests stays in one of them, in the order of the files.
+SPREAD ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test test-all unit lint bench results chaos shots check clean venv system
@@ -47,13 +49,13 @@ lint: $(VENV)/dev.stamp  ## style, types, layers, spelling
 	$(BIN)/codespell app worker templates static/js static/css migrations tests benchmarks docs README.md Makefile
 
 unit: $(VENV)/dev.stamp  ## the quick tests only
-	$(BIN)/python -m pytest -m "not (slow or ml or browser or postgres or redis or s3 or real)" $(TESTS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not (slow or ml or browser or postgres or redis or s3 or real)" $(TESTS)
 
 test: system lint  ## install what the tests need, lint, and run all tests
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(SPREAD) $(TESTS)
 
 test-all: system lint  ## the tests with many more random examples, and the full fault tests
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(TESTS)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(SPREAD) $(TESTS)
 	$(MAKE) chaos
 
 bench: $(VENV)/dev.stamp  ## measure the speed and write docs/results.md
