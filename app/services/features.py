@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.feature_models import FeatureBlock, FeaturePlace, ProjectArray
-from app.db.models import Image
+from app.db.models import Image, ImageCount
 from app.db.run_models import Job
 from app.domain.enums import FINAL_STATES, ImageState, JobKind, JobState, Lane
 from app.services import jobs, projects
@@ -44,7 +44,7 @@ def state(session: Session, project_id: int) -> State:
     """For the pages: counts as of the newest job, and the job if one waits or runs."""
     row = session.get(ProjectArray, (project_id, SPACE))
     job = job_of(session, project_id, SPACE)
-    total = session.scalar(_used(project_id)) or 0
+    total = _used(session, project_id)
     done = min(row.count, total) if row is not None else 0
     if job is None:
         return State(done, total)
@@ -56,13 +56,14 @@ def state(session: Session, project_id: int) -> State:
 
 def counts(session: Session, project_id: int) -> tuple[int, int]:
     """(images with features, all) of the images of a project that are in use."""
-    total = _used(project_id)
-    return session.scalar(total.join(FeaturePlace, _ours())) or 0, session.scalar(total) or 0
-
-
-def _used(project_id: int) -> sa.Select[int]:
     mine = (Image.project_id == project_id, Image.state == ImageState.ACTIVE)
-    return sa.select(sa.func.count()).select_from(Image).where(*mine)
+    done = sa.select(sa.func.count()).select_from(Image).join(FeaturePlace, _ours()).where(*mine)
+    return session.scalar(done) or 0, _used(session, project_id)
+
+
+def _used(session: Session, project_id: int) -> int:
+    mine = (ImageCount.project_id == project_id, ImageCount.state == ImageState.ACTIVE)
+    return int(session.scalar(sa.select(sa.func.sum(ImageCount.count)).where(*mine)) or 0)
 
 
 def missing(session: Session, project_id: int) -> list[str]:

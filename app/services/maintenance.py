@@ -72,7 +72,11 @@ def plan(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Plan:
 
 
 def clean(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Cleaned:
-    """Remove what ``plan`` finds at this moment, and the features of pictures that no image has any more."""
+    """Remove what ``plan`` finds at this moment, and the features of pictures that no image has any more.
+
+    What was interrupted, such as a write or a removal by a crash, is put in order first.
+    """
+    store.sweep(GRACE_SECONDS)
     with database.write() as session:
         features.drop_unused(session)
     found = _look(database, store, keep_days)

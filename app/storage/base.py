@@ -100,6 +100,9 @@ class Store(Protocol):
         Whoever puts the same bytes at this very moment finds them there afterwards.
         """
 
+    def sweep(self, older_than: float = 3600.0) -> int:
+        """Put in order what was interrupted ``older_than`` seconds ago; return how many files that were."""
+
     def check_space(self) -> None:
         """Raises OutOfSpace when nothing more should be accepted."""
 

@@ -19,6 +19,7 @@ from app.storage.syncing import Syncer, sync
 
 FLOOR_BYTES = 64 * 2**20  # below this much free space nothing more is accepted
 COPY_BYTES = 2**20
+DROPPED = ".dropped-"  # before the name of a blob that is about to go
 
 
 class LocalStore:
@@ -73,7 +74,7 @@ class LocalStore:
 
     def drop_old(self, digest: str, before: float) -> bool:
         path = self.path(digest)
-        aside = path.with_name(f".dropped-{digest}")
+        aside = path.with_name(DROPPED + digest)
         # Under its own name nobody can put it again between the look at its age and its end.
         try:
             path.rename(aside)
@@ -160,7 +161,21 @@ class LocalStore:
         left = [path for path in self.root.glob("*/.new-*") if path.stat().st_mtime < before]
         for path in left:
             path.unlink(missing_ok=True)
-        return len(left)
+        return len(left) + sum(self._put_back(path, before) for path in self.root.glob(f"*/{DROPPED}*"))
+
+    def _put_back(self, aside: Path, before: float) -> bool:
+        """End a ``drop_old`` that was interrupted before ``before``, when nobody knew yet whether the blob may go.
+
+        It gets its name again and counts as new; the next look for what nobody uses takes it away.
+        """
+        try:
+            if aside.stat().st_ctime >= before:  # when it was renamed; its other time is that of the blob
+                return False
+            os.utime(aside)
+            aside.replace(aside.with_name(aside.name.removeprefix(DROPPED)))
+        except FileNotFoundError:  # another process was quicker
+            return False
+        return True
 
 
 class LocalBatch:

@@ -166,3 +166,15 @@ def test_drop_old__in_a_bucket_looks_at_the_age():
     assert bucket.drop_old(digest, time.time() + 60)
     assert not bucket.exists(digest)
     assert not bucket.drop_old(digest, time.time() + 60)
+
+
+def test_clean__takes_away_the_half_of_an_interrupted_write(filled, database, store):
+    """What was begun within a day may still be going on."""
+    folder = store.path(store.put(b"fresh")).parent
+    old, young = folder / ".new-old", folder / ".new-young"
+    for left in (old, young):
+        left.write_bytes(b"half")
+    os.utime(old, (OLD, OLD))
+    maintenance.clean(database, store)
+    assert not old.exists()
+    assert young.exists()

@@ -115,6 +115,27 @@ def test_sweep__removes_what_a_crash_left(store):
     assert files(store) == {digest}
 
 
+def test_sweep__gives_back_what_a_drop_cut_short_had_put_aside(store, monkeypatch):
+    """Nobody knows any more whether it may go: it counts as new, and the next cleaning decides."""
+    digest = store.put(b"one")
+    os.utime(store.path(digest), (1000, 1000))
+
+    def die(_path, **_more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "unlink", die)
+    with pytest.raises(KeyboardInterrupt):
+        store.drop_old(digest, 2000)
+    monkeypatch.undo()
+    assert files(store) == {f".dropped-{digest}"}
+    assert store.sweep() == 0  # another process may be at it just now, however old the blob is
+    assert store.sweep(older_than=-1) == 1
+    assert files(store) == {digest}
+    assert store.get(digest) == b"one"
+    assert not store.drop_old(digest, 2000)
+    assert store.drop_old(digest, store.path(digest).stat().st_mtime + 1)
+
+
 def test_full__real_small_disk(small_disk):
     store = LocalStore(small_disk / "store")
 
