@@ -15,7 +15,6 @@ from app.decoder import Decoder
 from app.domain.enums import EntryVerdict
 from app.domain.errors import Invalid
 from app.domain.folder_rules import Rules, typed
-from app.domain.lists import one_line
 from app.services import import_sources, imports, list_files, projects
 from app.services.images import Rights
 from app.services.list_files import ListFile
@@ -54,7 +53,7 @@ def run(settings: Settings, name: str, source: Path, *, as_json: bool, about: Ab
 
 def rights_of(origin: str, licence: str, publish: str) -> Rights:
     """Source, licence and permission, as they are kept."""
-    return Rights(one_line(origin, 500), one_line(licence, 100), publish)
+    return Rights.said(origin, licence, publish)
 
 
 def _listed(parts: Parts, path: Path | None) -> ListFile | None:

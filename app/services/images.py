@@ -12,6 +12,7 @@ from app.db.models import Image, ImportBatch, Project
 from app.domain.enums import Split
 from app.domain.filenames import display_name
 from app.domain.imaging import Decoded
+from app.domain.lists import one_line
 from app.storage import Batch, Store
 
 
@@ -36,6 +37,11 @@ class Rights:
     origin: str = ""
     licence: str = ""
     publish: str = ""
+
+    @classmethod
+    def said(cls, origin: str, licence: str, publish: str) -> Self:
+        """What somebody typed, as it is kept."""
+        return cls(one_line(origin, 500), one_line(licence, 100), publish)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:

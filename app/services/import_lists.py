@@ -42,6 +42,11 @@ def keep(
     return file
 
 
+def keep_apart(database: Database, store: Store, import_id: int, data: bytes, name: str) -> ListFile:
+    """Keep a list that somebody chose beside the pictures; see ``keep``. ``name``: of its file."""
+    return keep(database, store, import_id, data, "", list_files.kind_of(data, name))
+
+
 def from_zip(database: Database, store: Store, import_id: int, archive: Archive, root: str) -> None:
     """Keep the list and the classes that lie beside the pictures of a zip, unless the import has a list already."""
     with database.read() as session:
@@ -119,10 +124,10 @@ def close(database: Database, store: Store, import_id: int) -> None:
     """Report each row of the list that no file came for, or that could not be used; doing it again changes nothing."""
     with database.read() as session:
         batch = session.get_one(ImportBatch, import_id)
+        file = list_files.of_options(batch.options)
+        if file is None or batch.finished:
+            return
         paths = list(session.scalars(sa.select(ImportEntry.path).where(ImportEntry.import_id == import_id)))
-    file = list_files.of_options(batch.options)
-    if file is None or batch.finished:
-        return
     left = list_files.missing(list_files.load(store, file), paths)
     judged = [Judged(row.path, EntryVerdict.REFUSED, fault.code, list_files.refused(row, fault)) for row, fault in left]
     with suppress(Conflict):  # it has just been ended by somebody else

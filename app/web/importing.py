@@ -8,7 +8,7 @@ from fastapi import Request
 
 from app.db.models import Image, ImportBatch, Project
 from app.domain.zipnames import Encoding
-from app.services import imports, uploads
+from app.services import import_lists, imports, uploads
 from app.services.import_records import Outcome
 from app.services.imports import Options, Tools
 from app.web import i18n
@@ -40,6 +40,19 @@ def begin(state: AppState, project: Project, source: str, name: str, actor: str,
         return imports.create(session, project, source=source, name=name, actor=actor, options=options)
 
 
+def listed(state: AppState, import_id: int, sent: tuple[bytes, str] | None) -> None:
+    """Keep the list that came with a plain form, if one did. Raises BadList."""
+    if sent is not None:
+        import_lists.keep_apart(state.database, state.store, import_id, *sent)
+
+
+def end(state: AppState, import_id: int) -> None:
+    """End an import; what its list says of files that did not come is in the report."""
+    import_lists.close(state.database, state.store, import_id)
+    with state.database.write() as session:
+        imports.finish(session, import_id)
+
+
 def discard(state: AppState, import_id: int) -> None:
     """Forget an import that nothing came of."""
     with state.database.write() as session:
@@ -69,7 +82,7 @@ def accept_zip(state: AppState, import_id: int, path: Path, encoding: Encoding |
 
 def addresses(request: Request, project: Project, number: int) -> dict[str, Any]:
     """Where everything of one import goes."""
-    names = ("files", "zip", "finish", "report", "bundle", "piece", "start", "missing", "cancel", "undo")
+    names = ("files", "zip", "finish", "report", "bundle", "piece", "start", "missing", "cancel", "undo", "list")
     found = {name: address(request.app, f"import_{name}", slug=project.slug, number=number) for name in names}
     return {
         "number": number,

@@ -20,6 +20,7 @@ from app.config import Settings
 from app.domain.errors import AppError, Invalid, OutOfSpace
 from app.domain.zipnames import Encoding
 from app.services import uploads
+from app.services.images import Rights
 from app.services.imports import Incoming, Options
 from app.storage import FLOOR_BYTES
 
@@ -38,9 +39,12 @@ class ZipTooLarge(AppError):
 class Files(UserList[Incoming]):
     """The files of a request and the options of its form."""
 
-    def __init__(self, files: Iterable[Incoming] = (), options: Options | None = None) -> None:
+    def __init__(
+        self, files: Iterable[Incoming] = (), options: Options | None = None, listed: tuple[bytes, str] | None = None
+    ) -> None:
         super().__init__(files)
         self.options = options or Options()
+        self.listed = listed
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class SentZip:
     file: BinaryIO
     options: Options
     encoding: Encoding | None
+    listed: tuple[bytes, str] | None = None
 
     def keep(self, settings: Settings, import_id: int) -> Path:
         """Copy it to its place in the data folder. Raises OutOfSpace or ZipTooLarge; nothing is left then."""
@@ -172,7 +177,7 @@ def sent_files(form: FormDep) -> Files:
     parts = [part for part in form.getlist("files") if isinstance(part, UploadFile) and part.filename]
     paths = _paths(form.get("paths"), [part.filename or "" for part in parts])
     incoming = [Incoming(path, part.file.read()) for path, part in zip(paths, parts, strict=True)]
-    return Files(incoming, _options(form))
+    return Files(incoming, _options(form), _listed(form))
 
 
 def sent_zip(form: FormDep) -> SentZip | None:
@@ -182,7 +187,7 @@ def sent_zip(form: FormDep) -> SentZip | None:
         return None
     wish = form.get("encoding")
     encoding = Encoding(wish) if wish in set(Encoding) else None
-    return SentZip(part.filename, part.file, _options(form), encoding)
+    return SentZip(part.filename, part.file, _options(form), encoding, _listed(form))
 
 
 FilesDep = Annotated[Files, Depends(sent_files)]
@@ -193,7 +198,17 @@ def _options(form: FormData) -> Options:
     """What the check boxes of a plain form say; without the form's mark nothing was asked and the defaults hold."""
     if "form" not in form:
         return Options()
-    return Options(labels="labels" in form, splits="splits" in form)
+    origin, licence, publish = (str(form.get(name) or "") for name in ("origin", "licence", "publish"))
+    rights = Rights.said(origin, licence, publish if publish in {"yes", "no"} else "")
+    return Options(labels="labels" in form, splits="splits" in form, rights=rights)
+
+
+def _listed(form: FormData) -> tuple[bytes, str] | None:
+    """The list that a plain form brings, and the name of its file."""
+    part = form.get("list")
+    if not isinstance(part, UploadFile) or not part.filename:
+        return None
+    return part.file.read(), part.filename
 
 
 def _paths(value: Any, names: list[str]) -> list[str]:

@@ -40,7 +40,13 @@ class Shooting extends Run {
   }
 
   async #send(item) {
-    this.#begun ??= this.post(this.page.create, { name: this.texts.camera_name, total: 0, labels: true, splits: false });
+    this.#begun ??= this.post(this.page.create, {
+      name: this.texts.camera_name,
+      total: 0,
+      labels: true,
+      splits: false,
+      ...this.page.about(),
+    });
     const made = await this.#begun;
     if (!made.ok) return this.view.draw(made.message);
     this.urls = made.body;

@@ -57,8 +57,21 @@ export class Run {
     const asked = await this.post(this.page.folders, { folders: folderCounts(items), ...choice });
     const rules = await this.decide(name, items.length, asked.body?.folders ?? []);
     if (!rules) return null;
-    const made = await this.post(this.page.create, { name, total: items.length, source: "browser", rules, ...choice });
-    return made.ok ? made.body : { error: made.message };
+    const made = await this.post(this.page.create, { name, total: items.length, source: "browser", rules, ...choice, ...this.page.about() });
+    if (!made.ok) return { error: made.message };
+    const refused = await this.#list(made.body);
+    return refused ? { error: refused } : made.body;
+  }
+
+  /** Send the list that was chosen beside the pictures; why it was refused, which ends the import, or "". */
+  async #list(urls) {
+    const file = this.page.list();
+    if (!file) return "";
+    const type = "application/octet-stream";
+    const answer = await send(this.control, `${urls.list}?${new URLSearchParams({ name: file.name })}`, file, { type });
+    if (answer.ok) return "";
+    await fetch(urls.cancel, { method: "POST" });
+    return `${file.name}: ${answer.message || this.texts.unreadable}`;
   }
 
   decide(name, count, folders) {
@@ -141,11 +154,13 @@ export class Run {
     const same = ({ source, file: other }) =>
       source === "zip" && other.path === meta.path && other.size === meta.size && other.modified === meta.modified;
     const open = await this.#open(same);
-    const wanted = { name: file.name, total: 0, source: "zip", zip: meta, ...this.page.choice() };
+    const wanted = { name: file.name, total: 0, source: "zip", zip: meta, ...this.page.choice(), ...this.page.about() };
     const made = open ? { ok: true, body: open } : await this.post(this.page.create, wanted);
     this.view = new View(this.texts, { name: file.name, total: 0, bytes: file.size });
     if (!made.ok) return this.view.problem(file.name, made.message);
     this.urls = made.body;
+    const refused = open ? "" : await this.#list(made.body);
+    if (refused) return this.view.problem(file.name, refused);
     if (open) this.view.draw(fill(this.texts.zip_goes_on, { number: open.number }));
     const message = await this.#pieces(file, open?.received ?? 0);
     if (this.control.stopped) return this.cancel();

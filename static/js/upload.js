@@ -15,6 +15,8 @@ const page = {
     location.assign(report);
   },
   choice: () => ({ labels: by("labels").checked, splits: by("splits").checked }),
+  about: () => ({ origin: by("origin").value, licence: by("licence").value, publish: by("publish").value }),
+  list: () => by("list").files[0],
 };
 const { texts } = page;
 let busy = false;

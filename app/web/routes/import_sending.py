@@ -17,7 +17,7 @@ from app.domain.enums import EntryVerdict
 from app.domain.errors import Conflict, Invalid, OutOfSpace
 from app.domain.folder_rules import MAX_FOLDERS
 from app.domain.zipnames import Encoding
-from app.services import import_folders, import_resume, import_undo, imports, uploads
+from app.services import import_folders, import_lists, import_resume, import_undo, imports, uploads
 from app.services.import_records import Outcome
 from app.storage import FLOOR_BYTES
 from app.web import i18n
@@ -87,6 +87,23 @@ def bundle(
         "problems": [result(outcome, translate) for outcome in outcomes if outcome.verdict in looks],
         "pictures": pictures(request, project, state, outcomes),
     }
+
+
+@router.post("/p/{slug}/imports/{number}/list/files", name="import_list")
+async def keep_list(
+    request: Request,
+    number: int,
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    name: Annotated[str, Query(max_length=1000)] = "",
+) -> dict[str, str]:
+    """Take the list of an import as the plain body of the request; it comes before the first picture."""
+    import_id = (await run_in_threadpool(imports.by_number, session, project, number)).id
+    await run_in_threadpool(release, session)
+    data = await request.body()
+    kept = await run_in_threadpool(import_lists.keep_apart, state.database, state.store, import_id, data, name)
+    return {"kind": kept.kind}
 
 
 @router.post("/p/{slug}/imports/{number}/piece/zip", name="import_piece")

@@ -16,11 +16,24 @@ from app.domain.filenames import SPLIT_NAMES
 from app.domain.samples import SAMPLES
 from app.domain.zipnames import Encoding
 from app.services import import_report, import_undo, imports, sample_sets
+from app.services.images import Rights
 from app.services.imports import Options
 from app.web import i18n
 from app.web.bundles import SentFile, SentRules
 from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
-from app.web.importing import accept_zip, addresses, begin, discard, free_import, reader, result, thumbnails, tools
+from app.web.importing import (
+    accept_zip,
+    addresses,
+    begin,
+    discard,
+    end,
+    free_import,
+    listed,
+    reader,
+    result,
+    thumbnails,
+    tools,
+)
 from app.web.messages import sentence
 from app.web.security import CAMERA_HERE
 from app.web.templating import address, redirect, render
@@ -69,6 +82,9 @@ class NewImport(BaseModel):
     splits: bool = True
     source: str = Field("browser", pattern="^(browser|zip)$")
     rules: SentRules = SentRules()
+    origin: str = Field("", max_length=1000)
+    licence: str = Field("", max_length=1000)
+    publish: str = Field("", pattern="^(yes|no|)$")
     zip: SentFile | None = None  # the zip that will come in pieces
 
 
@@ -85,7 +101,8 @@ def create(
     request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, new: NewImport
 ) -> dict[str, Any]:
     """Begin an import and say where its files go."""
-    options = Options(labels=new.labels, splits=new.splits, rules=new.rules.rules())
+    rights = Rights.said(new.origin, new.licence, new.publish)
+    options = Options(labels=new.labels, splits=new.splits, rules=new.rules.rules(), rights=rights)
     batch = imports.create(
         session, project, source=new.source, name=new.name, actor=actor, total=new.total, options=options
     )
@@ -136,9 +153,13 @@ async def zip_file(
 
 
 @router.post("/p/{slug}/imports/{number}/finish", name="import_finish")
-def finish(request: Request, number: int, project: ProjectDep, session: WriteSession) -> RedirectResponse:
+def finish(
+    request: Request, number: int, project: ProjectDep, session: ReadSession, state: StateDep
+) -> RedirectResponse:
     """End an import."""
-    imports.finish(session, imports.by_number(session, project, number).id)
+    import_id = imports.by_number(session, project, number).id
+    release(session)
+    end(state, import_id)
     return redirect(request, "import_report", slug=project.slug, number=number)
 
 
@@ -152,12 +173,12 @@ def form_files(
         return refused(request, project, state, Invalid("import_no_files"))
     batch = begin(state, project, "browser", sent[0].path, actor, sent.options)
     try:
+        listed(state, batch.id, sent.listed)
         imports.add_files(tools(state), batch.id, sent, max_file_bytes=state.settings.max_file_mb * 2**20)
     except AppError as error:
         discard(state, batch.id)
         return refused(request, project, state, error)
-    with state.database.write() as writing:
-        imports.finish(writing, batch.id)
+    end(state, batch.id)
     return redirect(request, "import_report", slug=project.slug, number=batch.number)
 
 
@@ -171,6 +192,7 @@ def form_zip(
         return refused(request, project, state, Invalid("import_no_files"))
     batch = begin(state, project, "zip", sent.name, actor, sent.options)
     try:
+        listed(state, batch.id, sent.listed)
         path = sent.keep(state.settings, batch.id)
         accept_zip(state, batch.id, path, sent.encoding)
     except AppError as error:
