@@ -72,6 +72,20 @@ export class Acts {
     }
   }
 
+  /** Set source, licence and permission of the selection, which tiles do not show; one change for each. */
+  rights(values) {
+    const { selection, images, query, texts } = this.#page;
+    const { all, items, count } = selection;
+    for (const { field, value, name } of values) {
+      const text = fill(texts.rights_count, { count: number.format(count), name });
+      const chosen = all ? { filter: query, shown: images.total } : { image_ids: items.map((item) => item.id) };
+      this.#remember(this.#saver.mark(chosen, field, value, "gallery"), text, { field, all });
+    }
+    if (all) {
+      selection.clear();
+    }
+  }
+
   #sendAll(field, value, { filter, shown }) {
     return field === "label"
       ? this.#saver.assignMatching(filter, shown, value, "gallery")

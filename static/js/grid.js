@@ -4,6 +4,7 @@ import { Acts, setValue } from "./grid-acts.js";
 import { Images } from "./grid-data.js";
 import { connectKeys } from "./grid-keys.js";
 import { connectPointer } from "./grid-pointer.js";
+import { connectRights } from "./grid-rights.js";
 import { connectSplit } from "./grid-split.js";
 import { GridView } from "./grid-view.js";
 import { Selection } from "./grid-selection.js";
@@ -177,6 +178,7 @@ const some = (open) => () => selection.count > 0 && open();
 const chosenImages = () =>
   selection.all ? { filter: query, shown: images.total } : { image_ids: selection.items.map((item) => item.id) };
 const openSplit = connectSplit(urls.split, { chosen: chosenImages, ready: () => saver.settled(), broken: texts.no_connection });
+const openRights = connectRights((values) => acts.rights(values));
 const MOST_ASKED = 50; // images of a selection whose neighbours are looked for
 
 async function openSimilar() {
@@ -198,7 +200,13 @@ const keyActs = {
   undo: () => acts.undo(),
   redo: () => acts.redo(),
 };
-const actions = { ...keyActs, none: () => label(null), include: () => acts.mark("excluded", null), split: some(openSplit) };
+const actions = {
+  ...keyActs,
+  none: () => label(null),
+  include: () => acts.mark("excluded", null),
+  split: some(openSplit),
+  rights: some(openRights),
+};
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const what = event.submitter?.value;

@@ -180,3 +180,41 @@ def test_history__takes_back_and_brings_back(page: Page, live_server, database, 
     page.get_by_role("button", name="Redo").click()
     expect(page.locator("tbody tr")).to_have_count(3)
     assert stored(database, rows) == [0] * 32
+
+
+def rights(database, rows):
+    with database.read() as session:
+        query = sa.select(Image.origin, Image.licence, Image.publish).where(Image.project_id == rows.project_id)
+        return [tuple(row) for row in session.execute(query.order_by(Image.id))]
+
+
+def test_rights__of_a_selection_and_of_all_that_match(page: Page, live_server, database, rows):
+    opened(page, live_server, rows)
+    tile(page, 1).click()
+    tile(page, 2).click(modifiers=["Shift"])
+    dialog = page.locator("#rights-dialog")
+
+    def ask():
+        if not page.locator("button[value=rights]").is_visible():
+            page.get_by_text("More", exact=True).click()
+        page.get_by_role("button", name="Source and licence …").click()
+        expect(dialog.get_by_label("Source")).to_be_focused()
+
+    ask()
+    dialog.get_by_label("Source").fill("Lab 7")
+    dialog.get_by_label("May be published").select_option("yes")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    saved(page)
+    assert rights(database, rows)[:4] == [("", "", ""), ("Lab 7", "", "yes"), ("Lab 7", "", "yes"), ("", "", "")]
+    page.keyboard.press("KeyZ")  # each of the two is a change of its own
+    saved(page)
+    assert rights(database, rows)[1] == ("Lab 7", "", "")
+    page.keyboard.press("Control+KeyA")
+    ask()
+    dialog.get_by_label("Licence").fill("CC BY 4.0")
+    dialog.get_by_label("May be published").select_option("unknown")
+    dialog.get_by_role("button", name="Save").click()
+    saved(page)
+    assert {row[1:] for row in rights(database, rows)} == {("CC BY 4.0", "")}
+    assert rights(database, rows)[1][0] == "Lab 7"
