@@ -131,3 +131,23 @@ def test_gallery__filters_pages_and_counts(any_database: Database) -> None:
         assert gallery.position(session, project.id, chosen, images[12]) == 2
         counts = gallery.counts(session, project.id, gallery.ImageFilter(split="test"))
     assert (counts.total, counts.classes, counts.splits) == (3, {classes[0]: 3}, {None: 27, "test": 3})
+
+
+def test_write_together__keeps_what_it_returns_and_nothing_of_what_fails(any_database: Database) -> None:
+    with any_database.write() as session:
+        project = make_project(session)
+        classes, images = class_ids(session, project), make_images(session, project, 2)
+
+    def give(place: int, version: int) -> int:
+        act: dict[str, Any] = {"source": LabelSource.REVIEW, "actor": "mika", "request_id": f"{place}-{version}"}
+        changes = [LabelChange(images[0], classes[place], None), LabelChange(images[1], classes[place], version)]
+        return any_database.write_together(
+            lambda session: labels.assign(session, project.id, changes, **act).image_count
+        )
+
+    assert give(0, 0) == 2
+    with pytest.raises(labels.LabelConflict):
+        give(1, 0)
+    assert give(1, 1) == 2
+    with any_database.read() as session:
+        assert [row.version for row in gallery.rows(session, project.id, images)] == [2, 2]
