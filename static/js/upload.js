@@ -104,6 +104,8 @@ zone.addEventListener("drop", async (event) => {
   take(await dropped(event.dataTransfer, page.splits));
 });
 camera(page, start, () => control);
+// Enter in a field would send the plain form, which is empty here.
+by("import-files").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("paste", (event) => {
   if (event.clipboardData?.files.length) take(chosen([...event.clipboardData.files], page.splits));
 });

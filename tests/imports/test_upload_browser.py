@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Route, expect
 
+from app.db.models import Image
 from app.services import classes
 from tests.imports.browsing import go, names
 from tests.imports.pictures import picture, zip_of
@@ -45,6 +47,28 @@ def test_folder__with_japanese_names_ends_in_the_report(page, live_server, proje
         "flat.png": None,
         "学習/flat.png": None,
     }
+
+
+def test_about__source_and_a_list_go_with_the_files(page, live_server, project, database, tmp_path):
+    page.goto(f"{live_server}/p/{project.slug}/import")
+    page.locator("#import-files .about summary").click()
+    page.fill("#origin", "Lab 7")
+    page.press("#origin", "Enter")  # sends no empty form
+    page.select_option("#publish", "no")
+    (tmp_path / "labels.csv").write_text("path,class\n1.png,owl\n", encoding="utf-8")
+    (tmp_path / "bad.csv").write_text("a,b\n", encoding="utf-8")
+    (tmp_path / "1.png").write_bytes(picture(1))
+    page.set_input_files("#list", tmp_path / "bad.csv")
+    page.set_input_files("#pick-files", tmp_path / "1.png")
+    go(page)
+    expect(page.locator("#running-note")).to_contain_text("bad.csv: No column of the list")
+    page.set_input_files("#list", tmp_path / "labels.csv")
+    page.set_input_files("#pick-files", tmp_path / "1.png")
+    go(page)
+    page.wait_for_url("**/imports/2")
+    assert names(database) == {"1.png": "owl"}
+    with database.read() as session:
+        assert session.execute(sa.select(Image.origin, Image.publish)).all() == [("Lab 7", "no")]
 
 
 def test_many__files_go_in_batches(page, live_server, project, database, tmp_path):
