@@ -83,6 +83,7 @@ def test_confirm_many__by_mouse_and_keys(page: Page, live_server, database, stor
     page.keyboard.press("Enter")
     expect(page.locator(".notice.good")).to_contain_text("6 pictures were labelled.")
     assert stored(database, rows)[:8] == [1, None, None, 1, 1, 1, 1, 1]
+    page.wait_for_load_state("load")  # keys act when the modules have run
     page.keyboard.press("KeyZ")
     expect(page.locator(".history-table")).to_contain_text("taken back")
     assert stored(database, rows) == [None] * 12
