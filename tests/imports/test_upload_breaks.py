@@ -60,7 +60,9 @@ def test_interrupted__by_network_closed_tab_and_restart_sends_nothing_twice(
         first_try(context, url + path, folder, answered)
     with servers.web(settings) as url:
         second_try(context, url + path, folder, again)
-    assert (len(answered), len(again)) == (300, 120)
+    # A bundle that was on its way when the tab was closed may have arrived without an answer that anybody heard.
+    assert len(answered) == 300
+    assert 0 < len(again) <= 120
     assert not set(answered) & set(again)
     assert Counter(names(database).values()) == {"cat": 210, "dog": 210}
 
