@@ -57,8 +57,13 @@ export function isTyping(event) {
   return isTextField(event.target);
 }
 
+// A dialog that was closed a moment ago keeps the focus until the next frame; its fields and buttons take no more keys.
+function isGone(element) {
+  return element.closest("dialog:not([open])") !== null;
+}
+
 function isTextField(element) {
-  if (!(element instanceof HTMLElement)) {
+  if (!(element instanceof HTMLElement) || isGone(element)) {
     return false;
   }
   if (element.isContentEditable || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) {
@@ -78,7 +83,11 @@ export function combination(event) {
 
 // Enter and Space belong to the button or link that has the focus.
 function belongsToControl(event) {
-  return ["Enter", "Space"].includes(event.code) && event.target instanceof HTMLElement && event.target.closest("a, button, summary, input, [role=button]") !== null;
+  const element = event.target;
+  if (!["Enter", "Space"].includes(event.code) || !(element instanceof HTMLElement) || isGone(element)) {
+    return false;
+  }
+  return element.closest("a, button, summary, input, [role=button]") !== null;
 }
 
 document.addEventListener("keydown", (event) => {

@@ -52,6 +52,28 @@ def test_label_mode__marks_by_key_and_takes_them_back(page: Page, live_server, d
     assert marks(database, rows)[0][2] is True
 
 
+# The second key comes in the frame in which the first one closes the dialog, while the focus is still in there.
+ENTER_AND_SPACE = """() => {
+  document.querySelector("#reason-dialog form").requestSubmit();
+  const key = {code: "Space", key: " ", bubbles: true, cancelable: true};
+  return document.activeElement.dispatchEvent(new KeyboardEvent("keydown", key));
+}"""
+
+
+def test_label_mode__takes_the_key_that_follows_a_dialog_at_once(page: Page, live_server, database, rows):
+    page.goto(f"{live_server}{rows.path}/label")
+    page.keyboard.press("Shift+KeyX")
+    page.locator("#reason-input").fill("手袋")
+    assert page.evaluate(ENTER_AND_SPACE) is False  # taken as a shortcut, not typed
+    expect(page.locator("#picture-name")).to_have_text("血液_00002.png")
+    saved(page)
+    assert marks(database, rows)[:3] == [
+        ("excluded", "手袋", False, False, ""),
+        ("active", "", False, True, ""),
+        ("active", "", False, False, ""),
+    ]
+
+
 def test_label_mode__what_was_skipped_comes_last(page: Page, live_server, database, rows):
     with database.write() as session:
         session.execute(sa.update(Image).where(Image.id.in_(rows.images[:2])).values(skipped=True))
