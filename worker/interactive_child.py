@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from worker.answering import Answering
 
 MEGABYTE = 2**20
+NO_CARD = "-1"  # quick answers need no graphics card, and a process that stays would hold a part of its memory
 HARD = 2  # times the soft limit: what the process may take at all
 STATM = Path("/proc/self/statm")
 
@@ -40,6 +41,7 @@ def main(pipe: Connection, memory_mb: int) -> None:
         memory_mb: half of it may be kept weights; twice of it is what the system gives at most.
     """
     _guard()
+    os.environ["CUDA_VISIBLE_DEVICES"] = NO_CARD
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow; done already in a copy of the fork server
     from worker.answering import Answering  # noqa: PLC0415 - as above
 

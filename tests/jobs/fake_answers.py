@@ -5,8 +5,10 @@ import signal
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest.mock import patch
 
 from app.config import Settings
+from worker import interactive_child
 from worker.interactive_child import MEGABYTE, Reply
 from worker.orders import Predicted, PredictOrder
 
@@ -42,6 +44,12 @@ def hang_once(pipe: Connection, _memory_mb: int) -> None:
             time.sleep(3600)  # a question without an end
 
     _serve(pipe, hang)
+
+
+def tell_cards(pipe: Connection, memory_mb: int) -> None:
+    """The real program; says first which graphics cards it may see."""
+    with patch("worker.answering.Answering.warm_up", lambda _self: pipe.send(os.environ["CUDA_VISIBLE_DEVICES"])):
+        interactive_child.main(pipe, memory_mb)
 
 
 def grow(pipe: Connection, memory_mb: int) -> None:

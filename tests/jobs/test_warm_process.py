@@ -104,3 +104,19 @@ def test_close__ends_the_process_and_starts_no_other(warm, tmp_path):
     one.close()
     assert gone(last)
     assert one.ask(fake_answers.order(tmp_path), go_on) is None
+
+
+@pytest.mark.ml
+def test_graphics_cards__are_left_to_the_trainings(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")  # as for a worker with two of them
+    context = multiprocessing.get_context("spawn")
+    near, far = context.Pipe()
+    process = context.Process(target=fake_answers.tell_cards, args=(far, 500))
+    process.start()
+    far.close()
+    with near:
+        assert near.recv() == "-1"
+        assert near.recv().answer is None
+    process.join(60)
+    assert process.exitcode == 0
+    process.close()
