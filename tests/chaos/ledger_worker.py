@@ -12,11 +12,12 @@ from typing import Any
 from unittest.mock import patch
 
 from app.domain.enums import JobKind
+from app.queue import TASK
 from app.services import results
 from app.services.jobs import Claim
 from app.services.results import Writer
 from worker import __main__ as worker_main
-from worker import celery_app, runner
+from worker import celery_app, runner, tasks
 from worker.lease import Lease, Word
 from worker.parts import Parts
 from worker.supervisor import End, Outcome
@@ -68,16 +69,30 @@ def _stop(parts: Parts, lease: Lease) -> End | None:
 
 
 def main() -> int:
-    """Work as ``python -m worker`` does; CHAOS_VISIBILITY is the broker's visibility time-out in seconds."""
-    make = celery_app.make
+    """Work as ``python -m worker`` does.
+
+    With CHAOS_VISIBILITY, the broker's visibility time-out in seconds, a message is acknowledged when its job has
+    ended: the product does it at once, so that the time-out would have nothing to give to others. The id of each
+    message that comes is appended to the file of CHAOS_LOOKS.
+    """
+    make, look_at = celery_app.make, tasks.look_at
 
     def make_with_options(parts: Parts) -> Any:
         app = make(parts)
         if seconds := os.environ.get("CHAOS_VISIBILITY"):
-            app.conf.broker_transport_options |= {"visibility_timeout": float(seconds)}
+            often = {"unacked_restore_interval": 0.5, "unacked_restore_throttle": 1}  # usually every 100 seconds
+            app.conf.broker_transport_options |= {"visibility_timeout": float(seconds), **often}
+            app.tasks[TASK].acks_late = True
         return app
 
-    with patch.dict(runner.WORK, {JobKind.EXPLAIN: work}), patch.object(celery_app, "make", make_with_options):
+    def noted(parts: Parts, job_id: int) -> None:
+        if looks := os.environ.get("CHAOS_LOOKS"):
+            with Path(looks).open("a", encoding="ascii") as file:
+                file.write(f"{job_id}\n")
+        look_at(parts, job_id)
+
+    explain = patch.dict(runner.WORK, {JobKind.EXPLAIN: work})
+    with explain, patch.object(celery_app, "make", make_with_options), patch.object(tasks, "look_at", noted):
         return worker_main.main()
 
 

@@ -30,7 +30,9 @@ def test_web_killed_with_uploads_open(tmp_path):
                 first, before = 1000 * (number + 1), images(made)
                 with pages.client() as client:
                     begun = client.post(f"/p/{pages.slug}/imports", json={"name": "new", "total": FILES}).json()
-                acknowledged = send_and_kill(pages, web, begun["files"], first, chance.uniform(0.05, 1.0))
+                answers = number % UPLOADS  # the process is killed when so many requests were answered
+                acknowledged = send_and_kill(pages, web, begun["files"], first, answers, chance.uniform(0, 0.05))
+                assert acknowledged >= answers * FILES // UPLOADS
                 web = start_web(made, pages.port)
                 assert before + acknowledged <= images(made) <= before + FILES
                 told.figure(f"files acknowledged of {FILES}", acknowledged)
@@ -49,9 +51,14 @@ def parts(first: int) -> list[list[tuple[str, tuple[str, bytes, str]]]]:
     return [many[start : start + size] for start in range(0, FILES, size)]
 
 
-def send_and_kill(pages: Pages, web: Process, address: str, first: int, seconds: float) -> int:
-    """Send all parts at the same time and kill the process after ``seconds``; how many files were acknowledged."""
+def send_and_kill(pages: Pages, web: Process, address: str, first: int, answers: int, seconds: float) -> int:
+    """Send all parts at the same time and kill the process ``seconds`` after so many were answered.
+
+    Returns:
+        How many files were acknowledged.
+    """
     acknowledged: list[int] = []
+    answered = threading.Semaphore(0)
 
     def send(part: list[tuple[str, tuple[str, bytes, str]]]) -> None:
         try:
@@ -61,10 +68,13 @@ def send_and_kill(pages: Pages, web: Process, address: str, first: int, seconds:
             return  # the process died
         if answer.status_code == 200:
             acknowledged.append(len(part))
+            answered.release()
 
     threads = [threading.Thread(target=send, args=(part,)) for part in parts(first)]
     for thread in threads:
         thread.start()
+    for _ in range(answers):
+        assert answered.acquire(timeout=60)
     time.sleep(seconds)  # the moment of the fault
     web.kill()
     for thread in threads:
