@@ -46,6 +46,7 @@ ROUTES = (
     "health_lists",
     "train",
     "runs",
+    "manifest",
     "review",
     "predict",
     "jobs",

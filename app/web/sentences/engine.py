@@ -29,5 +29,12 @@ SENTENCES: dict[str, str] = {
         "Pictures of %(size)s pixels are too small for the network %(architecture)s. "
         "Choose at least %(smallest)s pixels."
     ),
+    "rerun_image_differs": N_(
+        "The file %(name)s gives another copy than in the run: the libraries that read pictures have changed. Install "
+        "the versions that the manifest of the run names."
+    ),
+    "rerun_images_missing": N_(
+        "%(count)s images of the run are not in this data set, for instance %(some)s. Export the whole data set."
+    ),
     "picture_shape": N_("A picture has the shape %(shape)s (%(kind)s); expected are rows x columns x 3 of 8 bits."),
 }

@@ -1,0 +1,70 @@
+"""A run as a program that trains it again with ``worker.ml``, from an exported data set, and compares the result."""
+
+import pprint
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.db.run_models import Run
+from app.services import manifest
+
+HEAD = """\
+# One run as a program: it trains the same models again and compares them with those of the run.
+#
+# 1. Export the data set as folders (page "Export") and copy this file into the folder of the program.
+# 2. Type:  python THIS_FILE EXPORTED_ZIP_OR_FOLDER
+#
+# It ends with 0 when all numbers are the same, and with 1 when they are not. With "deterministic" in the recipe the
+# weights are the same to the last bit on one kind of processor; without it the numbers differ a little each time.
+
+import sys
+
+from app.domain.recipe import Recipe
+from worker.ml import device, rerun, train
+
+"""
+BODY = """
+
+def main(place: str) -> int:
+    recipe = Recipe.from_json(RECIPE)
+    device.prepare(deterministic=recipe.deterministic)
+    items = rerun.read_items(IMAGES)
+    pictures = rerun.load(place, items, recipe)
+    begin = train.Begin(precision=PRECISION)
+    check = rerun.Check(EXPECTED)
+    plans = rerun.plans(items, FOLDS)
+    for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(), begin):
+        check.add(result)
+    return check.end()
+
+
+if __name__ == "__main__":
+    sys.exit(rerun.carry_out(main, sys.argv[1:]))
+"""
+
+
+def lines(session: Session, run: Run) -> Iterator[str]:
+    """The program in pieces; what people wrote stands in it as Python's own literals only."""
+    yield HEAD
+    environment = run.environment
+    values: dict[str, Any] = {
+        "RUN": run.number,
+        "CLASSES": [item.name for item in run.classes],
+        "FOLDS": len(run.folds),
+        "PRECISION": environment.get("precision", ""),
+        "RECIPE": run.recipe,
+        "EXPECTED": {
+            fold.fold: {"epoch": fold.best_epoch, "metrics": fold.metrics, "weights_sha256": fold.weights_sha256}
+            for fold in run.folds
+            if fold.weights_sha256
+        },
+    }
+    for name, value in values.items():
+        yield f"{name} = {pprint.pformat(value, width=110, sort_dicts=False)}\n"
+    yield "# hash of the file, hash of the copy that is trained with, position of the class, split, fold\n"
+    yield 'IMAGES = """\\\n'
+    for item in manifest.items(session, run.id):
+        yield item.line() + "\n"
+    yield '"""\n'
+    yield BODY

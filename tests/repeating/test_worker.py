@@ -1,0 +1,95 @@
+"""What a real worker leaves of a run is enough to make it again."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings, child_environment
+from app.db.run_models import Run
+from app.db.session import Database
+from app.domain.enums import JobState
+from app.domain.errors import NotFound
+from app.services import manifest, run_script, runs
+from app.storage import LocalStore
+from tests import factories
+from tests.jobs import processes
+from tests.jobs.processes import QUICK, ROOT
+from worker.ml import rerun
+
+pytestmark = [pytest.mark.ml, pytest.mark.slow]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One worker, its database and store, and a project to train."""
+
+    settings: Settings
+    database: Database
+    store: LocalStore
+    project_id: int
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("repeating")
+    settings = Settings(data_dir=folder / "data", lease_seconds=8.0)
+    settings.data_dir.mkdir()
+    shutil.copy(empty_sqlite, settings.data_dir / "miwake.sqlite3")
+    database, store = Database(settings.database), LocalStore(settings.data_dir / "store")
+    project_id = processes.add_project(database, store)
+    with processes.worker(settings, folder / "log"):
+        yield Bench(settings, database, store, project_id, folder)
+    database.dispose()
+
+
+@pytest.fixture(scope="module")
+def finished(bench: Bench) -> Run:
+    """Two folds, trained so that they can be repeated to the last bit."""
+    recipe = QUICK.updated({"folds": 2, "deterministic": True, "augmentation.rotation": 20})
+    run = processes.add_run(bench.database, bench.project_id, recipe)
+    job = processes.ended(bench.database, run.job_id)
+    assert job.state == JobState.DONE, f"{job.error_code} {job.error_params} {job.error_trace}"
+    return run
+
+
+@pytest.fixture(scope="module")
+def exported(bench: Bench, finished: Run) -> tuple[Path, Path]:
+    """The program of the run and its data set as a zip."""
+    program, packed = bench.folder / "again.py", bench.folder / "set.zip"
+    with bench.database.read() as session:
+        found = runs.by_number(session, bench.project_id, finished.number)
+        program.write_text("".join(run_script.lines(session, found)), encoding="utf-8")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in (*range(100, 112), *range(150, 154), *range(200, 212), *range(250, 254)):
+            archive.writestr(f"{number}.png", factories.png(number))
+    return program, packed
+
+
+def carry_out(program: Path, place: Path) -> subprocess.CompletedProcess[str]:
+    environment = child_environment() | {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    words = [sys.executable, str(program), str(place)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+
+
+def test_program__makes_the_same_weights_again(exported):
+    program, packed = exported
+    done = carry_out(program, packed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("the same to the last bit") == 2
+    assert "model 2 epoch 2" in done.stdout
+
+
+def test_program__refuses_a_set_without_the_images(bench, finished, tmp_path):
+    with bench.database.read() as session:
+        items = rerun.read_items("\n".join(item.line() for item in manifest.items(session, finished.id)))
+    with pytest.raises(NotFound, match="rerun_images_missing"):
+        rerun.load(str(tmp_path), items, QUICK)
+    assert rerun.carry_out(lambda _place: 0, []) == 2

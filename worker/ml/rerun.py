@@ -1,0 +1,157 @@
+"""What the program of a run needs to train it again: its images out of an exported data set, and a comparison."""
+
+import hashlib
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain import imaging
+from app.domain.errors import AppError, NotFound
+from app.domain.recipe import Recipe
+from worker.ml import data, saving, train
+from worker.ml.keeper import EpochResult
+
+_NONE = -1
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Items:
+    """The images of a run in its order; all have the same length. ``folds`` is -1 for an image of no fold."""
+
+    files: list[str]
+    copies: list[str]
+    labels: NDArray[np.int64]
+    splits: NDArray[np.str_]
+    folds: NDArray[np.int64]
+
+
+def read_items(text: str) -> Items:
+    """The table of a program: hash of the file, hash of the copy, class, split and fold of each image."""
+    rows = [line.split(" ") for line in text.splitlines()]
+    return Items(
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        np.array([int(row[2]) for row in rows], np.int64),
+        np.array([row[3] for row in rows]),
+        np.array([_NONE if row[4] == "-" else int(row[4]) for row in rows], np.int64),
+    )
+
+
+def plans(items: Items, folds: int) -> list[train.FoldPlan]:
+    """The models of the run: which images each learns from and which it is validated with."""
+    test = items.splits == "test"
+    cross = bool((items.folds != _NONE).any())
+    made = []
+    for fold in range(folds):
+        held = items.folds == fold if cross else items.splits == "validation"
+        made.append(train.FoldPlan(fold, np.flatnonzero(~held & ~test), np.flatnonzero(held)))
+    return made
+
+
+def load(place: str, items: Items, recipe: Recipe) -> data.Pictures:
+    """The pictures of the run from an exported zip or folder, found by the hashes of their files.
+
+    Raises:
+        NotFound: ``rerun_images_missing`` when the data set has not all of them.
+        AppError: ``rerun_image_differs`` when a file gives another copy than in the run.
+    """
+    with _Place(Path(place)) as found:
+        missing = [digest for digest in items.files if digest not in found.names]
+        if missing:
+            raise NotFound("rerun_images_missing", count=len(missing), some=", ".join(missing[:_SHOWN]))
+
+        def read(index: int) -> bytes:
+            copy = imaging.decode(found.read(items.files[index])).canonical
+            if hashlib.sha256(copy).hexdigest() != items.copies[index]:
+                raise AppError("rerun_image_differs", name=found.names[items.files[index]])
+            return copy
+
+        return data.load(len(items.files), read, recipe)
+
+
+class _Place:
+    """A folder or a zip, its files by their hashes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._zip = zipfile.ZipFile(path) if path.is_file() else None
+        self.names = {hashlib.sha256(self._bytes(name)).hexdigest(): name for name in self._all()}
+
+    def _all(self) -> Iterator[str]:
+        if self._zip:
+            yield from (info.filename for info in self._zip.infolist() if not info.is_dir())
+        else:
+            yield from (str(path.relative_to(self._path)) for path in self._path.rglob("*") if path.is_file())
+
+    def _bytes(self, name: str) -> bytes:
+        return self._zip.read(name) if self._zip else (self._path / name).read_bytes()
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of the file with this hash."""
+        return self._bytes(self.names[digest])
+
+    def __enter__(self) -> "_Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._zip:
+            self._zip.close()
+
+
+class Told(train.Silent):
+    """One line for each epoch."""
+
+    def epoch(self, fold: int, result: EpochResult) -> None:
+        numbers = " ".join(f"{name} {value:.4f}" for name, value in result.metrics().items() if value is not None)
+        sys.stdout.write(f"model {fold + 1} epoch {result.epoch}: {numbers}\n")
+
+
+@dataclass
+class Check:
+    """Compares what was trained with what the run left: {fold: {"epoch", "metrics", "weights_sha256"}}."""
+
+    expected: Mapping[int, Mapping[str, Any]]
+    differ: list[int] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+
+    def add(self, result: train.FoldResult) -> None:
+        """Look at one model and say what came of it."""
+        self.seen.append(result.fold)
+        was = self.expected.get(result.fold)
+        digest = hashlib.sha256(saving.dump(result.model)).hexdigest()
+        sys.stdout.write(f"model {result.fold + 1}: best epoch {result.best.epoch}, weights {digest}\n")
+        if was is None:
+            sys.stdout.write("  the run has no such model to compare with\n")
+            return
+        if digest == was["weights_sha256"]:
+            sys.stdout.write("  the same to the last bit as in the run\n")
+            return
+        self.differ.append(result.fold)
+        sys.stdout.write(f"  in the run: best epoch {was['epoch']}, weights {was['weights_sha256']}\n")
+        for name, value in result.best.metrics().items():
+            sys.stdout.write(f"  {name}: {value} here, {was['metrics'].get(name)} in the run\n")
+
+    def end(self) -> int:
+        """0 when every model of the run was made again as it was."""
+        same = not self.differ and set(self.expected) <= set(self.seen)
+        sys.stdout.write("Same as the run.\n" if same else "Not the same as the run.\n")
+        return 0 if same else 1
+
+
+def carry_out(main: Callable[[str], int], arguments: Sequence[str]) -> int:
+    """Run ``main`` with the data set that was named; a refusal is one line and the number 2."""
+    if len(arguments) != 1:
+        sys.stderr.write("Name the exported zip or folder.\n")
+        return 2
+    try:
+        return main(arguments[0])
+    except (AppError, OSError, zipfile.BadZipFile) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
