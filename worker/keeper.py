@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.db.changes import Changes
 from app.domain.enums import Lane
 from app.services import jobs
+from worker import presence
 from worker.lost import Patience
 from worker.parts import Parts
 
@@ -104,8 +105,10 @@ class Keeper:
     def _reap(self) -> None:
         self._reap_at = time.monotonic() + self._reap_seconds
         with self._parts.database.read() as session:
-            lost = self._patience.lost(jobs.held(session), time.monotonic())
+            held = jobs.held(session)
             waiting = jobs.any_parent_due(session)
+        late = self._patience.lost(held, time.monotonic())
+        lost = [one for one in held if one in late or presence.gone(one.process)]
         if lost or waiting:
             with self._parts.database.write() as session:
                 taken = jobs.reap(session, lost)

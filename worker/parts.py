@@ -15,7 +15,7 @@ from app.db.session import Database
 from app.domain.errors import AppError
 from app.services.jobs import Able
 from app.storage import Store, open_store
-from worker import devices
+from worker import devices, presence
 from worker.devices import Devices
 from worker.interactive import Warm
 from worker.slots import Slots
@@ -57,6 +57,7 @@ class Parts:
         return {
             "host": self.host,
             "pid": os.getpid(),
+            "process": presence.mark(),
             "slots": {str(lane): size for lane, size in self.slots.sizes.items()},
             "start_method": self.context.get_start_method(),
             "warm": self.warm.info(),

@@ -7,6 +7,7 @@ pictures scaled in another way costs several points of accuracy without any erro
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,18 +77,25 @@ def build(size: int | None = None, precision: str = device.FLOAT32) -> keras.Mod
     Returns:
         A model from (n, size, size, 3) float32 on the scale 0 to 255 to (n, 1280) float32.
     """
-    write = _Writer(precision)
     inputs = keras.Input((size, size, 3), name="picture")
-    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale", dtype=device.FLOAT32)(inputs)
+    last = last_map(inputs, precision)
+    outputs = layers.GlobalAveragePooling2D(name="features", dtype=device.FLOAT32)(last)
+    return keras.Model(inputs, outputs, name=NAME)
+
+
+def last_map(inputs: Any, precision: str = device.FLOAT32, *, scaled: bool = True) -> Any:
+    """The layers up to the map ``MAP``; without ``scaled`` the pixels are taken as they come, which is wrong."""
+    write = _Writer(precision)
+    x = inputs
+    if scaled:
+        x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale", dtype=device.FLOAT32)(inputs)
     x = write.rectify(write.conv(x, "stem", 32, kernel=3, stride=2), "stem")
     number = 0
     for kernel, first_stride, expansion, filters, blocks in _STAGES:
         for block in range(blocks):
             x = _block(write, x, f"block{number}", (kernel, first_stride if block == 0 else 1, expansion, filters))
             number += 1
-    x = write.rectify(write.conv(x, "head", FEATURES), "head")
-    outputs = layers.GlobalAveragePooling2D(name="features", dtype=device.FLOAT32)(x)
-    return keras.Model(inputs, outputs, name=NAME)
+    return write.rectify(write.conv(x, "head", FEATURES), "head")
 
 
 def _block(write: _Writer, x: Any, name: str, shape: tuple[int, int, int, int]) -> Any:
@@ -101,14 +109,14 @@ def _block(write: _Writer, x: Any, name: str, shape: tuple[int, int, int, int]) 
     return write.add(start, x, name) if stride == 1 and filters == channels else x
 
 
-def load(model: keras.Model) -> None:
-    """Give a network of ``build`` the weights of ImageNet.
+def load(own: Sequence[Any]) -> None:
+    """Give the layers of ``build`` or ``last_map`` the weights of ImageNet.
 
     Raises:
         AppError: ``backbone_missing`` or ``weights_broken``, see ``imagenet``.
     """
     arrays = imagenet()
-    for layer in model.layers:
+    for layer in own:
         if not layer.weights:
             continue
         source = _source(layer.name)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def load(
     Raises:
         LoadingStopped: ``should_stop`` returned True.
     """
-    pictures = _room((count, recipe.image_size, recipe.image_size, 3), folder, memory_limit)
+    pictures: Pictures = room((count, recipe.image_size, recipe.image_size, 3), np.uint8, folder, memory_limit)
 
     def store(index: int) -> None:
         pictures[index] = square(read(index), recipe)
@@ -75,12 +76,13 @@ def square(data: bytes, recipe: Recipe) -> Pictures:
     return resize.fit(array, recipe.image_size, recipe.resize_mode, recipe.pad_color)
 
 
-def _room(shape: tuple[int, ...], folder: Path | None, memory_limit: int) -> Pictures:
-    if int(np.prod(shape)) <= memory_limit:
-        return np.empty(shape, np.uint8)
+def room(shape: tuple[int, ...], kind: Any, folder: Path | None, memory_limit: int = MEMORY_LIMIT) -> NDArray[Any]:
+    """An array without values; one that exceeds ``memory_limit`` is mapped from a file without a name in ``folder``."""
+    if int(np.prod(shape)) * np.dtype(kind).itemsize <= memory_limit:
+        return np.empty(shape, kind)
     # The mapping keeps the pages alive after the file has lost its name, so nothing is left behind after a crash.
     with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, np.uint8, mode="w+", shape=shape)
+        return np.memmap(file, kind, mode="w+", shape=shape)
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,11 @@ def statistics(pictures: Pictures, indices: NDArray[np.int64]) -> Statistics:
 def scale_offset(recipe: Recipe, fitted: Statistics | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Factor and summand (3,) for pixels 0 to 255; ``samplewise`` is done on top of it, see ``normaliser``."""
     scale, offset = np.full(3, 1 / 255), np.zeros(3)
-    if recipe.normalisation == "none":
+    if recipe.scale == "none":
         scale = np.ones(3)
-    elif recipe.normalisation == "center":
+    elif recipe.scale == "center":
         scale, offset = np.full(3, 1 / 127.5), np.full(3, -1.0)
-    elif recipe.normalisation == "featurewise" and fitted is not None:
+    elif recipe.scale == "featurewise" and fitted is not None:
         divisor = np.array(fitted.std) + 1e-6  # as Keras does, against a division by zero
         scale, offset = scale / divisor, -np.array(fitted.mean) / divisor
     return scale.astype(np.float32), offset.astype(np.float32)

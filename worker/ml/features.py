@@ -30,7 +30,7 @@ class Extractor:
     def __init__(self, size: int = SIZE, precision: str = device.FLOAT32) -> None:
         self.size = size
         self._model = backbone.build(size, precision)
-        backbone.load(self._model)
+        backbone.load(self._model.layers)
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
         self._call = tf.function(self._compute, input_signature=signature)
 

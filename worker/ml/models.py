@@ -5,13 +5,14 @@ The layer before the last is called ``logits``.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
 
 from app.domain import architectures
 from app.domain.recipe import Recipe
-from worker.ml import device
+from worker.ml import backbones, device
 from worker.ml.blocks import LOGITS, Chain
 
 
@@ -29,7 +30,7 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
     """A new network with weights as its initialisers draw them.
 
     Args:
-        recipe: architecture, image size and logit dropout are used.
+        recipe: architecture, image size, head and logit dropout are used.
         classes: number of outputs.
         precision: ``float32`` or ``mixed_bfloat16``; logits and softmax are float32 in both.
 
@@ -39,12 +40,30 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
     architectures.layer_table(recipe, classes)  # refuses a picture that is too small, before Keras names a tensor
     inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="picture")
     chain = Chain(inputs, precision)
-    architectures.BUILDERS[recipe.architecture](chain)
+    if recipe.pretrained:
+        chain.x = _features(recipe, inputs)
+        architectures.head(chain, recipe.head_units, recipe.head_dropout)
+    else:
+        architectures.BUILDERS[recipe.architecture](chain)
     outputs = layers.Dense(classes, dtype=device.FLOAT32, kernel_initializer=chain.initializer, name=LOGITS)(chain.x)
     if recipe.logit_dropout:
         outputs = layers.Dropout(recipe.logit_dropout, dtype=device.FLOAT32, name="logit_dropout")(outputs)
     outputs = layers.Softmax(dtype=device.FLOAT32, name="probabilities")(outputs)
     return keras.Model(inputs, outputs, name=recipe.architecture)
+
+
+def _features(recipe: Recipe, inputs: Any) -> Any:
+    last = backbones.last_map(recipe.architecture, inputs, scaled=recipe.backbone_scaling)
+    return layers.GlobalAveragePooling2D(name=backbones.FEATURES, dtype=device.FLOAT32)(last)
+
+
+def resolve_precision(recipe: Recipe) -> str:
+    """The number format in which a recipe is trained on this machine.
+
+    A pretrained network always computes in float32: its features are shared by runs, and the convolutions of single
+    channels are slower in bfloat16 on a processor.
+    """
+    return device.FLOAT32 if recipe.pretrained else device.resolve_precision(recipe.precision)
 
 
 def layer_table(recipe: Recipe, classes: int) -> list[LayerRow]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.base import utc_now
-from app.db.run_models import Job
+from app.db.run_models import Job, Worker
 from app.db.session import db_now
 from app.domain.enums import JobState
 from app.services.jobs import family
@@ -22,20 +22,26 @@ class Held:
     """A job that somebody runs, and whether its lease is over by the clock of the database.
 
     ``lease_until`` changes with each renewal: as long as it does, the worker lives, whatever the clocks say.
+    ``process`` is what the worker said of its process, empty when it said nothing.
     """
 
     job_id: int
     attempt: int
     lease_until: float
     over: bool
+    process: str = ""
 
 
 def held(session: Session) -> list[Held]:
     """All jobs that are run, or should be."""
     over = sa.or_(Job.lease_until < db_now(), Job.lease_until > db_now() + LONGEST_LEASE)
     columns = (Job.id, Job.attempt, sa.func.coalesce(Job.lease_until, 0.0), sa.func.coalesce(over, sa.true()))
-    rows = session.execute(sa.select(*columns).where(Job.state.in_(ACTIVE)).order_by(Job.id))
-    return [Held(job_id, attempt, until, bool(is_over)) for job_id, attempt, until, is_over in rows]
+    query = sa.select(*columns, Worker.info).outerjoin(Worker, Worker.name == Job.owner)
+    rows = session.execute(query.where(Job.state.in_(ACTIVE)).order_by(Job.id))
+    return [
+        Held(job_id, attempt, until, bool(is_over), str((info or {}).get("process", "")))
+        for job_id, attempt, until, is_over, info in rows
+    ]
 
 
 def reap(session: Session, lost: Sequence[Held] | None = None) -> list[int]:
