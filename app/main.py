@@ -46,6 +46,7 @@ ROUTES = (
     "health_lists",
     "train",
     "runs",
+    "run_classes",
     "manifest",
     "review",
     "predict",

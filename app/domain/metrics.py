@@ -92,7 +92,7 @@ def accuracy(matrix: NDArray[np.int64]) -> float | None:
     return int(np.trace(matrix)) / total if total else None
 
 
-def wilson(correct: int, total: int, z: float = Z_95) -> Interval | None:
+def wilson(correct: float, total: int, z: float = Z_95) -> Interval | None:
     """Wilson's score interval of a share, 95 % unless told; None without images.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).

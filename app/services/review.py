@@ -42,12 +42,15 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Filter:
-    """Which predictions of a run, and in which order. ``true`` and ``predicted`` are class positions."""
+    """Which predictions of a run, and in which order. ``true``, ``predicted`` and ``either`` are class positions."""
 
     role: PredictionRole = PredictionRole.TEST
     fold: int | None = None  # only with TEST_FOLD: the model
     true: int | None = None
     predicted: int | None = None
+    either: int | None = None  # the class is the true one, the answer, or both
+    low: float | None = None  # least confidence
+    high: float | None = None  # the confidence stays below
     show: Show = Show.WRONG
     sort: Sort = Sort.SURE
     seed: int = 0
@@ -235,6 +238,12 @@ def _select(run: Run, chosen: Filter, *columns: Any) -> sa.Select[*tuple[Any, ..
         query = query.where(RunItem.label == chosen.true)
     if chosen.predicted is not None:
         query = query.where(Prediction.predicted == chosen.predicted)
+    if chosen.either is not None:
+        query = query.where(sa.or_(RunItem.label == chosen.either, Prediction.predicted == chosen.either))
+    if chosen.low is not None:
+        query = query.where(Prediction.confidence >= chosen.low)
+    if chosen.high is not None:
+        query = query.where(Prediction.confidence < chosen.high)
     if chosen.show is Show.WRONG:
         query = query.where(RunItem.label != Prediction.predicted)
     if chosen.show is Show.RIGHT:

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -14,7 +14,7 @@ from app.db.models import Project
 from app.db.session import Database
 from app.decoder import Decoder
 from app.queue import Queue
-from app.services import projects
+from app.services import answers, projects
 from app.services.projects import clean_line
 from app.storage import Store
 from app.storage.arrays import Arrays
@@ -32,6 +32,7 @@ class AppState:
     arrays: Arrays
     decoder: Decoder
     queue: Queue
+    judged: answers.Kept = field(default_factory=answers.Kept)  # answers of runs that were looked at
 
 
 async def get_state(request: Request) -> AppState:

@@ -1,5 +1,6 @@
 """What the address of the review page says. Classes and folds count from 1 there; unusable values mean the usual."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,12 +33,17 @@ class ReviewQuery:
         if on == "fold" and fold is None:
             fold = 1
         true, predicted = _number(values.get("true"), 1), _number(values.get("pred"), 1)
+        either = _number(values.get("either"), 1)
+        whole = predicted is not None or either is not None or "low" in values or "high" in values
         chosen = Filter(
             role=ROLES[on],
             fold=None if fold is None else fold - 1,
             true=None if true is None else true - 1,
             predicted=None if predicted is None else predicted - 1,
-            show=_show(values.get("show"), Show.WRONG if predicted is None else Show.ALL),
+            either=None if either is None else either - 1,
+            low=_share(values.get("low")),
+            high=_share(values.get("high")),
+            show=_show(values.get("show"), Show.ALL if whole else Show.WRONG),
             sort=_sort(values.get("sort")),
             seed=_number(values.get("seed"), 0) or 0,
         )
@@ -52,15 +58,24 @@ class ReviewQuery:
             own_scale=values.get("scale") == "own",
         )
 
+    @property
+    def bounds(self) -> bool:
+        """True when only a class on either side, or answers of some sureness, are asked for."""
+        chosen = self.chosen
+        return chosen.either is not None or chosen.low is not None or chosen.high is not None
+
     def values(self) -> dict[str, Any]:
         """The query string without ``at`` and ``page``: usual values are None, which leaves them out."""
         chosen = self.chosen
-        usual = Show.WRONG if chosen.predicted is None else Show.ALL
+        usual = Show.ALL if self.bounds or chosen.predicted is not None else Show.WRONG
         return {
             "on": self.on,
             "fold": None if chosen.fold is None else chosen.fold + 1,
             "true": None if chosen.true is None else chosen.true + 1,
             "pred": None if chosen.predicted is None else chosen.predicted + 1,
+            "either": None if chosen.either is None else chosen.either + 1,
+            "low": None if chosen.low is None else f"{chosen.low:.6g}",
+            "high": None if chosen.high is None else f"{chosen.high:.6g}",
             "show": None if chosen.show is usual else chosen.show.value,
             "sort": None if chosen.sort is Sort.SURE else chosen.sort.value,
             "seed": chosen.seed or None,
@@ -82,6 +97,13 @@ def _number(text: str | None, low: int) -> int | None:
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return None
     return int(text) if int(text) >= low else None
+
+
+def _share(text: str | None) -> float | None:
+    """A number from 0 to 1 written plainly, such as 0.65."""
+    if text is None or not re.fullmatch(r"[01](\.[0-9]{1,6})?", text):
+        return None
+    return min(float(text), 1.0)
 
 
 def _show(text: str | None, usual: Show) -> Show:
