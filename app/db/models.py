@@ -102,6 +102,8 @@ class Image(Base):
     origin: Mapped[str] = mapped_column(sa.String(500), default="", server_default=sa.text("''"))  # whose picture it is
     licence: Mapped[str] = mapped_column(sa.String(100), default="", server_default=sa.text("''"))
     publish: Mapped[str] = mapped_column(sa.String(3), default="", server_default=sa.text("''"))  # "yes", "no" or ""
+    # The class that somebody found right; no foreign key: an event refers to each class that a label ever had.
+    checked_id: Mapped[int | None]
     mark_version: Mapped[int] = mapped_column(default=0, server_default="0")  # grows by one with each mark event
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -164,9 +166,10 @@ class LabelEvent(Base):
 
 
 class MarkEvent(Base):
-    """Append-only: one mark of one image (excluded, unsure, skipped or note) went from ``before`` to ``after``.
+    """Append-only: one mark of one image (excluded, unsure, skipped, note …) went from ``before`` to ``after``.
 
-    Which mark it is stands in the change set. None: not set. A text: set, with the reason or the note.
+    Which mark it is stands in the change set. None: not set. A text: set, with the reason, the note, or the class id
+    that was found right.
     """
 
     __tablename__ = "mark_event"

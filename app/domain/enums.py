@@ -25,6 +25,7 @@ class Field(StrEnum):
     EXCLUDED = "excluded"  # taken out of training, with a reason
     UNSURE = "unsure"  # somebody shall look at it again
     SKIPPED = "skipped"  # shown in label mode and left without a label
+    CHECKED = "checked"  # somebody looked and found the label right; holds for that class
     NOTE = "note"
     ORIGIN = "origin"  # where the picture comes from
     LICENCE = "licence"
@@ -33,7 +34,8 @@ class Field(StrEnum):
     IMPORT = "import"  # images were removed because their import was taken back; this cannot be undone
 
 
-MARKS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE, Field.ORIGIN, Field.LICENCE, Field.PUBLISH)
+RIGHTS = (Field.ORIGIN, Field.LICENCE, Field.PUBLISH)
+MARKS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.CHECKED, Field.NOTE, *RIGHTS)
 
 
 class LabelSource(StrEnum):

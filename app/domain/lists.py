@@ -24,6 +24,7 @@ _COLUMNS = {
     "reason": "reason 理由",
     "unsure": "unsure 保留",
     "skipped": "skipped",
+    "checked": "checked label_checked 確認済み",
     "note": "note notes comment remark メモ 備考 コメント",
     "source": "source origin attribution 出典",
     "licence": "licence license ライセンス",
@@ -34,6 +35,7 @@ COLUMNS = {alias: name for name, aliases in _COLUMNS.items() for alias in aliase
 YES = frozenset({"yes", "true", "1", "y", "はい", "可", "○"})
 NO = frozenset({"no", "false", "0", "n", "いいえ", "不可", "×"})
 NO_SPLIT = frozenset({"", "none", "なし", "-"})
+_YES_OR_NO = ("excluded", "unsure", "skipped", "checked", "may_be_published")
 _ENCODINGS = ("utf-8-sig", "utf-16", "cp932")
 _GUARDED = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -55,6 +57,7 @@ class Given:
     excluded: str | None = None  # the reason, perhaps ""; None: not excluded
     unsure: bool = False
     skipped: bool = False
+    checked: bool = False
     note: str = ""
     origin: str = ""
     licence: str = ""
@@ -181,7 +184,7 @@ def _row(line: int, values: dict[str, str], known: frozenset[str]) -> Row:
     kind = None if _folded(split) in NO_SPLIT else SPLIT_NAMES.get(_folded(split))
     if kind is None and _folded(split) not in NO_SPLIT:
         return Row(line, path, Fault("list_split", {"value": split[:80]}))
-    marks = {name: _yes_or_no(values.get(name, "")) for name in ("excluded", "unsure", "skipped", "may_be_published")}
+    marks = {name: _yes_or_no(values.get(name, "")) for name in _YES_OR_NO}
     for name, value in marks.items():
         if value is None:
             return Row(line, path, Fault("list_yes_no", {"column": name, "value": values[name][:80]}))
@@ -193,6 +196,7 @@ def _row(line: int, values: dict[str, str], known: frozenset[str]) -> Row:
         excluded=clean(values.get("reason", ""))[:200] if marks["excluded"] == "yes" else None,
         unsure=marks["unsure"] == "yes",
         skipped=marks["skipped"] == "yes",
+        checked=marks["checked"] == "yes",
         note=one_line(values.get("note", ""), 2000),
         origin=one_line(values.get("source", ""), 500),
         licence=one_line(values.get("licence", ""), 100),

@@ -29,7 +29,7 @@ from app.storage import Store
 MANIFEST = "manifest.csv"
 DESCRIPTION = "dataset.json"
 COLUMNS = (
-    *("path", "class", "split", "excluded", "reason", "unsure", "skipped", "note"),
+    *("path", "class", "split", "excluded", "reason", "unsure", "skipped", "checked", "note"),
     *("source", "licence", "may_be_published", "sha256", "bytes", "width", "height", "original_path"),
 )
 _PAGE = 5000
@@ -137,6 +137,7 @@ def _row(values: Any, names: Names) -> dict[str, Any]:
         "reason": image.reason if excluded else "",
         "unsure": "yes" if image.unsure else "",
         "skipped": "yes" if image.skipped else "",
+        "checked": "yes" if image.checked_id is not None and image.checked_id == image.class_id else "",
         "note": image.note,
         "source": image.origin,
         "licence": image.licence,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Image
 from app.domain.errors import Conflict, NotFound
 from app.services.image_counts import Counts, counts, total
-from app.services.image_filter import ALL, BIG, CHUNK, MARKED, NONE, ImageFilter, chunks, conditions, pieces
+from app.services.image_filter import ALL, BIG, CHUNK, MARKED, NONE, ImageFilter, checked, chunks, conditions, pieces
 
 __all__ = [
     "ALL",
@@ -23,6 +23,7 @@ __all__ = [
     "after",
     "before",
     "check_not_grown",
+    "checked",
     "chunks",
     "conditions",
     "counts",
@@ -51,6 +52,7 @@ class ImageRow:
     reason: str
     unsure: bool
     skipped: bool
+    checked: bool  # somebody found the label right
     note: str
     width: int
     height: int
@@ -153,6 +155,7 @@ def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:
         Image.reason,
         Image.unsure,
         Image.skipped,
+        checked(),
         Image.note,
         Image.width,
         Image.height,

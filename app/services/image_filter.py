@@ -132,6 +132,11 @@ def conditions(project_id: int, chosen: ImageFilter) -> list[sa.ColumnElement[bo
     return found
 
 
+def checked() -> sa.ColumnElement[bool]:
+    """True of images whose present label somebody looked at and found right."""
+    return sa.and_(Image.checked_id.is_not(None), Image.checked_id == Image.class_id).is_(True)
+
+
 def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     """``ids`` in pieces that fit into one statement."""
     for start in range(0, len(ids), CHUNK):

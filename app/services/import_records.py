@@ -145,6 +145,7 @@ def _mark(session: Session, batch: ImportBatch, pairs: Sequence[tuple[Judged, Ad
         Field.EXCLUDED: {image_id: one.excluded for image_id, one in given.items() if one.excluded is not None},
         Field.UNSURE: {image_id: "" for image_id, one in given.items() if one.unsure},
         Field.SKIPPED: {image_id: "" for image_id, one in given.items() if one.skipped},
+        Field.CHECKED: {image_id: "" for image_id, one in given.items() if one.checked},
         Field.NOTE: {image_id: one.note for image_id, one in given.items() if one.note},
     }
     for field, wanted in values.items():

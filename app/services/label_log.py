@@ -104,6 +104,8 @@ def mark_now(field: Field) -> sa.ColumnElement[str | None]:
         return sa.case((Image.unsure, empty), else_=None)
     if field == Field.SKIPPED:
         return sa.case((Image.skipped, empty), else_=None)
+    if field == Field.CHECKED:
+        return sa.cast(Image.checked_id, sa.String)
     return sa.func.nullif(_TEXTS[field], "")
 
 
@@ -164,6 +166,8 @@ def _values(field: Field, after: sa.ColumnElement[Any]) -> dict[str, Any]:
         return {"state": state, "reason": sa.func.coalesce(after, "")}
     if field in _TEXTS:
         return {field.value: sa.func.coalesce(after, "")}
+    if field == Field.CHECKED:
+        return {"checked_id": sa.cast(after, sa.Integer)}
     return {field.value: after.is_not(None)}
 
 

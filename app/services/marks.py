@@ -1,4 +1,5 @@
-"""Marks of an image: excluded with a reason, unsure, skipped, a note; its source, licence and whether it may be shown.
+"""Marks of an image: excluded with a reason, unsure, skipped, label found right, a note; source, licence and whether
+it may be shown.
 
 They are changed and taken back in the same way as labels: one change set for one act of a person, of any size, with
 one event for each image whose mark really changed. ``labels.undo`` and ``labels.redo`` work on them too.
@@ -24,6 +25,7 @@ BUTTONS = {
     "include": Field.EXCLUDED,
     "unsure": Field.UNSURE,
     "skip": Field.SKIPPED,
+    "right": Field.CHECKED,
     "note": Field.NOTE,
 }
 LONGEST = {Field.EXCLUDED: 200, Field.NOTE: 2000, Field.ORIGIN: 500, Field.LICENCE: 100}
@@ -65,13 +67,13 @@ def put(
         return known
     field, text = _checked(mark)
     events: list[Event] = []
-    now = mark_now(field)
+    now, wanted = mark_now(field), _wanted(field, text)
     for piece in gallery.pieces(chosen):
-        query = sa.select(Image.id, Image.mark_version, now).where(
-            *gallery.conditions(project_id, piece), now.is_distinct_from(text)
+        query = sa.select(Image.id, Image.mark_version, now, wanted).where(
+            *gallery.conditions(project_id, piece), now.is_distinct_from(wanted)
         )
         rows = session.execute(query.order_by(Image.id))
-        events += [Event(image_id, version + 1, before, text) for image_id, version, before in rows]
+        events += [Event(image_id, version + 1, before, after) for image_id, version, before, after in rows]
     return record(session, events, Act(project_id, source, actor, request_id, field=field))
 
 
@@ -111,11 +113,12 @@ def put_values(
     wanted = {image_id: _checked(Mark(field, value)).value for image_id, value in values.items()}
     events: list[Event] = []
     for ids in gallery.chunks(sorted(wanted)):
-        query = sa.select(Image.id, Image.mark_version, mark_now(field)).where(
+        query = sa.select(Image.id, Image.mark_version, mark_now(field), _wanted(field, "")).where(
             Image.project_id == project_id, Image.id.in_(ids)
         )
-        found = session.execute(query.order_by(Image.id))
-        events += [Event(image, at + 1, now, wanted[image]) for image, at, now in found if now != wanted[image]]
+        for image, at, now, right in session.execute(query.order_by(Image.id)):
+            after = right if field == Field.CHECKED and wanted[image] is not None else wanted[image]
+            events += [Event(image, at + 1, now, after)] if now != after else []
     act = Act(project_id, who["source"], who["actor"], who["request_id"], field=field)
     return record(session, events, act)
 
@@ -145,13 +148,20 @@ def written(session: Session, change_set_id: int, limit: int | None = None) -> l
     return [(image_id, after, version) for image_id, after, version in session.execute(query)]
 
 
+def _wanted(field: Field, text: str | None) -> sa.ColumnElement[str | None]:
+    """What a mark shall be: the text, or of a label that was found right the class that it is."""
+    if field == Field.CHECKED and text is not None:
+        return sa.cast(Image.class_id, sa.String)
+    return sa.literal(text, sa.String)
+
+
 def _checked(mark: Mark) -> Mark:
     field, value = mark
     if field not in MARKS:
         raise Invalid("mark_unknown", field=str(field)[:40])
     if value is None:
         return mark
-    if field in (Field.UNSURE, Field.SKIPPED):
+    if field in (Field.UNSURE, Field.SKIPPED, Field.CHECKED):
         return Mark(field, "")
     text = clean_line(" ".join(value.split()))
     if field == Field.PUBLISH:

@@ -146,8 +146,8 @@ def judge(session: Session, project_id: int) -> Run | None:
 def doubts(session: Session, project_id: int, run: Run | None = None) -> list[Doubt]:
     """Labels that the newest finished run finds improbable, the least probable first.
 
-    Only what a model said of images that it had not learned from, only labels that nobody changed since, and nothing
-    of a test set.
+    Only what a model said of images that it had not learned from, only labels that nobody changed or found right since,
+    and nothing of a test set.
     """
     run = run or judge(session, project_id)
     if run is None:
@@ -170,6 +170,7 @@ def _doubted(run: Run) -> sa.Select[int, int, int, float, bytes]:
         .where(Prediction.run_id == run.id, Prediction.role == PredictionRole.VALIDATION)
         .where(Prediction.predicted != RunItem.label, RunItem.label_version == Image.label_version)
         .where(RunItem.split != Split.TEST, sa.or_(Image.split.is_(None), Image.split != Split.TEST))
+        .where(sa.not_(gallery.checked()))
     )
 
 

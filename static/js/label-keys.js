@@ -21,6 +21,7 @@ export function connectKeys(classes, texts, stage, acts) {
     { keys: ["Shift+KeyX"], label: texts.key_reason, run: acts.reason },
     { keys: ["KeyF"], label: texts.key_unsure, run: acts.unsure },
     { keys: ["KeyM"], label: texts.key_note, run: acts.note },
+    { keys: ["KeyK"], label: texts.key_right, run: acts.right },
     { keys: ["Delete"], label: texts.key_none, run: acts.none },
     { keys: ["Shift+KeyS"], label: similar.firstChild.textContent, run: () => similar.click() },
     { keys: ["Slash"], label: texts.key_pick, when: () => classes.length > 0, run: acts.pick },

@@ -28,12 +28,21 @@ export function showFacts(item, classes, texts, imageUrl) {
   excluded.hidden = item.state !== "excluded";
   excluded.textContent = [texts.excluded, texts.reasons[item.reason] ?? item.reason].filter(Boolean).join(": ");
   by("picture-unsure").hidden = !item.unsure;
+  by("picture-checked").hidden = !item.checked;
   by("picture-note").textContent = item.note;
   for (const button of document.querySelectorAll("[data-class]")) {
     const chosen = Number(button.dataset.class) === item.class_id;
     button.classList.toggle("chosen", chosen);
     button.setAttribute("aria-pressed", String(chosen));
   }
+}
+
+/** What the strip of the last labels says of an image. */
+export function stripName(item, classes, texts) {
+  if (item.class_id === null) {
+    return item.skipped ? texts.skipped : texts.none;
+  }
+  return item.checked ? texts.checked : classes.get(item.class_id)?.name ?? texts.none;
 }
 
 /** Counts of the project that follow each label at once. */

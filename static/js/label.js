@@ -1,7 +1,7 @@
 // Label mode: a digit gives the class and shows the next picture; everything is saved in the background.
 
 import { Queue } from "./label-queue.js";
-import { Counts, Pace, Strip, showFacts } from "./label-view.js";
+import { Counts, Pace, Strip, showFacts, stripName } from "./label-view.js";
 import { connectKeys } from "./label-keys.js";
 import { connectNote, connectReasons, markOf, setMark } from "./label-marks.js";
 import { Suggestions } from "./label-suggestions.js";
@@ -100,13 +100,14 @@ function setLabel(item, classId) {
   if (item.state === "active") {
     counts.move(item.class_id, classId);
   }
+  if (item.class_id !== classId) {
+    item.checked = false;
+  }
   item.class_id = classId;
 }
 
 function note(item) {
-  const label = classes.get(item.class_id);
-  const skipped = item.skipped && item.class_id === null;
-  strip.add(item, label?.name ?? (skipped ? texts.skipped : texts.none), label?.color, pageUrl(item.id));
+  strip.add(item, stripName(item, classes, texts), classes.get(item.class_id)?.color, pageUrl(item.id));
 }
 
 function label(classId, source = "label") {
@@ -115,6 +116,10 @@ function label(classId, source = "label") {
   }
   const item = queue.current;
   const before = item.class_id;
+  if (before === classId && page.queue === "wrong") {
+    right(); // the label that it has, given again
+    return;
+  }
   let requestId = null; // a label that stays needs no request, but undo still leads back to its picture
   if (before !== classId) {
     requestId = saver.assign([{ imageId: item.id, version: item.version }], classId, source);
@@ -141,6 +146,7 @@ function mark(field, value, { leave = false } = {}) {
     const requestId = saver.mark({ image_ids: [item.id] }, field, value, "label");
     steps.push({ item, field, requestId, before, after: value });
     setValue(item, field, value);
+    note(item);
   }
   if (leave) {
     go();
@@ -153,13 +159,15 @@ const exclude = (reason = "") => mark("excluded", reason, { leave: advance.check
 const toggleExcluded = () => (queue.current.state === "active" ? exclude() : mark("excluded", null));
 const toggleUnsure = () => mark("unsure", queue.current.unsure ? null : "");
 
+// "The label is right" holds for this class: the picture is asked about no more until it gets another label.
+const right = () => (queue.current.class_id === null ? toast(texts.right_none) : mark("checked", "", { leave: advance.checked }));
+
 // In the queue of unlabelled images a skip is kept, so that everybody gets the others first.
 function skip() {
   const item = queue.current;
   const kept = queue.onlyUnlabelled && item.class_id === null && item.state === "active";
   if (kept && !form.hidden) {
     mark("skipped", "", { leave: true });
-    note(item);
   } else if (!form.hidden) {
     go();
   }
@@ -252,7 +260,7 @@ const askReason = connectReasons(exclude);
 const askNote = connectNote((text) => mark("note", text));
 const editNote = () => !form.hidden && askNote(queue.current.note);
 const actions = {
-  skip, back, undo, redo, same, pick, accept, none: () => label(null), exclude: toggleExcluded, reason: askReason, unsure: toggleUnsure, note: editNote,
+  skip, back, undo, redo, same, pick, accept, none: () => label(null), exclude: toggleExcluded, reason: askReason, unsure: toggleUnsure, note: editNote, right: () => !form.hidden && right(),
 };
 form.addEventListener("submit", (event) => {
   event.preventDefault();

@@ -11,7 +11,7 @@ from app.domain.enums import EntryVerdict
 from app.domain.filenames import Place, shown_path
 from app.domain.imaging import decode
 from app.domain.lists import Given
-from app.services import exports, images, import_records, import_sources, imports, projects
+from app.services import exports, gallery, images, import_records, import_sources, imports, projects
 from app.services.exports import Format
 from app.services.gallery import ImageFilter
 from app.services.import_records import Judged
@@ -64,6 +64,7 @@ def state(tools, project_id: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any
         columns = (
             *(Image.sha256, Image.path, Image.name, LabelClass.name, Image.split, Image.state, Image.reason),
             *(Image.unsure, Image.skipped, Image.note, Image.origin, Image.licence, Image.publish),
+            gallery.checked(),
         )
         query = sa.select(*columns).outerjoin(LabelClass, LabelClass.id == Image.class_id)
         rows = session.execute(query.where(Image.project_id == project_id).order_by(Image.sha256))

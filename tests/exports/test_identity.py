@@ -46,6 +46,7 @@ MARKS = st.builds(
     excluded=st.one_of(st.none(), st.sampled_from(["", "blurred", "=ぼけ"])),
     unsure=st.booleans(),
     skipped=st.booleans(),
+    checked=st.booleans(),
     note=st.sampled_from(["", "二つ写っている", '+1, "so"', "-"]),
     origin=st.sampled_from(["", "Nikon で撮影", "@lab"]),
     licence=st.sampled_from(["", "CC BY 4.0"]),

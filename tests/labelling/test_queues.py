@@ -11,7 +11,7 @@ from app.db.models import Image, ImageLease
 from app.db.run_models import Prediction, Run, RunItem
 from app.db.session import db_now
 from app.domain.enums import ImageState, LabelSource, PredictionRole, Split
-from app.services import labels, leases, queues
+from app.services import gallery, labels, leases, queues
 from app.services.gallery import ImageFilter
 from app.services.labels import LabelChange
 from app.services.queues import Order, Queue, Wish
@@ -157,6 +157,37 @@ def test_doubts__leave_out_the_test_set_and_what_was_changed_since(database, run
     with database.read() as session:
         rows = queues.peek(session, made.project.id, Queue(Order.WRONG, ImageFilter()), Wish("a", 100))
     assert [row.id for row in rows] == [doubt.image_id for doubt in others[1:]]
+
+
+def test_doubts__leave_out_labels_that_somebody_found_right_until_they_change(database, client, run):
+    made, _ = run
+    first, *others = doubts(database, made)
+    path = f"/p/{made.project.slug}"
+    said = {"source": "label", "field": "checked", "value": "", "image_ids": [first.image_id], "request_id": "right"}
+    label = {"source": "label", "request_id": "other", "changes": [{"image_id": first.image_id}]}
+    assert client.post(f"{path}/marks", json=said).json()["count"] == 1
+    assert client.post(f"{path}/marks", json={**said, "request_id": "again"}).json()["count"] == 0
+    assert doubts(database, made) == others
+    assert "label found right: " in client.get(f"{path}/images/{first.image_id}").text
+    assert client.post(f"{path}/labels/undo", json={"request_id": "back"}).json()["field"] == "checked"
+    assert doubts(database, made) == [first, *others]
+    client.post(f"{path}/labels/redo", json={"request_id": "redo"})
+    with database.read() as session:
+        assert gallery.rows(session, made.project.id, [first.image_id])[0].checked
+    client.post(f"{path}/labels", json={**label, "class_id": None})
+    with database.read() as session:
+        assert not gallery.rows(session, made.project.id, [first.image_id])[0].checked
+
+
+def test_doubts__the_button_of_the_plain_form_says_that_a_label_is_right(database, client, run):
+    made, _ = run
+    first, second, *others = doubts(database, made)
+    form = {"do": "right", "image_id": first.image_id, "version": 0, "request_id": "plain"}
+    path = f"/p/{made.project.slug}/label?queue=wrong"
+    assert "The label is right" in client.get(path).text
+    answer = client.post(path, data=form, follow_redirects=False)
+    assert answer.headers["location"].endswith(f"at={second.image_id}")
+    assert doubts(database, made) == [second, *others]
 
 
 def test_doubts__there_are_none_before_a_run(database, many):

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.db.models import ChangeSet
+from app.db.models import ChangeSet, Image
 from app.services import queues
 from app.services.image_filter import ImageFilter
 from tests.features.factory import add_pictures
@@ -39,6 +39,34 @@ def test_perhaps_wrong__enter_accepts_what_the_run_says(page: Page, live_server,
     expect(page.locator("#suggestion")).to_be_hidden()
     page.keyboard.press("Enter")  # nothing is accepted that cannot be seen
     expect(page.locator("#picture-name")).to_have_text(images[first.image_id])
+
+
+def test_perhaps_wrong__one_key_says_that_the_label_is_right(page: Page, live_server, database, store):
+    with database.write() as session:
+        made = factory.project(session, store)
+        factory.run(session, store, made, folds=5)
+    with database.read() as session:
+        first, second, third, *_ = (doubt.image_id for doubt in queues.doubts(session, made.project.id))
+        given = session.get_one(Image, second).class_id
+    images = {image.id: image.name for image in made.train}
+    name = page.locator("#picture-name")
+    page.goto(f"{live_server}/p/{made.project.slug}/label?lang=en&queue=wrong")
+    expect(name).to_have_text(images[first])
+    page.keyboard.press("KeyK")
+    expect(name).to_have_text(images[second])
+    position = [item.id for item in made.classes].index(given)
+    page.keyboard.press(f"Digit{position + 1}")  # the label that it has, given again, says the same
+    expect(name).to_have_text(images[third])
+    page.keyboard.press("KeyZ")
+    expect(name).to_have_text(images[second])
+    expect(page.locator("#picture-checked")).to_be_hidden()
+    page.keyboard.press("Shift+KeyZ")
+    expect(page.locator("#picture-checked")).to_be_visible()
+    saved(page)
+    with database.read() as session:
+        assert next(iter(queues.doubts(session, made.project.id))).image_id == third
+    page.goto(f"{live_server}/p/{made.project.slug}/history?lang=en")
+    expect(page.locator(".history-table")).to_contain_text("label found right: ")
 
 
 def test_two_browsers__label_different_pictures(page: Page, browser: Browser, live_server, database, rows):

@@ -54,7 +54,16 @@ class MarkBody(Selection):
 
     request_id: RequestId
     source: Literal[LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW]
-    field: Literal[What.EXCLUDED, What.UNSURE, What.SKIPPED, What.NOTE, What.ORIGIN, What.LICENCE, What.PUBLISH]
+    field: Literal[
+        What.EXCLUDED,
+        What.UNSURE,
+        What.SKIPPED,
+        What.CHECKED,
+        What.NOTE,
+        What.ORIGIN,
+        What.LICENCE,
+        What.PUBLISH,
+    ]
     value: Annotated[str, Field(max_length=4000)] | None
     image_ids: list[Id] | None = None
 
