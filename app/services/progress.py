@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.run_models import EpochMetric, Job, Run, RunFold
-from app.domain.enums import FINAL_STATES, JobState
+from app.domain.enums import FINAL_STATES, JobState, Lane
 from app.domain.recipe import Recipe
-from app.services import jobs, run_jobs
+from app.services import jobs, run_jobs, worker_list
 
 TRAINING = "train"  # the phase in which "done" and "total" are images of the epoch
 
@@ -51,7 +51,11 @@ class Best:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run at one moment. ``fold`` counts from 0, ``epoch`` and ``place`` from 1; ``share`` is from 0 to 1."""
+    """A run at one moment. ``fold`` counts from 0, ``epoch`` and ``place`` from 1; ``share`` is from 0 to 1.
+
+    ``wait`` says why a queued run does not begin, as ``worker_list.why`` does, and ``needs`` what it asks for;
+    ``silent`` is true while a worker that trains it does not answer.
+    """
 
     state: JobState
     attempt: int
@@ -60,6 +64,9 @@ class Snapshot:
     error_params: dict[str, Any]
     trace: str  # the last lines of a training that failed, "" when it wrote none
     place: int | None
+    wait: str
+    needs: str
+    silent: bool
     workers: int
     phase: str
     fold: int
@@ -112,6 +119,9 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         error_params=dict(job.error_params),
         trace=job.error_trace or "",
         place=family.place,
+        wait=_wait(session, job) if state is JobState.QUEUED else "",
+        needs=job.needs,
+        silent=state in jobs.ACTIVE and worker_list.silent(session, job.id),
         workers=0 if state in FINAL_STATES else len(jobs.workers_alive(session)),
         phase=str(told[0].get("phase", "")),
         fold=position.fold,
@@ -125,6 +135,10 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         best=best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor),
         rows=[row for row in rows if row.id > after],
     )
+
+
+def _wait(session: Session, job: Job) -> str:
+    return worker_list.why(worker_list.lines(session), Lane(job.lane), job.needs)
 
 
 def epochs(session: Session, run: Run) -> list[EpochRow]:

@@ -110,6 +110,13 @@ def why(workers: Sequence[WorkerLine], lane: Lane, needs: str) -> str:
     return "busy" if all(place.used >= place.total for place in places) else ""
 
 
+def silent(session: Session, job_id: int) -> bool:
+    """Whether a worker that runs the job, or one of its children, has missed two signs of life."""
+    here = sa.or_(Job.id == job_id, Job.parent_id == job_id)
+    query = sa.select(Job.id).join(Worker, Worker.name == Job.owner).where(here, Job.state.in_(jobs.ACTIVE))
+    return session.scalar(query.where(Worker.heartbeat < db_now() - QUIET_SECONDS).limit(1)) is not None
+
+
 def marks(session: Session) -> list[Any]:
     """What changes when a worker comes, goes, falls silent or says something new."""
     quiet = sa.case((Worker.heartbeat < db_now() - QUIET_SECONDS, 1), else_=0)

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from app.db.run_models import EpochMetric, Job, Run, Worker
 from app.db.session import Database, db_now
 from app.domain.enums import JobState
-from app.services import jobs, progress
+from app.services import jobs, progress, worker_list
 from app.web import run_words
 
 INTERVAL = 0.5  # seconds between two looks; also the shortest time between two progress events of a stream
@@ -152,9 +152,10 @@ def run_marks(session: Session, run_ids: list[int]) -> dict[int, Mark]:
     newest = sa.select(sa.func.max(EpochMetric.id)).where(EpochMetric.run_id == Run.id).scalar_subquery()
     queued = sa.select(sa.func.count()).where(Job.state == JobState.QUEUED).scalar_subquery()
     alive = sa.select(sa.func.count()).where(Worker.heartbeat > db_now() - jobs.SILENT_SECONDS).scalar_subquery()
+    quiet = sa.select(sa.func.count()).where(Worker.heartbeat < db_now() - worker_list.QUIET_SECONDS).scalar_subquery()
     own = Job.__table__.alias("own")
     query = (
-        sa.select(Run.id, own.c.state, own.c.attempt, own.c.keep_best, own.c.progress, newest, queued, alive)
+        sa.select(Run.id, own.c.state, own.c.attempt, own.c.keep_best, own.c.progress, newest, queued, alive, quiet)
         .join(own, own.c.id == Run.job_id)
         .where(Run.id.in_(run_ids))
     )

@@ -35,6 +35,12 @@ WAITS: dict[str, str] = {
     "busy": N_("all places are taken"),
     "": N_("begins in a moment"),
 }
+STUCK = {"no_gpu", "no_host", "no_lane"}  # others that stand behind such a job begin before it
+
+
+def wait_reason(wait: str, needs: str, t: Catalogue) -> str:
+    """Why a queued job that asks for ``needs`` does not run."""
+    return t.gettext(WAITS[wait]) % {"host": needs.partition(":")[2]}
 
 
 class Words:
@@ -60,7 +66,11 @@ class Words:
         """Why a job waits; nothing for one that does not."""
         if line.state is not JobState.QUEUED:
             return ""
-        return self._(WAITS[line.wait]) % {"host": line.needs.partition(":")[2]}
+        return wait_reason(line.wait, line.needs, self._t)
+
+    def stuck(self, line: JobLine) -> bool:
+        """True when no worker can take it, so that its place in line says nothing."""
+        return line.wait in STUCK
 
     def wish(self, line: JobLine) -> str:
         """What the job asks of its worker; nothing when it takes any."""

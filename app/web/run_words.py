@@ -8,6 +8,7 @@ from typing import Any
 from app.domain.enums import JobState
 from app.services.progress import EpochRow, Snapshot, TimeLeft
 from app.web import i18n
+from app.web.job_words import STUCK, wait_reason
 from app.web.messages import say
 
 Catalogue = gettext.NullTranslations
@@ -31,16 +32,25 @@ def status(now: Snapshot, t: Catalogue) -> str:
     """One sentence: what is happening."""
     _ = t.gettext
     if now.state is JobState.QUEUED:
-        if now.place == 1:
-            return _("Next in line.")
-        return _("Number %(place)s in line.") % {"place": now.place}
+        return _in_line(now, t)
     if now.state is JobState.CANCELLING:
         if now.keep_best:
             return _("Stopping after this epoch. The best weights so far are kept and judged.")
         return _("Stopping. Nothing of this training is kept.")
+    if now.silent:
+        return _("The worker does not answer. If it stays away, another one goes on after the last saved epoch.")
     if now.state is JobState.RUNNING:
         return _phase(now, t)
     return state_name(now.state, t).capitalize()
+
+
+def _in_line(now: Snapshot, t: Catalogue) -> str:
+    _ = t.gettext
+    if now.wait in STUCK:
+        return _("In line, but it cannot begin: %(reason)s.") % {"reason": wait_reason(now.wait, now.needs, t)}
+    if now.place == 1:
+        return _("Next in line.")
+    return _("Number %(place)s in line.") % {"place": now.place}
 
 
 def _phase(now: Snapshot, t: Catalogue) -> str:

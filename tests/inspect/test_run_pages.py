@@ -9,12 +9,11 @@ import sqlalchemy as sa
 
 from app.db.base import utc_now
 from app.db.run_models import Job, Worker
-from app.db.session import db_now
 from app.domain.enums import JobState, LabelSource
 from app.domain.presets import PRESETS
 from app.domain.published import beside
 from app.domain.recipe import Recipe
-from app.services import labels, progress
+from app.services import jobs, labels, progress
 from app.web import charts, i18n, run_words
 from tests.inspect import factory
 
@@ -104,10 +103,33 @@ def test_run__running_shows_progress_and_both_ways_to_stop(client, database, sto
 def test_run__worker_alive_hides_the_notice(client, database, store, made):
     started(database, store, made, JobState.QUEUED)
     with database.write() as session:
-        session.add(Worker(name="here:1", heartbeat=session.scalar(db_now().select()), info={}))
+        jobs.heartbeat(session, "here:1", {"slots": {"gpu": 1}})
     text = page(client)
     assert 'id="no-worker" hidden' in text
     assert "Next in line." in text
+
+
+@pytest.mark.parametrize(
+    ("needs", "reason"),
+    [("gpu", "needs a graphics card (GPU)"), ("worker:計算機", "wants the worker on 計算機")],
+)
+def test_run__that_no_worker_can_take_says_so_and_not_that_it_is_next(client, database, store, made, needs, reason):
+    started(database, store, made, JobState.QUEUED, needs=needs)
+    with database.write() as session:
+        jobs.heartbeat(session, "here:1", {"slots": {"gpu": 1}})
+    for text in (page(client), page(client, "../../../jobs")):
+        assert reason in text
+        assert "next in line" not in text.lower()
+
+
+def test_run__says_that_its_worker_does_not_answer(client, database, store, made):
+    started(database, store, made, JobState.RUNNING, owner="here:1", lease_until=1e12)
+    with database.write() as session:
+        jobs.heartbeat(session, "here:1", {"slots": {"gpu": 1}})
+    assert "does not answer" not in page(client)
+    with database.write() as session:
+        session.execute(sa.update(Worker).values(heartbeat=Worker.heartbeat - 7))
+    assert "The worker does not answer" in page(client)
 
 
 def test_run__failed_says_why_in_words(client, database, store, made):
