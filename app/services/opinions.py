@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.base import utc_now
-from app.db.models import Image, LabelClass
+from app.db.models import ChangeSet, Image, LabelClass
 from app.db.opinion_models import Opinion, OpinionImage, OpinionRound
 from app.domain import agreement
+from app.domain.enums import LabelSource
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services import gallery, projects
+from app.services import gallery, labels, projects
 from app.services.gallery import ImageFilter, ImageRow
 
 MOST_IMAGES = 5000
@@ -56,6 +57,11 @@ class Dispute:
 
     row: ImageRow
     votes: Mapping[int, Sequence[str]]
+
+    def agreed(self, people: int) -> int | None:
+        """The class that everybody named, once all of the ``people`` were heard; None otherwise."""
+        (first, who), *others = self.votes.items()
+        return first if not others and len(who) >= people else None
 
 
 @dataclass(frozen=True)
@@ -174,10 +180,7 @@ def give(session: Session, one: OpinionRound, image_id: int, class_id: int, acto
 
 def result(session: Session, one: OpinionRound, classes: Sequence[int]) -> Result:
     """Agreement of the people of a round; ``classes``: the ids of all classes of the project in their order."""
-    query = sa.select(Opinion.image_id, Opinion.actor, Opinion.class_id).where(Opinion.round_id == one.id)
-    said: dict[int, dict[str, int]] = {}
-    for image_id, actor, class_id in session.execute(query.order_by(Opinion.image_id, Opinion.created_at)):
-        said.setdefault(image_id, {})[actor] = class_id
+    said = _said(session, one)
     named = {class_id for votes in said.values() for class_id in votes.values()}
     used = [class_id for class_id in classes if class_id in named]
     votes = np.zeros((len(said), len(used)), dtype=np.int64)
@@ -195,6 +198,45 @@ def result(session: Session, one: OpinionRound, classes: Sequence[int]) -> Resul
         pairs=agreement.pairs(votes),
         disputes=_disputes(session, one.project_id, said),
     )
+
+
+def settle_agreed(
+    session: Session,
+    one: OpinionRound,
+    seen: Mapping[int, int],
+    *,
+    actor: str,
+    request_id: str,
+) -> ChangeSet:
+    """Give all images on which everybody agrees the class that was named, in one change set.
+
+    ``seen``: image id -> version of the label that was shown; other images stay as they are.
+
+    Raises:
+        Invalid: everybody agrees on none of them, or no longer.
+        LabelConflict: somebody labelled one of them meanwhile; nothing was written.
+    """
+    if (known := labels.by_request(session, one.project_id, request_id)) is not None:
+        return known
+    changes = [
+        labels.LabelChange(dispute.row.id, class_id, seen[dispute.row.id])
+        for dispute in _disputes(session, one.project_id, _said(session, one))
+        if dispute.row.id in seen and (class_id := dispute.agreed(one.people)) is not None
+    ]
+    if not changes:
+        raise Invalid("opinions_none_agreed")
+    return labels.assign(
+        session, one.project_id, changes, source=LabelSource.REVIEW, actor=actor, request_id=request_id
+    )
+
+
+def _said(session: Session, one: OpinionRound) -> dict[int, dict[str, int]]:
+    """Image id -> who named which class, in the order of their coming."""
+    query = sa.select(Opinion.image_id, Opinion.actor, Opinion.class_id).where(Opinion.round_id == one.id)
+    said: dict[int, dict[str, int]] = {}
+    for image_id, actor, class_id in session.execute(query.order_by(Opinion.image_id, Opinion.created_at)):
+        said.setdefault(image_id, {})[actor] = class_id
+    return said
 
 
 def _couple(said: Mapping[int, Mapping[str, int]], classes: Sequence[int], one: str, other: str) -> PairOfPeople:

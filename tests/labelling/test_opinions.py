@@ -9,7 +9,7 @@ from app.db.models import ChangeSet, Image
 from app.db.opinion_models import Opinion
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services import classes, opinions, projects
+from app.services import classes, labels, opinions, projects
 from tests.labelling.bench import Bench
 from tests.labelling.factories import make_images, make_project
 
@@ -82,6 +82,32 @@ def test_disputes__are_settled_by_a_label(bench):
     assert [dispute.row.id for dispute in result(bench, one).disputes] == [second]
 
 
+def test_settle_agreed__labels_what_everybody_named_as_one_change(bench):
+    one = start(bench, images=4, people=2)
+    first, second, third, fourth = answer(bench, one, "mika", lambda place: (0, 1, 2, 0)[place])
+    answer(bench, one, "ken", lambda place: (0, 1, 0, 0)[place])
+    seen = {first: 0, second: 0, third: 0}  # the fourth was not shown
+    with bench.database.write() as session:
+        made = opinions.settle_agreed(session, one, seen, actor="mika", request_id="all")
+        again = opinions.settle_agreed(session, one, seen, actor="mika", request_id="all")
+        assert (made.image_count, again.id) == (2, made.id)
+        labelled = dict(session.execute(sa.select(Image.id, Image.class_id).where(Image.class_id.is_not(None))).all())
+        assert labelled == {first: bench.classes[0], second: bench.classes[1]}
+        with pytest.raises(Invalid):
+            opinions.settle_agreed(session, one, seen, actor="mika", request_id="more")
+    bench.assign((fourth, bench.classes[2]))
+    with bench.database.write() as session, pytest.raises(labels.LabelConflict):
+        opinions.settle_agreed(session, one, {fourth: 0}, actor="mika", request_id="late")
+
+
+def test_settle_agreed__waits_for_all_opinions(bench):
+    one = start(bench, images=2, people=3)
+    seen = dict.fromkeys(answer(bench, one, "mika", lambda _: 0), 0)
+    answer(bench, one, "ken", lambda _: 0)
+    with bench.database.write() as session, pytest.raises(Invalid):
+        opinions.settle_agreed(session, one, seen, actor="mika", request_id="early")
+
+
 def test_opinion__may_be_changed_but_not_given_by_one_person_too_many(bench):
     one = start(bench, images=1)
     (image,) = answer(bench, one, "mika", lambda _: 0)
@@ -141,6 +167,27 @@ def test_pages__two_people_by_name_and_the_result(client, database, rows):
         (change,) = session.scalars(sa.select(ChangeSet)).all()
     assert (change.source, change.actor, change.image_count) == ("review", "健", 1)
     assert "6 / 6" in client.get(f"{rows.path}/opinions").text
+
+
+def test_pages__one_button_settles_where_all_agree_and_is_undone(client, database, rows):
+    client.post(f"{rows.path}/opinions", data={"images": 3, "people": 2})
+    for name in ("三木", "健"):
+        client.post("/reader", data={"name": name, "back": "/"})
+        for number in (0, 1, 2):
+            asked = client.get(f"{rows.path}/opinions/1/give")
+            form = {"image_id": image_of(asked.text), "do": rows.classes[number]}
+            client.post(f"{rows.path}/opinions/1/give", data=form)
+    text = client.get(f"{rows.path}/opinions/1").text
+    assert "Settle the 3 pictures on which all agree" in text
+    form = dict(re.findall(r'name="(request_id|seen)" value="([^"]+-all|\d+:[^"]+)"', text))
+    page = client.post(f"{rows.path}/opinions/1/settle-agreed", data=form)
+    assert "3 pictures were labelled." in page.text
+    assert "they agree with each other and with the label" in page.text
+    (undo,) = re.findall(r'action="([^"]+/history/\d+)"', page.text)
+    client.post(undo, data={"request_id": "back"})
+    assert "Settle the 3 pictures" in client.get(f"{rows.path}/opinions/1").text
+    again = client.post(f"{rows.path}/opinions/1/settle-agreed", data={**form, "request_id": "x", "seen": "7:-1"})
+    assert again.status_code == 422
 
 
 def test_pages__refuse_with_a_sentence(client, rows):

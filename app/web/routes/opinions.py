@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.db.models import LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError
-from app.services import labels, opinions
+from app.services import history, labels, opinions
 from app.services.gallery import ImageRow
 from app.services.opinions import Progress, Result
 from app.services.projects import clean_line
@@ -49,6 +49,8 @@ class RoundPage:
     project: Project
     progress: Progress
     result: Result
+    agreed: Sequence[ImageRow]
+    done: history.Act | None
     classes: Mapping[int, LabelClass]
     actor: str
     mine: ImageRow | None
@@ -92,6 +94,13 @@ class Settled(BaseModel):
     request_id: str = Field(min_length=1, max_length=64)
 
 
+class AllSettled(BaseModel):
+    """The images on which everybody agrees, as ``id:version`` with a blank between two."""
+
+    seen: str = Field(max_length=40 * opinions.MOST_IMAGES, pattern=r"^\d{1,15}:\d{1,9}( \d{1,15}:\d{1,9})*$")
+    request_id: str = Field(min_length=1, max_length=64)
+
+
 @router.post("/reader", name="reader_save")
 def name_reader(name: Annotated[str, Form()] = "", back: Annotated[str, Form()] = "/") -> Response:
     """Remember under which name this browser labels; an empty name is that of the server again."""
@@ -125,9 +134,16 @@ def create(
 
 
 @router.get("/p/{slug}/opinions/{number}", name="opinion_round")
-def show(request: Request, project: ProjectDep, session: ReadSession, actor: ActorDep, number: Number) -> Response:
-    """Show what came of a round."""
-    return round_page(request, session, project, actor, number)
+def show(
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    actor: ActorDep,
+    number: Number,
+    done: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+) -> Response:
+    """Show what came of a round; ``done`` is the change set that settled something just now."""
+    return round_page(request, session, project, actor, number, done=done)
 
 
 @router.get("/p/{slug}/opinions/{number}/give", name="opinion_next")
@@ -166,13 +182,33 @@ def settle(
     """Give an image the label that somebody decided on."""
     change = labels.LabelChange(settled.image_id, settled.class_id, settled.version)
     try:
-        labels.assign(
+        made = labels.assign(
             session, project.id, [change], source=LabelSource.REVIEW, actor=actor, request_id=settled.request_id
         )
     except AppError as error:
         session.rollback()
         return round_page(request, session, project, actor, number, error)
-    return redirect(request, "opinion_round", slug=project.slug, number=number)
+    return redirect(request, "opinion_round", slug=project.slug, number=number, query={"done": made.id})
+
+
+@router.post("/p/{slug}/opinions/{number}/settle-agreed", name="opinion_settle_agreed")
+def settle_agreed(
+    request: Request,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    number: Number,
+    settled: Annotated[AllSettled, Form()],
+) -> Response:
+    """Give all images on which everybody agrees the label that everybody named."""
+    seen = {int(one): int(version) for one, version in (pair.split(":") for pair in settled.seen.split())}
+    try:
+        found = opinions.by_number(session, project.id, number)
+        made = opinions.settle_agreed(session, found, seen, actor=actor, request_id=settled.request_id)
+    except AppError as error:
+        session.rollback()
+        return round_page(request, session, project, actor, number, error)
+    return redirect(request, "opinion_round", slug=project.slug, number=number, query={"done": made.id})
 
 
 def rounds_page(
@@ -191,14 +227,24 @@ def rounds_page(
 
 
 def round_page(
-    request: Request, session: Session, project: Project, actor: str, number: int, error: AppError | None = None
+    request: Request,
+    session: Session,
+    project: Project,
+    actor: str,
+    number: int,
+    error: AppError | None = None,
+    done: int | None = None,
 ) -> Response:
     """One round; with ``error`` it says what was refused."""
     found = opinions.by_number(session, project.id, number)
+    result = opinions.result(session, found, [item.id for item in project.classes])
+    act = history.act(session, project.id, done) if done is not None else None
     context = RoundPage(
         project=project,
         progress=opinions.progress(session, found),
-        result=opinions.result(session, found, [item.id for item in project.classes]),
+        result=result,
+        agreed=[one.row for one in result.disputes if one.agreed(found.people) is not None],
+        done=act if act and act.source == LabelSource.REVIEW and not act.undone else None,
         classes={item.id: item for item in project.classes},
         actor=actor,
         mine=opinions.following(session, found, actor),

@@ -32,6 +32,9 @@ SENTENCES: dict[str, str] = {
     ),
     "mark_too_long": N_("This text is too long: at most %(longest)s characters. Shorten it."),
     "mark_unknown": N_("“%(field)s” is no mark of an image. Use excluded, unsure, skipped or note."),
+    "opinions_none_agreed": N_(
+        "There is no picture any more on which everybody agrees and that has another label. Look at the round again."
+    ),
     "opinions_full": N_(
         "%(people)s people have looked at this picture meanwhile, so nobody else is asked. Go on with the next one."
     ),
