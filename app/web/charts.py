@@ -55,6 +55,7 @@ class Chart:
     marks: list[Mark] = field(default_factory=list)
     x_ticks: list[Tick] = field(default_factory=list)
     y_ticks: list[Tick] = field(default_factory=list)
+    stages: list[float] = field(default_factory=list)  # x of the lines between two stages
 
 
 def sparkline(values: Iterable[float | None], width: int = 96, height: int = 24) -> str:
@@ -70,12 +71,13 @@ def sparkline(values: Iterable[float | None], width: int = 96, height: int = 24)
     )
 
 
-def curves(rows: Sequence[EpochRow], metric: str, best: Mapping[int, int]) -> Chart:
+def curves(rows: Sequence[EpochRow], metric: str, best: Mapping[int, int], stages: Sequence[int] = ()) -> Chart:
     """Learning curves of "loss" or "accuracy".
 
     Args:
         rows: the epochs of all folds.
         best: fold -> its best epoch, marked on the validation curve.
+        stages: epochs in which a later stage of the training begins.
     """
     series = {
         kind: {fold: _series(rows, fold, name) for fold in sorted({row.fold for row in rows})}
@@ -87,6 +89,7 @@ def curves(rows: Sequence[EpochRow], metric: str, best: Mapping[int, int]) -> Ch
     last = max(row.epoch for row in rows)
     scale = _Scale(last, *_limits(points, metric))
     chart = Chart(metric, x_ticks=scale.x_ticks(), y_ticks=scale.y_ticks())
+    chart.stages.extend(round(scale.x(epoch - 0.5), 1) for epoch in stages)
     for kind, folds in series.items():
         _draw(chart, scale, kind, folds)
     for fold, epoch in best.items():

@@ -14,7 +14,7 @@ from app.domain.published import Published, beside
 from app.domain.recipe import Augmentation, Recipe
 from app.services import progress, report, runs
 from app.services.progress import EpochRow, Snapshot
-from app.web import charts, i18n, run_words
+from app.web import charts, curve_text, i18n, run_words
 from app.web.fields import TEXTS
 
 MOST_EPOCHS = 500  # rows of the epoch table of one page; the file has all
@@ -50,6 +50,7 @@ class RunPage:
     loss: charts.Chart
     accuracy: charts.Chart
     sentence: str
+    curves: curve_text.CurveText
     fold: int | None  # the chosen tab of the epoch table, from 0; None: all folds
     epochs: Sequence[EpochRow]  # newest first
     best_epochs: dict[int, int]  # fold -> epoch, known so far
@@ -70,6 +71,7 @@ def build(session: Session, project: Project, run: Run, language: str, fold: int
     preset = PRESETS.get(recipe.preset)
     judged = found.test or found.validation
     shown = [row for row in now.rows if fold is None or row.fold == fold]
+    stages = curve_text.stage_starts(now.rows, recipe)
     return RunPage(
         project=project,
         run=run,
@@ -85,9 +87,10 @@ def build(session: Session, project: Project, run: Run, language: str, fold: int
         published=beside(recipe),
         settings=_settings(recipe, t),
         durations=_durations(run, found, t),
-        loss=charts.curves(now.rows, "loss", best_epochs),
-        accuracy=charts.curves(now.rows, "accuracy", best_epochs),
+        loss=charts.curves(now.rows, "loss", best_epochs, stages),
+        accuracy=charts.curves(now.rows, "accuracy", best_epochs, stages),
         sentence=_sentence(now, best_epochs, t, language),
+        curves=curve_text.judged(now.rows, len(run.classes), t),
         fold=fold,
         epochs=list(reversed(shown[-MOST_EPOCHS:])),
         best_epochs=best_epochs,
@@ -96,7 +99,8 @@ def build(session: Session, project: Project, run: Run, language: str, fold: int
         review_on="test" if found.test else "validation",
         environment=_plain(run.environment),
         data={"rows": [run_words.epoch_values(row) for row in now.rows], "best": best_epochs, "folds": now.folds,
-              "attempt": now.attempt, "state": now.state, "monitor": recipe.monitor, "language": language},
+              "attempt": now.attempt, "state": now.state, "monitor": recipe.monitor, "language": language,
+              "stages": stages},
     )  # fmt: skip
 
 

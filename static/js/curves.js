@@ -26,8 +26,22 @@ function ink(figure, name) {
   return color;
 }
 
+/** Exponential smoothing that does not lag at the start; `weight` 0 leaves the values as they are. */
+export function smoothed(values, weight) {
+  let sum = 0;
+  let total = 0;
+  return values.map((value) => {
+    if (value === null) {
+      return null;
+    }
+    sum = sum * weight + value;
+    total = total * weight + 1;
+    return sum / total;
+  });
+}
+
 /** Columns for uPlot: epochs, then for each kind one column per fold, then mean, upper and lower limit. */
-function columns(rows, metric, folds) {
+function columns(rows, metric, folds, weight) {
   const last = rows.reduce((most, row) => Math.max(most, row.epoch), 1);
   const epochs = Array.from({ length: last }, (_, place) => place + 1);
   const data = [epochs];
@@ -36,6 +50,7 @@ function columns(rows, metric, folds) {
     for (const row of rows) {
       lines[row.fold][row.epoch - 1] = row[name];
     }
+    lines.forEach((line, fold) => { lines[fold] = smoothed(line, weight); });
     data.push(...lines);
     if (folds > 1) {
       const at = epochs.map((_, place) => lines.map((line) => line[place]).filter((value) => value !== null));
@@ -49,7 +64,7 @@ function columns(rows, metric, folds) {
 
 /** One chart in a <figure data-metric>. */
 export class Curves {
-  constructor(figure, texts, folds, language) {
+  constructor(figure, texts, folds, language, stages = []) {
     this.figure = figure;
     this.texts = texts;
     this.folds = folds;
@@ -58,12 +73,18 @@ export class Curves {
     this.number = new Intl.NumberFormat(language, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
     this.rows = [];
     this.best = {};
+    this.stages = stages;
+    this.weight = 0;
+    this.log = false;
     this.readout = document.createElement("p");
     this.readout.className = "readout quiet";
-    this.readout.setAttribute("aria-hidden", "true"); // the table below has the same numbers
+    this.readout.setAttribute("aria-live", "polite");
     figure.append(this.readout);
     figure.classList.add("has-live");
     this.place.hidden = false;
+    this.place.tabIndex = 0;
+    this.place.setAttribute("aria-label", `${this.place.getAttribute("aria-label")} ${texts.keys}`);
+    this.place.addEventListener("keydown", (event) => this.walk(event));
     new ResizeObserver(() => this.plot?.setSize({ width: this.width(), height: HEIGHT })).observe(figure);
     document.addEventListener("themechange", () => this.draw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -73,12 +94,33 @@ export class Curves {
     return Math.max(this.figure.clientWidth, 240);
   }
 
+  /** Move the cursor by arrow keys, Home and End; the readout is spoken. */
+  walk(event) {
+    const last = this.plot ? this.plot.data[0].length - 1 : 0;
+    const now = this.plot?.cursor.idx ?? -1;
+    const wanted = { ArrowRight: now + 1, ArrowLeft: Math.max(now, 1) - 1, Home: 0, End: last }[event.key];
+    if (wanted === undefined || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+    const place = Math.min(wanted, last);
+    this.plot.setCursor({ left: this.plot.valToPos(this.plot.data[0][place], "x"), top: 10 });
+  }
+
+  /** `weight` of the values before, 0 to below 1; `log`: the loss on a logarithmic scale. */
+  look(weight, log) {
+    this.weight = weight;
+    this.log = log && this.metric === "loss";
+    this.draw();
+  }
+
   /** Show `rows`; `best` is {fold: epoch}. */
   update(rows, best) {
     this.rows = rows;
     this.best = best;
     if (this.plot) {
-      this.plot.setData(columns(rows, this.metric, this.folds));
+      this.plot.setData(columns(rows, this.metric, this.folds, this.weight));
     } else {
       this.draw();
     }
@@ -98,13 +140,13 @@ export class Curves {
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
-      scales: { x: { time: false, range: (_, low, high) => [1, Math.max(high, 2)] }, y: { range: (_, low, high) => this.limits(low, high) } },
+      scales: { x: { time: false, range: (_, low, high) => [1, Math.max(high, 2)] }, y: this.log ? { distr: 3 } : { range: (_, low, high) => this.limits(low, high) } },
       axes: [{ ...axis, size: 32, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] }, { ...axis, size: 48 }],
       series,
       bands,
-      hooks: { draw: [(plot) => this.drawBest(plot)], setCursor: [(plot) => this.read(plot)] },
+      hooks: { drawClear: [(plot) => this.drawStages(plot)], draw: [(plot) => this.drawBest(plot)], setCursor: [(plot) => this.read(plot)] },
     };
-    this.plot = new uPlot(options, columns(this.rows, this.metric, this.folds), this.place);
+    this.plot = new uPlot(options, columns(this.rows, this.metric, this.folds, this.weight), this.place);
   }
 
   addKind(series, bands, kind) {
@@ -136,6 +178,24 @@ export class Curves {
     return [Math.min(low ?? 0, 0), top * 1.05 || 1];
   }
 
+  // A dashed line before the first epoch of each later stage.
+  drawStages(plot) {
+    const context = plot.ctx;
+    const { top, height } = plot.bbox;
+    context.save();
+    context.strokeStyle = ink(this.figure, "stage");
+    context.lineWidth = 1.5 * devicePixelRatio;
+    context.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const epoch of this.stages) {
+      const x = plot.valToPos(epoch - 0.5, "x", true);
+      context.beginPath();
+      context.moveTo(x, top);
+      context.lineTo(x, top + height);
+      context.stroke();
+    }
+    context.restore();
+  }
+
   // The epoch whose weights are kept, on the validation curve of each fold.
   drawBest(plot) {
     const context = plot.ctx;
@@ -144,8 +204,8 @@ export class Curves {
     context.strokeStyle = ink(this.figure, "surface");
     context.lineWidth = 2 * devicePixelRatio;
     for (const [fold, epoch] of Object.entries(this.best)) {
-      const row = this.rows.find((one) => one.fold === Number(fold) && one.epoch === epoch);
-      const value = row?.[`val_${this.metric}`];
+      const each = this.folds === 1 ? 1 : this.folds + 3;
+      const value = plot.data[each + 1 + Number(fold)]?.[epoch - 1];
       if (value === undefined || value === null) {
         continue;
       }

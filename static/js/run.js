@@ -8,7 +8,7 @@ const rows = new Map(data.rows.map((row) => [`${row.fold}-${row.epoch}`, row]));
 const best = { ...data.best };
 const live = document.getElementById("live");
 const charts = document.getElementById("charts");
-const curves = charts ? [...charts.querySelectorAll("figure")].map((figure) => new Curves(figure, charts.dataset, data.folds, data.language)) : [];
+const curves = charts ? [...charts.querySelectorAll("figure")].map((figure) => new Curves(figure, charts.dataset, data.folds, data.language, data.stages)) : [];
 let drawing = 0;
 
 function draw() {
@@ -116,7 +116,21 @@ function stayLive() {
   );
 }
 
+function connectTools() {
+  const tools = document.getElementById("curve-tools");
+  if (!tools) {
+    return;
+  }
+  tools.hidden = false;
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  tools.addEventListener("input", () => {
+    tools.querySelector("output").textContent = `${tools.elements.smooth.value} %`;
+    curves.forEach((chart) => chart.look(Number(tools.elements.smooth.value) / 100, tools.elements.log.checked));
+  });
+}
+
 const { state } = data;
+connectTools();
 draw();
 if (live) {
   document.getElementById("run-reload").hidden = true;
