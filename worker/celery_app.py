@@ -7,7 +7,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_
 
 from app.domain.enums import Lane
 from app.queue import TASK, configure, queue_name
-from worker import interactive_jobs, tasks
+from worker import interactive_jobs, local_broker, tasks
 from worker.keeper import Keeper
 from worker.parts import Parts
 
@@ -50,6 +50,7 @@ def _connect(parts: Parts, keeper: Keeper) -> None:
 
     def shutting_down(**_kw: Any) -> None:
         parts.stopping.set()
+        local_broker.end()
 
     def shutdown(**_kw: Any) -> None:
         keeper.stop()

@@ -13,6 +13,7 @@ from kombu.transport import memory
 LONGEST_WAIT = 1.0  # after which the queues are looked at anyway
 _arrived = threading.Condition()
 _count = 0  # of messages that have arrived
+_ending = threading.Event()
 
 
 class Channel(memory.Channel):  # type: ignore[misc]
@@ -36,21 +37,27 @@ class Transport(memory.Transport):  # type: ignore[misc]
         """Deliver one message.
 
         Raises:
-            TimeoutError: none came within ``timeout`` seconds.
+            TimeoutError: none came within ``timeout`` seconds, or the worker ends.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             seen = _count  # read before the queues: what arrives meanwhile is not slept through
             try:
                 self.cycle.get(self._deliver, timeout=timeout)
             except Empty:
-                left = LONGEST_WAIT if end is None else min(end - time.monotonic(), LONGEST_WAIT)
-                if left <= 0:
+                left = LONGEST_WAIT if deadline is None else min(deadline - time.monotonic(), LONGEST_WAIT)
+                if left <= 0 or _ending.is_set():
                     raise TimeoutError from None
                 with _arrived:
                     _arrived.wait_for(lambda: _count != seen, left)  # noqa: B023 - called before the next round
             else:
                 return
+
+
+def end() -> None:
+    """Let nobody wait any more, so that the worker that is told to end does so at once; safe in a signal handler."""
+    _ending.set()
+    _announce()
 
 
 def _announce() -> None:
