@@ -48,6 +48,7 @@ ROUTES = (
     "runs",
     "run_classes",
     "manifest",
+    "groups",
     "review",
     "predict",
     "jobs",

@@ -11,6 +11,7 @@ from app.commands import matrix, reporting
 from app.commands.common import Exit, Parts, find_project, opened, put, put_json, say
 from app.config import Settings, child_environment
 from app.db.run_models import Job, Run
+from app.domain import matrix as varying
 from app.domain.enums import FINAL_STATES, JobState
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
@@ -48,7 +49,7 @@ class Wish:
 def run(settings: Settings, wish: Wish) -> int:
     """Queue the trainings; with ``wait`` stay until they have ended, and fail when one did not end well."""
     recipe = recipe_of(wish)
-    named = matrix.recipes(recipe, wish.vary, wish.name) if wish.vary else [(wish.name, recipe)]
+    named = _named(recipe, wish)
     how = _how(wish)
     with opened(settings) as parts:
         with parts.write() as session:
@@ -67,6 +68,13 @@ def run(settings: Settings, wish: Wish) -> int:
             _say_queued(order, as_json=wish.as_json)
             return Exit.OK
         return _wait(parts, order, as_json=wish.as_json)
+
+
+def _named(recipe: Recipe, wish: Wish) -> list[tuple[str, Recipe]]:
+    """Every combination of the values that were typed, each with its name."""
+    if not wish.vary:
+        return [(wish.name, recipe)]
+    return varying.recipes(recipe, [varying.read(text) for text in wish.vary], wish.name)
 
 
 @dataclass(frozen=True)

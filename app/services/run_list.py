@@ -32,9 +32,9 @@ class RunLine:
     curve: list[float]  # mean validation accuracy of each epoch
 
 
-def lines(session: Session, project_id: int) -> list[RunLine]:
-    """The runs of a project, newest first."""
-    found = runs.listed(session, project_id)
+def lines(session: Session, project_id: int, group_id: int | None = None) -> list[RunLine]:
+    """The runs of a project, or of one matrix, newest first."""
+    found = runs.listed(session, project_id, group_id)
     ids = [run.id for run in found]
     folds = _folds(session, ids)
     tests = _tests(session, ids)

@@ -13,12 +13,14 @@ from app.db.run_models import Job, Run, RunClass, RunFold, RunItem
 from app.domain import architectures
 from app.domain.enums import ImageState, JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
+from app.domain.matrix import MOST_RUNS
 from app.domain.recipe import Recipe
 from app.services import grouping, jobs, plans, projects, splits, versions
 from app.services.grouping import Grouping
 from app.services.spreading import Spread
 
-MOST_RUNS = 200  # of one matrix
+MOST_ITEMS = 600_000  # rows of images of one matrix: more would hold the database for many seconds
+REQUEST = "request"  # key of ``Job.spec``: what asked for the run or the matrix
 _CHUNK = 20_000  # rows in one bulk insert: keeps the memory of a run of 100,000 images small
 
 
@@ -38,12 +40,14 @@ class How:
     """How a training is carried out; nothing of it changes the result.
 
     ``needs``: "" for any worker, "gpu" or "worker:<host>". ``group_id``: the job of the matrix that the run belongs to.
+    ``request``: what asked for it, so that the same form sent twice starts one training.
     """
 
     needs: str = ""
     spread: Spread = Spread.AUTO
     priority: int = 0
     group_id: int | None = None
+    request: str = ""
 
 
 ANYHOW = How()
@@ -68,7 +72,12 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     rows = _images(session, project.id, class_ids)
     position = {class_id: index for index, class_id in enumerate(class_ids)}
     labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
-    groups = grouping.numbers(session, project.id, rows, Grouping(recipe.group_by, recipe.group_pattern))
+    together = Grouping(recipe.group_by, recipe.group_pattern, recipe.group_seconds)
+    groups = grouping.numbers(session, project.id, rows, together)
+    if groups is not None:
+        names = [row.name for row in forecast.classes]
+        kept = plans.untied(labels, groups, [row.split for row in rows], recipe, names)
+        rows, labels, groups = [rows[place] for place in kept.tolist()], labels[kept], groups[kept]
     draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes], groups)
     run = _add_run(session, project.id, recipe, (name, actor), how)
     run.version_id = versions.freeze(session, project.id, actor=actor).id
@@ -124,7 +133,8 @@ def _add_run(session: Session, project_id: int, recipe: Recipe, named: tuple[str
     )
     session.add(run)
     session.flush()
-    job.spec = {"run_id": run.id, "spread": str(how.spread)}
+    asked = {REQUEST: how.request} if how.request else {}
+    job.spec = {"run_id": run.id, "spread": str(how.spread), **asked}
     return run
 
 
@@ -177,24 +187,37 @@ def create_matrix(
     The group is shown by its own ``name`` and ends when all of them have; it can be cancelled and tried again as one.
 
     Raises:
-        Invalid: as ``create``; ``matrix_size``.
+        Invalid: as ``create``; ``matrix_size``; ``matrix_items``.
     """
     if not 1 <= len(recipes) <= MOST_RUNS:
         raise Invalid("matrix_size", count=len(recipes), most=MOST_RUNS)
     projects.lock(session, project.id)
+    images = sum(row.total for row in splits.table(session, project.id).used) * len(recipes)
+    if images > MOST_ITEMS:
+        raise Invalid("matrix_items", count=len(recipes), images=images, most=MOST_ITEMS)
     jobs.refuse_full(session, project.id, len(recipes))
     group = jobs.create(
         session,
         project_id=project.id,
         kind=JobKind.GROUP,
         lane=Lane.GPU,
-        spec={"runs": len(recipes), "name": name.strip()[:200]},
+        spec={"runs": len(recipes), "name": name.strip()[:200], REQUEST: how.request},
         priority=how.priority,
         needs=how.needs,
         state=JobState.WAITING,
     )
-    how = replace(how, group_id=group.id)
+    how = replace(how, group_id=group.id, request="")
     return group, [create(session, project, recipe, name=name, actor=actor, how=how) for name, recipe in recipes]
+
+
+def asked_for(session: Session, project_id: int, request: str) -> Job | None:
+    """The job of the run or matrix that ``request`` made, None when there is none yet.
+
+    The project stays locked until the commit, so that whoever asks the same at the same time waits and then finds it.
+    """
+    projects.lock(session, project_id)
+    query = sa.select(Job).where(Job.project_id == project_id, Job.kind.in_((JobKind.TRAIN, JobKind.GROUP)))
+    return session.scalar(query.where(Job.spec[REQUEST].as_string() == request).limit(1))
 
 
 def by_number(session: Session, project_id: int, number: int) -> Run:
@@ -211,9 +234,11 @@ def by_number(session: Session, project_id: int, number: int) -> Run:
     return run
 
 
-def listed(session: Session, project_id: int) -> list[Run]:
-    """All runs of a project with their jobs, newest first."""
+def listed(session: Session, project_id: int, group_id: int | None = None) -> list[Run]:
+    """All runs of a project, or of one matrix, with their jobs, newest first."""
     query = sa.select(Run).where(Run.project_id == project_id).order_by(Run.number.desc())
+    if group_id is not None:
+        query = query.where(Run.job.has(Job.parent_id == group_id))
     return list(session.scalars(query.options(joinedload(Run.job))))
 
 

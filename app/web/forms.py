@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from app.domain.errors import AppError, Invalid
@@ -13,9 +13,11 @@ from app.services.spreading import Spread
 from app.web.field_text import FieldText
 from app.web.fields import TEXTS
 from app.web.messages import sentence
+from app.web.several import Several, known
+from app.web.several import read as read_several
 
 EXTRA = frozenset(
-    {"form", "name", "image", "draw", "from", "needs", "spread"}
+    {"form", "name", "image", "draw", "from", "needs", "spread", "request"}
 )  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 MAX_TEXT = 200  # characters of a value that are kept and shown again
@@ -59,6 +61,7 @@ class TrainForm:
     errors: Mapping[str, AppError] = field(default_factory=dict)
     name: str = ""
     how: How = ANYHOW
+    several: Several = Several()
 
     @classmethod
     def of(cls, recipe: Recipe, name: str = "", how: How = ANYHOW) -> Self:
@@ -83,7 +86,9 @@ class TrainForm:
         errors: dict[str, AppError] = {}
         if strict:
             errors = {
-                key[:60]: Invalid("field_unknown", name=key[:60]) for key in sent if key not in FIELDS.keys() | EXTRA
+                key[:60]: Invalid("field_unknown", name=key[:60])
+                for key in sent
+                if key not in FIELDS.keys() | EXTRA and not known(key)
             }
         name = show(sent.get("name", "")).strip()
         if len(name) > NAME_LENGTH:
@@ -94,7 +99,8 @@ class TrainForm:
             recipe = Recipe().updated(values)
         except Invalid as error:
             errors = {**error.fields, **errors}
-        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5], how)
+        several = read_several(typed).worked_out(None if errors else recipe, name)
+        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5], how, several)
 
     def nearest(self, base: Recipe) -> Recipe:
         """The recipe of the values that can be used, for what the page shows while others cannot."""
@@ -107,7 +113,7 @@ class TrainForm:
 
     def refused(self, key: str, error: AppError) -> Self:
         """The same form with one more error."""
-        return type(self)(self.values, None, {**self.errors, key: error}, self.name, self.how)
+        return replace(self, recipe=None, errors={**self.errors, key: error})
 
     def controls(self, gettext: Callable[[str], str]) -> dict[str, Control]:
         """Every field of the form by its name, in the order of the page; the first wrong one takes the focus."""
@@ -123,6 +129,7 @@ class TrainForm:
         order += [key for key in self.errors if key not in order]
         labels = {key: gettext(text.label) for key, text in TEXTS.items()}
         labels |= {"name": gettext("Name"), DATA: gettext("Images"), "needs": gettext("Where it runs")}
+        labels |= {key: gettext("Several trainings at once") for key in self.errors if known(key)}
         ids = {key: control_id(key) for key in labels} | {DATA: DATA}
         return [(ids.get(key, ""), labels.get(key, key), self._message(key, gettext)) for key in order]
 

@@ -1,5 +1,6 @@
 """Everything the page of a new training shows, worked out from the form."""
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from app.domain.presets import PRESETS, Preset
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, plans, runs, splits, worker_list
 from app.services.jobs.workers import GPU
-from app.web import i18n, preset_texts, preview
+from app.web import i18n, preset_texts, preview, several
 from app.web.fields import TEXTS
 from app.web.forms import DATA, Control, TrainForm
 from app.web.messages import sentence
@@ -87,6 +88,9 @@ class TrainPage:
     strip: PreviewStrip
     workers: int
     waiting: int
+    vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
+    vary_errors: Mapping[str, str]
+    request_mark: str  # so that the same form sent twice starts one training
     hosts: Sequence[str]  # that a training can be sent to
     gpu: bool  # a worker has a graphics card
 
@@ -138,6 +142,9 @@ def build(
         workers=len(alive),
         waiting=waiting(session),
         hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
+        vary=several.offered(gettext),
+        vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
+        request_mark=secrets.token_hex(8),
         gpu=any(GPU in worker.wishes for worker in alive),
     )
 

@@ -6,6 +6,11 @@ export function morph(element, html) {
   children(element, wanted);
 }
 
+// The same with an element of another document in place of HTML.
+export function become(element, wanted) {
+  children(element, wanted);
+}
+
 function children(old, wanted) {
   let here = old.firstChild;
   for (const next of [...wanted.childNodes]) {

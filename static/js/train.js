@@ -13,7 +13,9 @@ let running = null;
 function address() {
   const query = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {
-    query.set(name, value);
+    if (name !== "request") {
+      query.set(name, value);
+    }
   }
   return `${form.dataset.page}?${query}`;
 }
@@ -43,7 +45,9 @@ async function replace(part, fresh) {
   holder.append(...made.childNodes);
   const complete = part.id !== "preview" || (await loaded(holder));
   const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
+  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   part.replaceChildren(...holder.childNodes);
+  document.getElementById(focused)?.focus();
   for (const id of opened) {
     document.getElementById(id)?.setAttribute("open", "");
   }

@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.db.models import Project
 from app.db.run_models import Run
 from app.domain.presets import PRESETS
-from app.services import jobs, progress, projects, report, run_list, runs
+from app.services import groups, jobs, progress, projects, report, run_list, runs
 from app.services.progress import EpochRow
 from app.web import charts, events, i18n, run_page, run_words
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
@@ -38,6 +38,7 @@ class RunsPage:
 
     project: Project
     runs: Sequence[ListedRun]
+    groups: Sequence[groups.GroupLine]
 
 
 @router.get("/p/{slug}/runs", name="runs")
@@ -53,7 +54,7 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
         )
         for line in run_list.lines(session, project.id)
     ]
-    return render(request, "runs/index.html", RunsPage(project, listed))
+    return render(request, "runs/index.html", RunsPage(project, listed, groups.listed(session, project.id)))
 
 
 @router.get("/p/{slug}/runs/{number}.json", name="run_json")

@@ -1,6 +1,9 @@
 """A new training: presets, the form of the recipe, the preview of the augmentation, and the start."""
 
+import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -8,7 +11,8 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.db.run_models import Run
+from app.db.run_models import Job, Run
+from app.domain.enums import JobKind
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Recipe
@@ -59,12 +63,14 @@ def start(
     base = Recipe()
     form = TrainForm.read(values, base, complete=True, strict=True)
     try:
-        run = create(session, project, form, actor)
+        made = create(session, project, form, actor, request_key(values))
     except Invalid as error:
         session.rollback()
         wishes = Wishes(image=read_image(values.get("image", "")), draw=read_draw(values.get("draw", "0")))
         return page(request, session, project, train_page.refused(form, error), base, wishes, status=422)
-    return redirect(request, "run", slug=project.slug, number=run.number)
+    if isinstance(made, Run):
+        return redirect(request, "run", slug=project.slug, number=made.number)
+    return redirect(request, "group", slug=project.slug, number=made.id)
 
 
 def start_by_program(
@@ -84,20 +90,40 @@ def start_by_program(
         raise Invalid.of_fields({"from" if copied is not None else "preset": error}) from None
     known = {"name": name, "needs": how.needs, "spread": str(how.spread)}
     form = TrainForm.read({**known, **values}, base, complete=False, strict=True)
-    run = create(session, project, form, actor)
-    url = address(request.app, "run", slug=project.slug, number=run.number)
-    return JSONResponse({"run": run.number, "url": url}, status_code=201, headers={"Location": url})
+    made = create(session, project, form, actor, request_key(values))
+    if isinstance(made, Run):
+        url = address(request.app, "run", slug=project.slug, number=made.number)
+        answer: dict[str, object] = {"run": made.number, "url": url}
+    else:
+        url = address(request.app, "group", slug=project.slug, number=made.id)
+        numbers = [run.number for run in reversed(runs.listed(session, project.id, made.id))]
+        answer = {"group": made.id, "runs": numbers, "url": url}
+    return JSONResponse(answer, status_code=201, headers={"Location": url})
 
 
-def create(session: Session, project: Project, form: TrainForm, actor: str) -> Run:
-    """The run of a form.
+def request_key(values: Mapping[str, Any]) -> str:
+    """The same for a form that was sent twice, and another one when anything in it was changed; "" without a mark."""
+    if not values.get("request"):
+        return ""
+    plain = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def create(session: Session, project: Project, form: TrainForm, actor: str, key: str) -> Run | Job:
+    """The run of a form, or the job of the group where it asks for several; those that ``key`` made are found again.
 
     Raises:
         Invalid: with ``fields`` for wrong values, or the reason why nothing can be trained.
     """
-    if form.recipe is None:
-        raise Invalid.of_fields(form.errors)
-    return runs.create(session, project, form.recipe, name=form.name, actor=actor, how=form.how)
+    if form.recipe is None or form.several.errors:
+        raise Invalid.of_fields({**form.errors, **form.several.errors})
+    known = runs.asked_for(session, project.id, key) if key else None
+    if known is not None:
+        return known if known.kind == JobKind.GROUP else session.get_one(Run, known.spec["run_id"])
+    how = replace(form.how, request=key)
+    if not form.several.made:
+        return runs.create(session, project, form.recipe, name=form.name, actor=actor, how=how)
+    return runs.create_matrix(session, project, form.several.made, name=form.name, actor=actor, how=how)[0]
 
 
 def start_values(session: Session, project: Project, preset: str, copied: int | None) -> tuple[Recipe, str, How]:

@@ -50,6 +50,10 @@ SENTENCES: dict[str, str] = {
     ),
     "layer_missing": N_("The network has no layer %(layer)s. Choose one of: %(known)s."),
     "lease_lost": N_("The job was given to another worker, because this one was silent for too long."),
+    "matrix_items": N_(
+        "%(count)s trainings would keep %(images)s images in all; at most %(most)s are possible at once. Choose fewer "
+        "values, or start them one after the other."
+    ),
     "matrix_size": N_("These values make %(count)s trainings; from 1 to %(most)s are possible. Choose fewer values."),
     "nothing_to_keep": N_("The training was stopped before its first epoch was done, so there is nothing to keep."),
     "option_unreadable": N_("“%(text)s” cannot be read. Write --set name=value, for example --set epochs=20."),
@@ -72,6 +76,15 @@ SENTENCES: dict[str, str] = {
     ),
     "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
     "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
+    "vary_no_augmentation": N_(
+        "No change of pictures is switched on in the form, so with and without would be the same. Switch some on, or "
+        "compare something else."
+    ),
+    "vary_values": N_(
+        "“%(text)s” cannot be used. Write values that differ, with commas between them, for example 64, 128. "
+        "0..4 stands for 0, 1, 2, 3 and 4."
+    ),
+    "vary_twice": N_("The same setting stands here twice. Choose another one, or write all its values in one place."),
     "vary_unreadable": N_(
         "“%(text)s” cannot be read. Write --vary name=value,value with values that differ, for example "
         "--vary image_size=64,128 or --vary seed=0..4."

@@ -42,6 +42,18 @@ SENTENCES: dict[str, str] = {
     "group_pattern": N_(
         "“%(value)s” cannot be used. Write * once for the part that names the group, and at most one # and one ~."
     ),
+    "group_missing": N_("This project has no trainings under the number %(number)s that were started together."),
+    "groups_pinned": N_(
+        "Every image of “%(name)s” that could be learned from belongs together with a test or validation image, by what "
+        "was chosen at “Never tear apart”. Draw the test set again with the same choice, or choose another one."
+    ),
+    "test_copies_learned": N_(
+        "%(count)s images outside of the test set are copies of test images. Learned from, they flatter the test result: "
+        "choose “copies” at “Never tear apart”, or mend them on the page Health."
+    ),
+    "test_copies_left_out": N_(
+        "%(count)s images are copies of test images. They are left out of the training, so that the test stays honest."
+    ),
     "groups_too_few": N_(
         "There are only %(count)s groups of images that must not be torn apart, but %(needed)s folds. "
         "Choose fewer folds, or another way to group the images."

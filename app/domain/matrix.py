@@ -1,0 +1,112 @@
+"""Many trainings at once: every combination of some values of a recipe, and the same with other seeds."""
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import Invalid
+from app.domain.recipe import FIELDS, Augmentation, Recipe
+
+MOST_RUNS = 200  # of one matrix
+AUGMENTATION = "augmentation"  # all changes of pictures together: on (as the recipe has them) or off
+SWITCH = ("on", "off")
+_RANGE = re.compile(r"(\d{1,10})\.\.(\d{1,10})")
+_PREFIX = AUGMENTATION + "."
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One field of the recipe, or ``AUGMENTATION``, with the texts of its values."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+def read(wish: str) -> Axis:
+    """An axis from ``name=value,value``; ``0..4`` stands for 0, 1, 2, 3 and 4.
+
+    Raises:
+        Invalid: ``vary_unreadable``; ``matrix_size``.
+    """
+    field, sign, text = wish.partition("=")
+    if not sign or not field.strip():
+        raise Invalid("vary_unreadable", text=wish)
+    return axis(field.strip(), text)
+
+
+def axis(field: str, text: str) -> Axis:
+    """An axis from a name and the text of its values.
+
+    Raises:
+        Invalid: ``vary_unreadable``; ``matrix_size``.
+    """
+    values: list[str] = []
+    for part in text.replace("、", ",").split(","):
+        between = _RANGE.fullmatch(part.strip())
+        if between is None:
+            values.append(part.strip())
+            continue
+        first, last = int(between[1]), int(between[2])
+        if last - first >= MOST_RUNS:
+            raise Invalid("matrix_size", count=last - first + 1, most=MOST_RUNS)
+        values += map(str, range(first, last + 1))
+    if not all(values) or len(set(values)) < len(values):
+        raise Invalid("vary_unreadable", text=f"{field}={text}")
+    return Axis(field, tuple(values))
+
+
+def seeds(recipe: Recipe, count: int) -> Axis:
+    """The seed of the recipe and those that follow it."""
+    return Axis("seed", tuple(str(recipe.seed + number) for number in range(count)))
+
+
+def recipes(recipe: Recipe, axes: Sequence[Axis], name: str = "") -> list[tuple[str, Recipe]]:
+    """(name, recipe) of every combination; the last axis varies fastest.
+
+    Args:
+        recipe: of which the values are changed.
+        axes: at least one; each field once.
+        name: comes before the values in each name.
+
+    Raises:
+        Invalid: ``vary_unreadable``; ``matrix_size``; ``vary_no_augmentation``; values that cannot be used.
+    """
+    if len({one.field for one in axes}) < len(axes):
+        raise Invalid("vary_unreadable", text=" ".join(f"{one.field}={','.join(one.values)}" for one in axes))
+    count = math.prod(len(one.values) for one in axes)
+    if count > MOST_RUNS:
+        raise Invalid("matrix_size", count=count, most=MOST_RUNS)
+    made = []
+    for chosen in itertools.product(*(one.values for one in axes)):
+        pairs = [(one.field, value) for one, value in zip(axes, chosen, strict=True)]
+        words = [name, *(f"{field}={value}" for field, value in pairs)]
+        values: dict[str, Any] = {}
+        for field, value in pairs:
+            values |= _switched(recipe, value) if field == AUGMENTATION else {field: value}
+        made.append((" ".join(word for word in words if word), recipe.updated(values)))
+    return made
+
+
+def _switched(recipe: Recipe, value: str) -> dict[str, Any]:
+    if value not in SWITCH:
+        raise Invalid.of_fields({AUGMENTATION: Invalid("field_choice", value=value, choices=", ".join(SWITCH))})
+    if not recipe.augmentation.active:
+        raise Invalid("vary_no_augmentation")
+    if value == "on":
+        return {}
+    neutral = Recipe(augmentation=Augmentation()).flat()
+    return {key: item for key, item in neutral.items() if key.startswith(_PREFIX)}
+
+
+def varied(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields in which flat recipes differ, in the order of ``FIELDS``; several changes of pictures are one."""
+    if not recipes:
+        return []
+    first = recipes[0]
+    found = [key for key in FIELDS if any(one.get(key) != first.get(key) for one in recipes[1:])]
+    inner = [key for key in found if key.startswith(_PREFIX)]
+    outer = [key for key in found if key != "preset" and not key.startswith(_PREFIX)]
+    return outer + (inner if len(inner) < 2 else [AUGMENTATION])

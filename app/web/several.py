@@ -1,0 +1,144 @@
+"""The part of the train form that starts many trainings at once: fields with their values, and repetitions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain import matrix
+from app.domain.errors import AppError, Invalid
+from app.domain.fields import Field
+from app.domain.matrix import AUGMENTATION, MOST_RUNS, Axis
+from app.domain.recipe import FIELDS, Recipe
+from app.domain.text import N_
+from app.web.fields import TEXTS
+
+ROWS = 3
+MOST_REPEATS = 50
+PICK = "pick-"  # pick-1-conv2: a tick box of the first row
+REPEATS = Field("int", "", 1, MOST_REPEATS)
+NAMES = frozenset({"repeats", "vary", *(f"{kind}-{row}" for kind in ("vary", "values") for row in range(1, ROWS + 1))})
+SWITCHED = {"on": N_("with"), "off": N_("without")}
+CHANGES = N_("All changes of pictures (augmentation)")
+FIRST = ("architecture", "image_size", AUGMENTATION, "folds", "batch_size", "optimizer", "learning_rate", "schedule")
+LEFT_OUT = ("seed", "pad_color", "group_pattern", "group_seconds", "deterministic")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting that varies, as typed: the name of a field or "", the text of its values, and ticked choices."""
+
+    field: str = ""
+    text: str = ""
+    picked: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """The values that can be ticked with their names; empty for numbers."""
+        if self.field == AUGMENTATION:
+            return SWITCHED
+        spec = FIELDS.get(self.field)
+        if spec is None or spec.kind not in ("choice", "bool"):
+            return {}
+        return {"1": N_("yes"), "0": N_("no")} if spec.kind == "bool" else TEXTS[self.field].choices
+
+    @property
+    def values(self) -> str:
+        """What is varied over, as text."""
+        return ",".join(self.picked) if self.choices else self.text
+
+
+@dataclass(frozen=True)
+class Several:
+    """The rows and how often each combination is repeated, both as typed; ``errors`` by the id of the control."""
+
+    rows: tuple[Row, ...] = (Row(),) * ROWS
+    repeats: str = "1"
+    errors: Mapping[str, AppError] = field(default_factory=dict)
+    made: Sequence[tuple[str, Recipe]] = ()
+
+    @property
+    def wanted(self) -> bool:
+        """True when more than one training is asked for."""
+        return self.repeats.strip() not in ("", "1") or any(row.field for row in self.rows)
+
+    def worked_out(self, recipe: Recipe | None, name: str) -> "Several":
+        """With all recipes, or with the reasons why there are none; ``recipe`` is None while others are wrong."""
+        if not self.wanted:
+            return self
+        errors: dict[str, AppError] = {}
+        axes: list[Axis] = []
+        for number, row in enumerate(self.rows, 1):
+            try:
+                axes += _axis(row)
+            except Invalid as error:
+                errors[f"values-{number}"] = error
+        try:
+            count = int(REPEATS.parse(self.repeats or "1"))
+        except Invalid as error:
+            errors["repeats"], count = error, 1
+        if recipe is None or errors:
+            return Several(self.rows, self.repeats, errors)
+        if count > 1:
+            axes.append(matrix.seeds(recipe, count))
+        try:
+            made = matrix.recipes(recipe, axes, name)
+        except Invalid as error:
+            return Several(self.rows, self.repeats, self._placed(error))
+        return Several(self.rows, self.repeats, {}, made)
+
+    def _placed(self, error: Invalid) -> dict[str, AppError]:
+        """An error beside the row that it is about."""
+        places = {row.field: f"values-{number}" for number, row in enumerate(self.rows, 1)}
+        if error.code == "vary_unreadable":
+            return {"values-1": Invalid("vary_twice")}
+        if error.code == "vary_no_augmentation":
+            return {places[AUGMENTATION]: error}
+        found = {places[key]: item for key, item in error.fields.items() if key in places}
+        return found or {"values-1": next(iter(error.fields.values()), error)}
+
+
+def read(sent: Mapping[str, Any]) -> Several:
+    """What a form sent, or a program: ``vary`` is then an object of lists or texts by the names of fields."""
+    rows = []
+    for number in range(1, ROWS + 1):
+        prefix = f"{PICK}{number}-"
+        picked = tuple(key.removeprefix(prefix) for key in sent if key.startswith(prefix))
+        rows.append(Row(str(sent.get(f"vary-{number}", ""))[:60], str(sent.get(f"values-{number}", ""))[:400], picked))
+    wish = sent.get("vary")
+    if isinstance(wish, Mapping):
+        rows = [_told(str(key), value) for key, value in list(wish.items())[:ROWS]]
+    return Several(tuple(rows), str(sent.get("repeats", "1"))[:20])
+
+
+def _told(name: str, value: Any) -> Row:
+    texts = [_plain(item) for item in value] if isinstance(value, list) else str(value).split(",")
+    return Row(name[:60], ",".join(texts)[:400], tuple(text.strip() for text in texts))
+
+
+def _plain(value: Any) -> str:
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+
+
+def known(key: str) -> bool:
+    """True for a name that belongs to this part of the form."""
+    return key in NAMES or key.startswith(PICK)
+
+
+def _axis(row: Row) -> list[Axis]:
+    if not row.field:
+        return []
+    if row.field != AUGMENTATION and row.field not in FIELDS:
+        raise Invalid("field_unknown", name=row.field)
+    try:
+        return [matrix.axis(row.field, row.values)]
+    except Invalid as error:
+        raise error if error.code == "matrix_size" else Invalid("vary_values", text=row.values) from None
+
+
+def offered(gettext: Callable[[str], str]) -> list[tuple[str, str]]:
+    """(name, label) of everything that can vary, what is varied most often first."""
+    order = [*FIRST, *(key for key in TEXTS if key not in FIRST and key not in LEFT_OUT)]
+    return [(key, gettext(CHANGES if key == AUGMENTATION else TEXTS[key].label)) for key in order]
+
+
+__all__ = ["MOST_REPEATS", "MOST_RUNS", "ROWS", "Row", "Several", "known", "offered", "read"]

@@ -1,0 +1,152 @@
+"""Many trainings from one form: what is made of it, and the table that shows them."""
+
+from urllib.parse import quote, unquote
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.run_models import Job, Run, RunFold
+from app.domain import matrix
+from app.domain.enums import JobKind, JobState
+from app.domain.errors import Invalid
+from app.domain.matrix import Axis
+from app.domain.presets import PRESETS
+from app.domain.recipe import Augmentation, Recipe
+from app.services import groups, runs
+from tests.train.pages import JSON, form_of, read_form, rows_of, runs_in
+
+CHANGED = Recipe(augmentation=Augmentation(rotation=20, horizontal_flip=True))
+
+
+@pytest.fixture
+def place(database) -> str:
+    return f"/p/{quote(rows_of(database, {'好中球': 30, '単球': 30}, test=4).slug)}"
+
+
+def test_recipes__every_combination_with_augmentation_on_and_off():
+    made = matrix.recipes(CHANGED, [Axis("augmentation", ("on", "off")), matrix.seeds(CHANGED, 3)], "A")
+    assert [name for name, _ in made][:2] == ["A augmentation=on seed=0", "A augmentation=on seed=1"]
+    assert [recipe.augmentation.active for _, recipe in made] == [True] * 3 + [False] * 3
+    assert [recipe.seed for _, recipe in made] == [0, 1, 2] * 2
+    assert matrix.varied([recipe.flat() for _, recipe in made]) == ["seed", "augmentation"]
+
+
+def test_recipes__without_any_change_of_pictures_there_is_nothing_to_compare():
+    with pytest.raises(Invalid, match="vary_no_augmentation"):
+        matrix.recipes(Recipe(), [Axis("augmentation", ("on", "off"))])
+
+
+def test_form__starts_a_matrix_with_seeds_and_shows_it(client, database, place):
+    ticks = {"vary-1": "architecture", "pick-1-conv2": "1", "pick-1-conv3": "1"}
+    numbers = {"vary-2": "image_size", "values-2": "64, 96", "repeats": "2", "name": "二つの網"}
+    answer = client.post(f"{place}/train", data=form_of(CHANGED) | ticks | numbers, follow_redirects=False)
+    assert answer.status_code == 303
+    page = client.get(answer.headers["location"]).text
+    assert [run.recipe["seed"] for run in runs_in(database)] == [0, 1] * 4
+    assert {run.recipe["architecture"] for run in runs_in(database)} == {"conv2", "conv3"}
+    assert "0 of 8 ended" in page
+    assert page.count("<tr id=") == 8
+    assert "二つの網" in client.get(f"{place}/runs").text
+    assert answer.headers["location"] in client.get(f"{place}/runs/3").text
+
+
+def test_form__shows_what_it_would_start_and_keeps_what_was_typed(client, place):
+    query = {"form": "1", "vary-1": "optimizer", "pick-1-adam": "1", "pick-1-sgd": "1", "repeats": "3"}
+    html = client.get(f"{place}/train", params=query).text
+    assert "6 trainings are started together." in html
+    assert "optimizer=sgd seed=0" in html
+    kept = read_form(html)
+    assert (kept["vary-1"], kept["pick-1-adam"], kept["repeats"]) == ("optimizer", "1", "3")
+    assert "pick-1-lion" not in kept
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"vary-1": "image_size", "values-1": ""}, "cannot be used. Write values that differ"),
+        ({"vary-1": "image_size", "values-1": "64,9999"}, "Type a whole number from 16 to 512."),
+        ({"vary-1": "epochs", "values-1": "1..300"}, "from 1 to 200 are possible"),
+        ({"vary-1": "epochs", "values-1": "1", "vary-2": "epochs", "values-2": "2"}, "stands here twice"),
+        ({"vary-1": "augmentation", "pick-1-on": "1", "pick-1-off": "1"}, "No change of pictures is switched on"),
+        ({"repeats": "99"}, "Type a whole number from 1 to 50."),
+        ({"vary-1": "no_such_thing", "values-1": "1,2"}, "There is no setting"),
+    ],
+)
+def test_form__refuses_with_a_sentence_and_starts_nothing(client, database, place, values, said):
+    answer = client.post(f"{place}/train", data=form_of() | values)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert runs_in(database) == []
+
+
+def test_form__sent_twice_starts_once_and_changed_starts_another(client, database, place):
+    form = form_of() | {"request": "0123456789abcdef", "vary-1": "epochs", "values-1": "3,4"}
+    first = client.post(f"{place}/train", data=form, follow_redirects=False).headers["location"]
+    assert client.post(f"{place}/train", data=form, follow_redirects=False).headers["location"] == first
+    assert len(runs_in(database)) == 2
+    single = form_of() | {"request": "0123456789abcdef"}
+    found = [client.post(f"{place}/train", data=single, follow_redirects=False).headers["location"] for _ in range(2)]
+    assert found == [f"{place}/runs/3"] * 2
+    assert client.post(f"{place}/train", data=form | {"repeats": "2"}, follow_redirects=False).status_code == 303
+    assert len(runs_in(database)) == 7
+
+
+def test_form__each_page_has_a_mark_of_its_own(client, place):
+    marks = {read_form(client.get(f"{place}/train?preset=wbc").text)["request"] for _ in range(2)}
+    assert len(marks) == 2
+
+
+def test_program__starts_a_matrix_by_names(client, database, place):
+    wish = {"preset": "wbc", "vary": {"image_size": [64, 96], "stratified": [True, False]}, "repeats": 2}
+    answer = client.post(f"{place}/train", json=wish, headers=JSON)
+    assert answer.status_code == 201
+    assert answer.json()["runs"] == list(range(1, 9))
+    assert answer.json()["url"].endswith(str(answer.json()["group"]))
+    wrong = client.post(f"{place}/train", json={"preset": "wbc", "vary": {"image_size": [1, 2]}}, headers=JSON)
+    assert wrong.status_code == 422
+    assert "values-1" in wrong.json()["error"]["fields"]
+
+
+def test_matrix__that_would_hold_the_database_for_long_is_refused(database, place, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ITEMS", 100)
+    named = [("a", Recipe()), ("b", Recipe(seed=1))]
+    with database.write() as session:
+        project = runs.projects.by_slug(session, unquote(place.removeprefix("/p/")))
+        with pytest.raises(Invalid, match="matrix_items"):
+            runs.create_matrix(session, project, named, actor="test")
+
+
+def test_table__has_means_over_seeds_intervals_and_can_be_stopped(client, database, place):
+    data = form_of(PRESETS["wbc"].recipe.updated({"folds": 0})) | {
+        "repeats": "3", "vary-1": "augmentation", "pick-1-on": "1", "pick-1-off": "1",
+    }  # fmt: skip
+    address = client.post(f"{place}/train", data=data, follow_redirects=False).headers["location"]
+    with database.write() as session:
+        for place_of, run in enumerate(session.scalars(sa.select(Run).where(Run.number.in_([1, 2])))):
+            values = {"val_accuracy": 0.75 + 0.25 * place_of}
+            session.execute(sa.update(RunFold).where(RunFold.run_id == run.id).values(metrics=values))
+            session.execute(sa.update(Job).where(Job.id == run.job_id).values(state=JobState.DONE))
+    page = client.get(address).text
+    assert "2 of 6 ended" in page
+    assert "87.5% <" in page.replace("\n", "")
+    assert "± 17.7%" in page
+    assert "Changed pictures" not in page
+    assert "[" in page
+    client.post(f"{address}/stop")
+    page = client.get(address).text
+    assert "6 of 6 ended" in page
+    assert 'data-finished="1"' in page
+    client.post(f"{address}/retry")
+    with database.read() as session:
+        states = list(session.scalars(sa.select(Job.state).where(Job.kind == JobKind.TRAIN).order_by(Job.id)))
+    assert states == ["done"] * 2 + ["queued"] * 4
+
+
+def test_table__of_another_project_is_not_found(client, database, place):
+    other = f"/p/{quote(rows_of(database, {'a': 4, 'b': 4}).slug)}"
+    data = form_of() | {"repeats": "2"}
+    address = client.post(f"{place}/train", data=data, follow_redirects=False).headers["location"]
+    assert client.get(address.replace(place, other)).status_code == 404
+    with database.read() as session:
+        group = groups.listed(session, 1)[0]
+    assert (group.runs, group.ended) == (2, 0)
