@@ -5,6 +5,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from alembic import context
 
+import app.db.count_models
 import app.db.feature_models
 import app.db.health_models
 import app.db.models

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image
 from app.domain.errors import Conflict, NotFound
+from app.services import names, places
 from app.services.image_counts import Counts, counts, total
 from app.services.image_filter import ALL, BIG, CHUNK, MARKED, NONE, ImageFilter, checked, chunks, conditions, pieces
 
@@ -72,10 +73,14 @@ class Page:
 def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0, limit: int = 500) -> Page:
     """Images ``offset`` to ``offset + limit`` of those that match, at most ``MAX_LIMIT``."""
     offset, limit = max(0, min(offset, BIG)), max(0, min(limit, MAX_LIMIT))
+    chosen = names.narrowed(session, project_id, chosen)
     matching_now = total(session, project_id, chosen)
     wanted = sa.select(Image.id).where(*conditions(project_id, chosen))
     left = matching_now - offset
-    if offset > left > 0:  # nearer to the end: counted from there
+    stretch = places.stretch(session, project_id, chosen, offset, limit)
+    if stretch is not None:
+        wanted = wanted.where(stretch.inside).order_by(Image.id).offset(stretch.skipped).limit(limit)
+    elif offset > left > 0:  # nearer to the end: counted from there
         wanted = wanted.order_by(Image.id.desc()).offset(max(0, left - limit)).limit(min(limit, left))
     else:
         wanted = wanted.order_by(Image.id).offset(offset).limit(limit)
@@ -84,6 +89,7 @@ def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0,
 
 def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int = 0, limit: int = 50) -> list[ImageRow]:
     """The next images that match behind ``image_id``: the queue of label mode, which shrinks while it is worked off."""
+    chosen = names.narrowed(session, project_id, chosen)
     query = _columns(project_id).where(*conditions(project_id, chosen), Image.id > image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id).limit(max(0, min(limit, MAX_LIMIT))))]
 
@@ -102,6 +108,7 @@ def matching(
 
 def before(session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int = 1) -> list[ImageRow]:
     """The images that match in front of ``image_id``, nearest first."""
+    chosen = names.narrowed(session, project_id, chosen)
     query = _columns(project_id).where(*conditions(project_id, chosen), Image.id < image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id.desc()).limit(limit))]
 
@@ -129,8 +136,11 @@ def image(session: Session, project_id: int, image_id: int) -> Image:
 
 def position(session: Session, project_id: int, chosen: ImageFilter, image_id: int) -> int:
     """How many of the images that match come before ``image_id``."""
-    query = sa.select(sa.func.count()).select_from(Image)
-    return session.scalar(query.where(*conditions(project_id, chosen), Image.id < image_id)) or 0
+    query, in_front, passed = sa.select(sa.func.count()).select_from(Image), Image.id < image_id, 0
+    if places.known(chosen):
+        passed, in_front = places.before(session, project_id, chosen, image_id), places.block_of(image_id)
+    chosen = names.narrowed(session, project_id, chosen)
+    return passed + (session.scalar(query.where(*conditions(project_id, chosen), in_front)) or 0)
 
 
 def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, shown: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db.count_models import ImageKind
 from app.db.health_models import HealthCheck, HealthFinding, HealthMember
 from app.db.models import Image
 from app.db.run_models import Job
@@ -86,19 +87,26 @@ def state(session: Session, project_id: int) -> State:
 
 def sizes(session: Session, project_id: int) -> Sizes:
     """Sizes, formats and colour modes of the images in use."""
-    own = (Image.project_id == project_id, Image.state == ImageState.ACTIVE)
-    count = sa.func.count()
-    query = sa.select(Image.width, Image.height, count).where(*own).group_by(Image.width, Image.height)
-    found = [(width, height, number) for width, height, number in session.execute(query.order_by(count.desc()))]
-    formats = sa.select(Image.file_format, count).where(*own).group_by(Image.file_format).order_by(count.desc())
-    mode = Image.conversion["mode"].as_string()
-    modes = sa.select(mode, count).where(*own).group_by(mode).order_by(count.desc())
+    found = [
+        (width, height, count)
+        for width, height, count in _kinds(session, project_id, ImageKind.width, ImageKind.height)
+    ]
     return Sizes(
         sizes=found[:SIZES],
         other=sum(number for _width, _height, number in found[SIZES:]),
-        formats=[(name, number) for name, number in session.execute(formats)],
-        modes=[(name or "RGB", number) for name, number in session.execute(modes)],
+        formats=[(name, count) for name, count in _kinds(session, project_id, ImageKind.file_format)],
+        modes=[(name or "RGB", count) for name, count in _kinds(session, project_id, ImageKind.mode)],
     )
+
+
+def _kinds(session: Session, project_id: int, *columns: sa.orm.InstrumentedAttribute[Any]) -> list[tuple[Any, ...]]:
+    """The values of columns with how many images in use have them, the most frequent first."""
+    count = sa.func.sum(ImageKind.count)
+    query = sa.select(*columns, count).where(
+        ImageKind.project_id == project_id, ImageKind.state == ImageState.ACTIVE, ImageKind.count > 0
+    )
+    found = session.execute(query.group_by(*columns).order_by(count.desc(), *columns))
+    return [(*row[:-1], int(row[-1])) for row in found]
 
 
 def _open(project_id: int, kind: FindingKind, kept: bool) -> tuple[sa.ColumnElement[bool], ...]:
@@ -110,7 +118,7 @@ def _open(project_id: int, kind: FindingKind, kept: bool) -> tuple[sa.ColumnElem
     )
 
 
-def _groups(project_id: int, *, kept: bool = False) -> sa.Subquery:
+def _groups(project_id: int, *, kept: bool = False) -> sa.CTE:
     """For each group of copies: its images in use, and how many classes and splits they have."""
     test, folder = Image.split == Split.TEST, Image.split == Split.VALIDATION
     free = sa.or_(Image.split.is_(None), Image.split == Split.TRAIN)
@@ -132,11 +140,11 @@ def _groups(project_id: int, *, kept: bool = False) -> sa.Subquery:
         .where(*_open(project_id, FindingKind.COPIES, kept), Image.state == ImageState.ACTIVE)
         .group_by(HealthFinding.id, HealthFinding.score)
         .having(sa.func.count() >= 2)
-        .subquery()
+        .cte("groups")
     )
 
 
-def _wrong(groups: sa.Subquery, topic: Topic) -> sa.ColumnElement[bool]:
+def _wrong(groups: sa.CTE, topic: Topic) -> sa.ColumnElement[bool]:
     """What makes a group of copies one of ``topic``."""
     columns = groups.c
     return {
@@ -172,18 +180,32 @@ def counts(session: Session, project_id: int) -> dict[Topic, int]:
 
 def ids(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> list[int]:
     """The findings of a topic, the strongest first."""
+    return list(session.scalars(_strongest(project_id, topic, _groups(project_id, kept=kept), kept=kept)))
+
+
+def first(session: Session, project_id: int, limit: int) -> dict[Topic, list[Finding]]:
+    """The strongest findings of each topic with their images, from four statements."""
+    groups = _groups(project_id)
+    parts = []
+    for topic in Topic:
+        some = _strongest(project_id, topic, groups).limit(limit).subquery()
+        parts.append(sa.select(sa.literal(topic.value), some.c.id))
+    found = [(Topic(name), finding_id) for name, finding_id in session.execute(sa.union_all(*parts))]
+    loaded = {one.id: one for one in load(session, project_id, [finding_id for _topic, finding_id in found])}
+    return {topic: [loaded[which] for name, which in found if name is topic and which in loaded] for topic in Topic}
+
+
+def _strongest(project_id: int, topic: Topic, groups: sa.CTE, *, kept: bool = False) -> sa.Select[int]:
+    """The findings of a topic in their order."""
     if topic in GROUPS:
-        groups = _groups(project_id, kept=kept)
-        query = sa.select(groups.c.id).where(_wrong(groups, topic)).order_by(groups.c.score.desc(), groups.c.id)
-        return list(session.scalars(query))
-    singles = (
+        return sa.select(groups.c.id).where(_wrong(groups, topic)).order_by(groups.c.score.desc(), groups.c.id)
+    return (
         sa.select(HealthFinding.id)
         .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
         .join(Image, Image.id == HealthMember.image_id)
         .where(*_open(project_id, kind_of(topic), kept), Image.state == ImageState.ACTIVE)
         .order_by(HealthFinding.score.desc(), HealthFinding.id)
     )
-    return list(session.scalars(singles))
 
 
 def load(session: Session, project_id: int, finding_ids: Sequence[int]) -> list[Finding]:

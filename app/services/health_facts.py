@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from app.db.count_models import FactCount
 from app.db.health_models import ImageFact
-from app.db.models import Image, ImportBatch, LabelClass
+from app.db.models import Image, ImageCount, ImportBatch, LabelClass
 from app.domain.enums import ImageState
 from app.domain.picture_facts import METHOD, SKETCH, Facts
 
@@ -46,9 +47,9 @@ class Table:
 
 def progress(session: Session, project_id: int) -> tuple[int, int]:
     """(measured, all) images of a project."""
-    total = sa.select(sa.func.count()).select_from(Image).where(Image.project_id == project_id)
-    done = total.join(ImageFact, ImageFact.image_id == Image.id).where(ImageFact.method == METHOD)
-    return session.scalar(done) or 0, session.scalar(total) or 0
+    done = sa.select(sa.func.sum(FactCount.count)).where(FactCount.project_id == project_id)
+    total = sa.select(sa.func.sum(ImageCount.count)).where(ImageCount.project_id == project_id)
+    return int(session.scalar(done.where(FactCount.method == METHOD)) or 0), int(session.scalar(total) or 0)
 
 
 def missing(session: Session, project_id: int, after_id: int, limit: int) -> list[tuple[int, str]]:
@@ -76,8 +77,8 @@ def write(session: Session, facts: Mapping[int, Facts | None]) -> None:
 
 def unreadable(session: Session, project_id: int) -> int:
     """How many of our copies could not be read."""
-    query = sa.select(sa.func.count()).select_from(ImageFact).join(Image, Image.id == ImageFact.image_id)
-    return session.scalar(query.where(Image.project_id == project_id, ImageFact.pixels_sha256 == "")) or 0
+    query = sa.select(sa.func.sum(FactCount.count)).where(FactCount.project_id == project_id)
+    return int(session.scalar(query.where(FactCount.readable.is_(False))) or 0)
 
 
 def table(session: Session, project_id: int) -> Table:

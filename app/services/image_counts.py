@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImageCount, ImportBatch
 from app.domain.enums import ImageState
+from app.services import names
 from app.services.image_filter import MARKED, NONE, ImageFilter, conditions, pieces
 
 
@@ -37,12 +38,14 @@ def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
     if _kept(chosen):
         groups = _groups(project_id, chosen)
         return int(session.scalar(sa.select(_sum(groups)).where(*_fits(groups, project_id, chosen))) or 0)
+    chosen = names.narrowed(session, project_id, chosen)
     query = sa.select(sa.func.count()).select_from(Image)
     return sum(session.scalar(query.where(*conditions(project_id, piece))) or 0 for piece in pieces(chosen))
 
 
 def counts(session: Session, project_id: int, chosen: ImageFilter) -> Counts:
     """The numbers beside the filters, all from one statement."""
+    chosen = names.narrowed(session, project_id, chosen)
     groups = _groups(project_id, chosen)
     facets = {
         "class": (groups.c.class_id, replace(chosen, class_id=None, unlabelled=False)),
@@ -88,7 +91,7 @@ def _groups(project_id: int, chosen: ImageFilter) -> sa.CTE:
         "noted": Image.note != "",
         "reason": Image.reason.expression,
     }
-    free = ImageFilter(state=None, query=chosen.query, ids=chosen.ids)
+    free = ImageFilter(state=None, query=chosen.query, ids=chosen.ids, among=chosen.among)
     rows: sa.Select[Any] = sa.select(*(key.label(name) for name, key in keys.items()))
     rows_of = rows.where(*conditions(project_id, free)).subquery()
     counted = sa.select(*rows_of.c, sa.func.count().label("count")).group_by(*rows_of.c)

@@ -16,6 +16,7 @@ from app.db.session import db_now
 SECONDS = 120.0
 _PLAUSIBLE = 10 * SECONDS  # the clock of a machine that was started again begins at 0
 _CHUNK = 500
+_DRAWING = 0x6C656173  # names the lock among those of PostgreSQL
 
 
 def with_others(holder: str) -> sa.ColumnElement[bool]:
@@ -33,14 +34,24 @@ def of_others(session: Session, project_id: int, holder: str) -> list[int]:
 def take(session: Session, project_id: int, image_ids: Sequence[int], holder: str) -> list[int]:
     """Lease images, or renew their leases; those that somebody else holds are left out of what is returned.
 
-    One statement for each piece decides, so two at the same time never both get an image. In the order of the ids no
-    two writers wait for each other in a circle.
+    One statement for each piece decides, so two at the same time never both get an image.
     """
+    one_at_a_time(session, project_id)
     taken: set[int] = set()
     wanted = sorted(set(image_ids))
     for start in range(0, len(wanted), _CHUNK):
         taken |= _take(session, project_id, wanted[start : start + _CHUNK], holder)
     return [image_id for image_id in image_ids if image_id in taken]
+
+
+def one_at_a_time(session: Session, project_id: int) -> None:
+    """Wait until nobody else draws from the queues of the project, to the end of this transaction.
+
+    Who draws again because others were faster leases images in no order, and two such would wait for each other in a
+    circle. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_DRAWING, project_id)))
 
 
 def release(session: Session, holder: str, image_ids: Sequence[int]) -> None:

@@ -4,24 +4,25 @@ What a model says never chooses an image of the pinned test set: a test set that
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, LabelClass
-from app.db.run_models import Job, Prediction, Run, RunClass, RunItem
-from app.domain.enums import JobState, PredictionRole, Split
-from app.services import gallery, leases
+from app.db.models import Image
+from app.domain.enums import Split
+from app.services import doubted, gallery, leases
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.suggestions import Said
 
 _STEP = 500  # images of an order that are looked up at once
+_FEW = 5000  # images that match; so many are asked for before the order is gone through
 
 
 class Order(StrEnum):
@@ -62,16 +63,6 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """A label that a run finds improbable. ``given``: the probability of the label; ``confidence``: of ``class_id``."""
-
-    image_id: int
-    class_id: int
-    confidence: float
-    given: float
-
-
-@dataclass(frozen=True)
 class Wish:
     """What somebody asks of a queue.
 
@@ -88,6 +79,17 @@ class Wish:
     without: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Images in an order that no column gives. ``versions``: what their labels must still have, where that counts."""
+
+    ids: NDArray[np.int64]
+    versions: Mapping[int, int] = field(default_factory=dict)
+
+
+_NOTHING = np.empty(0, dtype=np.int64)
+
+
 def draw(session: Session, project_id: int, queue: Queue, wish: Wish, said: Said | None = None) -> list[ImageRow]:
     """The next images for one person, leased to that person where others work the queue off as well.
 
@@ -96,13 +98,16 @@ def draw(session: Session, project_id: int, queue: Queue, wish: Wish, said: Said
     found: list[ImageRow] = []
     if queue.order not in SHARED:
         return peek(session, project_id, queue, wish, said)
+    leases.one_at_a_time(session, project_id)
     leases.forget_old(session, project_id)
     while len(found) < wish.limit:
         part = peek(session, project_id, queue, replace(wish, limit=wish.limit - len(found)), said)
         if not part:
             break
         mine = set(leases.take(session, project_id, [row.id for row in part], wish.holder))
-        found += [row for row in part if row.id in mine]
+        # Somebody may have labelled one and given it back since it was looked up: only what is still so counts.
+        now = {row.id: row for row in gallery.rows(session, project_id, list(mine))}
+        found += [row for row in part if row == now.get(row.id)]
         wish = replace(wish, without=wish.without | {row.id for row in part})
     return found
 
@@ -120,11 +125,7 @@ def total(session: Session, project_id: int, queue: Queue) -> int:
     """How many images are in the queue."""
     if queue.order is not Order.WRONG:
         return gallery.total(session, project_id, queue.chosen)
-    run = judge(session, project_id)
-    if run is None:
-        return 0
-    fits = gallery.conditions(project_id, queue.chosen)
-    return session.scalar(_doubted(run).with_only_columns(sa.func.count()).where(*fits)) or 0
+    return doubted.count(session, project_id, gallery.conditions(project_id, queue.chosen))
 
 
 def with_others(session: Session, project_id: int, queue: Queue, holder: str) -> int:
@@ -135,57 +136,17 @@ def with_others(session: Session, project_id: int, queue: Queue, holder: str) ->
     return gallery.total(session, project_id, replace(queue.chosen, ids=tuple(held))) if held else 0
 
 
-def judge(session: Session, project_id: int) -> Run | None:
-    """The newest finished run that said something of images it had not learned from."""
-    said = sa.exists().where(Prediction.run_id == Run.id, Prediction.role == PredictionRole.VALIDATION)
-    query = sa.select(Run).join(Job, Job.id == Run.job_id)
-    query = query.where(Run.project_id == project_id, Job.state == JobState.DONE, said)
-    return session.scalar(query.order_by(Run.id.desc()).limit(1))
-
-
-def doubts(session: Session, project_id: int, run: Run | None = None) -> list[Doubt]:
-    """Labels that the newest finished run finds improbable, the least probable first.
-
-    Only what a model said of images that it had not learned from, only labels that nobody changed or found right since,
-    and nothing of a test set.
-    """
-    run = run or judge(session, project_id)
-    if run is None:
-        return []
-    found = [
-        Doubt(image_id, class_id, confidence, float(np.frombuffer(blob, "<f4")[label]))
-        for image_id, label, class_id, confidence, blob in session.execute(_doubted(run))
-    ]
-    return sorted(found, key=lambda doubt: (doubt.given, doubt.image_id))
-
-
-def _doubted(run: Run) -> sa.Select[int, int, int, float, bytes]:
-    return (
-        sa.select(RunItem.image_id, RunItem.label, RunClass.class_id, Prediction.confidence, Prediction.probabilities)
-        .select_from(Prediction)
-        .join(RunItem, RunItem.id == Prediction.item_id)
-        .join(Image, Image.id == RunItem.image_id)
-        .join(RunClass, sa.and_(RunClass.run_id == run.id, RunClass.position == Prediction.predicted))
-        .join(LabelClass, sa.and_(LabelClass.id == RunClass.class_id, LabelClass.retired.is_(False)))
-        .where(Prediction.run_id == run.id, Prediction.role == PredictionRole.VALIDATION)
-        .where(Prediction.predicted != RunItem.label, RunItem.label_version == Image.label_version)
-        .where(RunItem.split != Split.TEST, sa.or_(Image.split.is_(None), Image.split != Split.TEST))
-        .where(sa.not_(gallery.checked()))
-    )
-
-
-def _order(session: Session, project_id: int, queue: Queue, said: Said | None) -> Sequence[int] | None:
+def _order(session: Session, project_id: int, queue: Queue, said: Said | None) -> Ranked | None:
     """The images of an order that no column gives; None for the others."""
     if queue.order is Order.WRONG:
-        return [doubt.image_id for doubt in doubts(session, project_id)]
+        run = doubted.judge(session, project_id)
+        found = doubted.of_run(session, run) if run is not None else None
+        return Ranked(found.ids, found.versions) if found is not None else Ranked(_NOTHING)
     if queue.order not in ASKED:
         return None
     if said is None:
-        return []
-    if queue.order is Order.UNCERTAIN:
-        return [int(image_id) for image_id in said.ids[np.argsort(said.margin, kind="stable")]]
-    apart = np.flatnonzero(said.spread > 0)
-    return [int(image_id) for image_id in said.ids[apart[np.argsort(-said.spread[apart], kind="stable")]]]
+        return Ranked(_NOTHING)
+    return Ranked(said.uncertain if queue.order is Order.UNCERTAIN else said.apart)
 
 
 def _walk(
@@ -194,7 +155,7 @@ def _walk(
     queue: Queue,
     chosen: ImageFilter,
     wish: Wish,
-    ranked: Sequence[int] | None,
+    ranked: Ranked | None,
 ) -> Iterator[ImageRow]:
     """The images that match ``chosen`` in the order of the queue."""
     fits = gallery.conditions(project_id, chosen)
@@ -204,26 +165,37 @@ def _walk(
         fits.append(sa.or_(Image.split.is_(None), Image.split != Split.TEST))
     if queue.order in SHARED and wish.holder:
         fits.append(~leases.with_others(wish.holder))
+    if queue.order is Order.WRONG:
+        fits += doubted.conditions(project_id)
+    few = ranked is not None or queue.order is Order.RANDOM
+    few = few and gallery.total(session, project_id, chosen) <= _FEW
     if ranked is not None:
+        ranked = _open_only(session, ranked, fits) if few and len(ranked.ids) > _FEW else ranked
         yield from _ranked(session, project_id, ranked, fits)
         return
     key: sa.ColumnElement[Any] = Image.id.expression
     start: int | str = wish.at
     if queue.order is Order.RANDOM:
         # The hash of a file is as good as drawn, never changes, and has an index: no need to sort a million images.
+        # Where few are left that index would be gone through for them; the function hides it.
         key, start = Image.sha256.expression, hashlib.sha256(str(queue.seed).encode()).hexdigest()
+        key = sa.func.lower(key) if few else key
     around = (key > start,) if queue.order is Order.ALL else (key > start, key <= start)
     for part in around:
         yield from gallery.matching(session, project_id, [*fits, part], key, wish.limit)
 
 
+def _open_only(session: Session, ranked: Ranked, fits: Sequence[sa.ColumnElement[bool]]) -> Ranked:
+    """Those that are left: where nearly all of a million are labelled, nobody looks through the million for them."""
+    left = np.fromiter(session.scalars(sa.select(Image.id).where(*fits)), dtype=np.int64)
+    return replace(ranked, ids=ranked.ids[np.isin(ranked.ids, left)])
+
+
 def _ranked(
-    session: Session, project_id: int, image_ids: Sequence[int], fits: Sequence[sa.ColumnElement[bool]]
+    session: Session, project_id: int, ranked: Ranked, fits: Sequence[sa.ColumnElement[bool]]
 ) -> Iterator[ImageRow]:
-    for start in range(0, len(image_ids), _STEP):
-        part = image_ids[start : start + _STEP]
-        rows = {
-            row.id: row
-            for row in gallery.matching(session, project_id, [*fits, Image.id.in_(part)], Image.id.expression)
-        }
+    for start in range(0, len(ranked.ids), _STEP):
+        part = ranked.ids[start : start + _STEP].tolist()
+        found = gallery.matching(session, project_id, [*fits, Image.id.in_(part)], Image.id.expression)
+        rows = {row.id: row for row in found if ranked.versions.get(row.id, row.version) == row.version}
         yield from (rows[image_id] for image_id in part if image_id in rows)

@@ -18,7 +18,7 @@ from app.db.feature_models import ProjectArray
 from app.db.models import Image, LabelClass
 from app.services import feature_space, features, suggesting
 from app.services.image_filter import chunks
-from app.storage.arrays import Arrays
+from app.storage.arrays import Arrays, Named
 
 COLUMNS = ("classes", "confidence", "margin")
 _STEP = 500  # images whose labels are looked up at once
@@ -54,6 +54,8 @@ class Said:
     ``spread`` is how far the models of a run disagree, 0 to 1; 0 of a single model and of the head.
     ``margin`` is the distance between the two most likely classes: 0 when the model cannot tell them apart.
     ``speaker`` is the place in ``sources`` of the one who speaks of the image.
+    ``uncertain`` and ``apart`` are image ids in the order of a queue: the least certain first; those that the models of
+    a run disagree about, most of all first.
     """
 
     sources: Sequence[Source]
@@ -63,6 +65,8 @@ class Said:
     margin: NDArray[np.float32]
     speaker: NDArray[np.int64]
     spread: NDArray[np.float32]
+    uncertain: NDArray[np.int64]
+    apart: NDArray[np.int64]
 
     def at(self, place: int) -> Suggestion:
         """One of them."""
@@ -73,21 +77,32 @@ class Said:
 def said(session: Session, arrays: Arrays, project_id: int) -> Said | None:
     """Everything that is suggested now: by the newest run, and by the head for what that was not asked about."""
     rows = [session.get(ProjectArray, (project_id, kind)) for kind in (features.RUN, features.HEAD)]
-    read = [(row.info, held) for row in rows if row is not None and (held := feature_space.of_row(arrays, row))]
-    made = [(info, held) for info, held in read if len(held["ids"])]
+    read = [(row, held) for row in rows if row is not None and (held := feature_space.of_row(arrays, row))]
+    made = [(row, held) for row, held in read if len(held["ids"])]
     if not made:
         return None
     sources = [
-        Source(str(info["kind"]), *(int(info[name]) for name in ("number", "right", "total"))) for info, _ in made
+        Source(str(row.info["kind"]), *(int(row.info[name]) for name in ("number", "right", "total")))
+        for row, _ in made
     ]
-    ids = np.concatenate([held["ids"] for _, held in made])
-    _ids, first = np.unique(ids, return_index=True)  # of several who speak of an image the first has the word
-    speaker = np.repeat(np.arange(len(made)), [len(held["ids"]) for _, held in made])
-    columns = {name: np.concatenate([held[name] for _, held in made])[first] for name in COLUMNS}
-    spreads = [held.get("spread", np.zeros(len(held["ids"]), dtype=np.float32)) for _, held in made]
-    return Said(
-        sources=sources, ids=ids[first], speaker=speaker[first], spread=np.concatenate(spreads)[first], **columns
-    )
+    name = " ".join(["said", *(str(row.sha256) for row, _ in made)])
+    return Said(sources=sources, **arrays.made(name, lambda: _together([held for _, held in made])))
+
+
+def _together(made: Sequence[Named]) -> Named:
+    """What several say, as one, with the orders of the queues; the half second that it takes is spent once."""
+    ids = np.concatenate([held["ids"] for held in made])
+    ids, first = np.unique(ids, return_index=True)  # of several who speak of an image the first has the word
+    speaker = np.repeat(np.arange(len(made)), [len(held["ids"]) for held in made])[first]
+    found = {name: np.concatenate([held[name] for held in made])[first] for name in COLUMNS}
+    spreads = [held.get("spread", np.zeros(len(held["ids"]), dtype=np.float32)) for held in made]
+    spread = np.concatenate(spreads)[first]
+    apart = np.flatnonzero(spread > 0)
+    orders = {
+        "uncertain": ids[np.argsort(found["margin"], kind="stable")],
+        "apart": ids[apart[np.argsort(-spread[apart], kind="stable")]],
+    }
+    return {"ids": ids, "speaker": speaker, "spread": spread, **found, **orders}
 
 
 def of_images(session: Session, arrays: Arrays, project_id: int, image_ids: Sequence[int]) -> dict[int, Suggestion]:
@@ -99,7 +114,9 @@ def of_images(session: Session, arrays: Arrays, project_id: int, image_ids: Sequ
     if everything is None:
         return {}
     offered = _offered(session, project_id)
-    places = np.flatnonzero(np.isin(everything.ids, np.asarray(list(image_ids), dtype=np.int64)))
+    wanted = np.unique(np.asarray(list(image_ids), dtype=np.int64))
+    places = np.searchsorted(everything.ids, wanted)
+    places = places[np.take(everything.ids, places, mode="clip") == wanted]
     found = [one for one in map(everything.at, places.tolist()) if one.class_id in offered]
     still = _still_open(session, project_id, [one.image_id for one in found])
     return {one.image_id: one for one in found if one.image_id in still}

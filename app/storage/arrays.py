@@ -3,7 +3,7 @@
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,10 @@ class Arrays:
     def one(self, digest: str) -> Array:
         """The array of ``pack_one``; mapped, not read, where the store is a folder of this machine. Raises NotFound."""
         return self._get(digest, self._read_one)["one"]
+
+    def made(self, name: str, make: Callable[[], Named]) -> Named:
+        """What ``make`` computes from arrays of the store, kept as those are; ``name`` says what from which."""
+        return self._get(name, lambda _name: make())
 
     def _get(self, digest: str, read: Any) -> Named:
         with self._lock:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Project
 from app.db.run_models import Job
 from app.domain.enums import FINAL_STATES
-from app.services import features, queues, suggesting, suggestions
+from app.services import doubted, features, queues, suggesting, suggestions
 from app.services.gallery import ImageRow
 from app.services.suggestions import Said, Source, Suggestion
 from app.web import pictures
@@ -89,14 +89,15 @@ def of_rows(
     """By image: what is suggested instead of a label that looks wrong, or for an image without one."""
     if queue.order is not queues.Order.WRONG:
         return suggestions.of_images(session, state.arrays, project.id, [row.id for row in rows])
-    run = queues.judge(session, project.id)
+    run = doubted.judge(session, project.id)
     if run is None:
         return {}
     source = Source("run", run.number, 0, 0)
-    wanted = {row.id for row in rows}
+    said = doubted.of_run(session, run)
+    wanted = {row.id for row in rows if said.versions.get(row.id) == row.version and not row.checked}
     return {
         doubt.image_id: Suggestion(doubt.image_id, doubt.class_id, doubt.confidence, source)
-        for doubt in queues.doubts(session, project.id, run)
+        for doubt in said.doubts
         if doubt.image_id in wanted
     }
 

@@ -31,11 +31,11 @@ def asked(client):
 
 
 def test_pages__need_few_queries_and_no_more_for_more_images(asked, database, store):
-    small, large = (big_project.make(database, store, count) for count in (300, 3000))
+    small, large = (big_project.make(database, store, count) for count in (2500, 7500))
     draws = [pages(big, random.Random(1)) for big in (small, large)]
     for name in draws[0]:
         for draw in draws:
             asked(draw[name]())  # the first request of a page may fill a cache
         few, many = (asked(draw[name]()) for draw in draws)
-        assert many <= few, name
+        assert many <= few + ("place" in name), name  # a long way asks once where it leads
         assert many <= MOST.get(name.split(",")[0].split(":")[0].split(" ")[0], OTHERS), (name, many)

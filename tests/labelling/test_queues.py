@@ -11,7 +11,7 @@ from app.db.models import Image, ImageLease
 from app.db.run_models import Prediction, Run, RunItem
 from app.db.session import db_now
 from app.domain.enums import ImageState, LabelSource, PredictionRole, Split
-from app.services import gallery, labels, leases, queues
+from app.services import doubted, gallery, labels, leases, queues
 from app.services.gallery import ImageFilter
 from app.services.labels import LabelChange
 from app.services.queues import Order, Queue, Wish
@@ -120,7 +120,7 @@ def run(database, store) -> tuple[factory.Made, Run]:
 
 def doubts(database, made):
     with database.read() as session:
-        return queues.doubts(session, made.project.id)
+        return doubted.doubts(session, made.project.id)
 
 
 def test_doubts__are_mistakes_of_models_that_had_not_seen_the_picture(database, run):
@@ -192,7 +192,7 @@ def test_doubts__the_button_of_the_plain_form_says_that_a_label_is_right(databas
 
 def test_doubts__there_are_none_before_a_run(database, many):
     with database.read() as session:
-        assert queues.doubts(session, many.project_id) == []
+        assert doubted.doubts(session, many.project_id) == []
         assert queues.total(session, many.project_id, Queue(Order.WRONG, ImageFilter())) == 0
 
 

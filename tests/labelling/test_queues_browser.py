@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.db.models import ChangeSet, Image
-from app.services import queues
+from app.services import doubted, queues
 from app.services.image_filter import ImageFilter
 from tests.features.factory import add_pictures
 from tests.inspect import factory
@@ -20,7 +20,7 @@ def test_perhaps_wrong__enter_accepts_what_the_run_says(page: Page, live_server,
         made = factory.project(session, store)
         factory.run(session, store, made, folds=5)
     with database.read() as session:
-        first, second, *_ = queues.doubts(session, made.project.id)
+        first, second, *_ = doubted.doubts(session, made.project.id)
     names = {item.id: item.name for item in made.classes}
     images = {image.id: image.name for image in made.train}
     page.goto(f"{live_server}/p/{made.project.slug}/label?lang=en&queue=wrong")
@@ -46,7 +46,7 @@ def test_perhaps_wrong__one_key_says_that_the_label_is_right(page: Page, live_se
         made = factory.project(session, store)
         factory.run(session, store, made, folds=5)
     with database.read() as session:
-        first, second, third, *_ = (doubt.image_id for doubt in queues.doubts(session, made.project.id))
+        first, second, third, *_ = (doubt.image_id for doubt in doubted.doubts(session, made.project.id))
         given = session.get_one(Image, second).class_id
     images = {image.id: image.name for image in made.train}
     name = page.locator("#picture-name")
@@ -64,7 +64,7 @@ def test_perhaps_wrong__one_key_says_that_the_label_is_right(page: Page, live_se
     expect(page.locator("#picture-checked")).to_be_visible()
     saved(page)
     with database.read() as session:
-        assert next(iter(queues.doubts(session, made.project.id))).image_id == third
+        assert next(iter(doubted.doubts(session, made.project.id))).image_id == third
     page.goto(f"{live_server}/p/{made.project.slug}/history?lang=en")
     expect(page.locator(".history-table")).to_contain_text("label found right: ")
 

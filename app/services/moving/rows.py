@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.db import (  # noqa: F401 - all tables
+    count_models,
     feature_models,
     health_models,
     models,
@@ -26,7 +27,9 @@ from app.domain.errors import AppError, Conflict
 from app.services import jobs
 
 CHUNK = 1000
-BEHIND = {run_models.Worker.__tablename__, models.ImageCount.__tablename__}  # counts are kept by the target itself
+_COUNTS = (models.ImageCount, count_models.ImageBlock, count_models.ImageKind, count_models.FactCount)
+# The target keeps its counts itself.
+BEHIND = {run_models.Worker.__tablename__, *(table.__tablename__ for table in _COUNTS)}
 MOMENT = {run_models.Job.__tablename__: ("owner", "lease_until", "sent_at")}
 Row = dict[str, Any]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.domain import leaks
@@ -73,7 +72,8 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     table = splits.table(session, project.id)
     found = health.counts(session, project.id)
     state = health.state(session, project.id)
-    parts = [_part(session, project, topic, found[topic]) for topic in Topic]
+    strongest = health.first(session, project.id, SHOWN)
+    parts = [_part(topic, found[topic], strongest[topic]) for topic in Topic]
     different = health_runs.discordant(session, project.id)
     gettext = i18n.translations(i18n.choose(request)).gettext
     context = HealthPage(
@@ -95,9 +95,7 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     return render(request, "health/index.html", context)
 
 
-def _part(session: Session, project: Project, topic: Topic, count: int) -> Part:
-    first = health.ids(session, project.id, topic)[:SHOWN] if count else []
-    found = health.load(session, project.id, first)
+def _part(topic: Topic, count: int, found: Sequence[health.Finding]) -> Part:
     images = [image for one in found for image in one.images][:SHOWN]
     return Part(topic, WORDS[topic], count, images)
 

@@ -1,0 +1,49 @@
+"""Counts that triggers of the database keep beside the images and their facts (migration 0009)."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base
+
+BLOCK = 4096  # ids of images in one block; the triggers have the same number
+
+
+class ImageBlock(Base):
+    """How many images of a block of ids share class, split and state: the way to any place of a long list.
+
+    0 and "" stand for no class and no split. Rows whose count has come down to 0 may stay.
+    """
+
+    __tablename__ = "image_block"
+
+    project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    class_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    split: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # id of the image / BLOCK
+    count: Mapped[int]
+
+
+class ImageKind(Base):
+    """How many images have this size, format and colour mode. ``mode`` is "" where nothing was converted."""
+
+    __tablename__ = "image_kind"
+
+    project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    state: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    width: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    height: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    file_format: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    mode: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    count: Mapped[int]
+
+
+class FactCount(Base):
+    """How many images of a project have facts, by the way they were measured and whether our copy could be read."""
+
+    __tablename__ = "fact_count"
+
+    project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    method: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    readable: Mapped[bool] = mapped_column(primary_key=True)
+    count: Mapped[int]
