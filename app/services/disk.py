@@ -28,12 +28,16 @@ class Space:
 
 @dataclass(frozen=True)
 class Use:
-    """What has to be counted file by file; None where it could not be. ``at`` is the moment (``time.monotonic``)."""
+    """What has to be counted file by file; None where it could not be.
+
+    ``at`` is the moment (``time.monotonic``) at which it had been counted, within ``seconds``.
+    """
 
     store: int | None
     files: int | None
     cache: int | None
     at: float
+    seconds: float
 
 
 def space(session: Session, data_dir: Path) -> Space:
@@ -46,10 +50,11 @@ def space(session: Session, data_dir: Path) -> Space:
 
 def measure(store: Store, data_dir: Path) -> Use:
     """Count the store and the cache; seconds for hundreds of thousands of files."""
-    files, size = 0, 0
+    files, size, started = 0, 0, time.monotonic()
     for entry in store.entries():
         files, size = files + 1, size + entry.size
-    return Use(size, files, folder_bytes(data_dir / CACHE), time.monotonic())
+    cache = folder_bytes(data_dir / CACHE)
+    return Use(size, files, cache, time.monotonic(), time.monotonic() - started)
 
 
 def folder_bytes(folder: Path) -> int:

@@ -28,7 +28,8 @@ from app.web.templating import Templates
 
 PARTS = ("alert", "running", "waiting", "ended", "workers", "disk")
 DRAWN_SECONDS = 30.0  # without any change the parts are drawn again for their "3 minutes ago"
-MEASURED_SECONDS = 900.0
+SHARE = 0.01  # of the time that may go into counting the store
+NEWEST, OLDEST = 10.0, 900.0  # seconds between two counts
 DIGITS = 12
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ class Board:
 
     def _measure(self) -> None:
         """Have the store measured when nobody did lately; counting 300,000 files takes seconds."""
-        old = self._use is None or time.monotonic() - self._use.at > MEASURED_SECONDS
+        use = self._use
+        old = use is None or time.monotonic() - use.at > min(max(use.seconds / SHARE, NEWEST), OLDEST)
         if old and (self._measuring is None or self._measuring.done()):
             self._measuring = asyncio.get_running_loop().create_task(self._count())
 
@@ -108,7 +110,7 @@ class Board:
             self._use = await to_thread.run_sync(disk.measure, self._state.store, self._state.settings.data_dir)
         except Exception:  # a bucket may not answer: the page goes on without its size
             log.exception("The store could not be measured.")
-            self._use = disk.Use(None, None, None, time.monotonic())
+            self._use = disk.Use(None, None, None, time.monotonic(), OLDEST * SHARE)
         self._drawn.clear()
 
     async def stream(self, hub: events.Hub, language: str, shown: Sequence[str]) -> AsyncGenerator[ServerSentEvent]:
