@@ -192,13 +192,8 @@ def test_draw__once_for_all_pages(server, add, monkeypatch):
 
 def test_disk__is_counted_again_soon_while_counting_is_quick(server, store, monkeypatch):
     monkeypatch.setattr(job_board, "NEWEST", 0.0)
-
-    def says(text):
-        deadline = time.monotonic() + 20
-        while text not in httpx.get(f"{server[0]}/jobs").text:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)  # it is counted beside the page, and nothing announces the end of it
-
-    says("0 files")
-    store.put(b"a picture")
-    says("1 file<")
+    monkeypatch.setattr(job_board, "DRAWN_SECONDS", 0.1)
+    with opened(server[0]) as stream:
+        assert any("0 files" in html for name, html, _ in stream if name == "disk")
+        store.put(b"a picture")
+        assert any("1 file<" in html for name, html, _ in stream if name == "disk")
