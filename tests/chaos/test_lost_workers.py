@@ -59,8 +59,7 @@ def test_worker_frozen_for_longer_than_its_lease(tmp_path):
                 thaw.callback(processes.thaw, pid)
                 processes.wait_for("a moment without a lock", lambda: freeze(made.database, [pid]))  # noqa: B023
                 stopped = time.monotonic()
-                another_attempt(made, job_id)
-                told.figure("seconds until another worker has the job", time.monotonic() - stopped)
+                taken_over(made, job_id, told, stopped)
                 check_fence(made, job_id)
                 thaw.close()
                 ledger.all_ended(made.database, [job_id])
@@ -77,6 +76,25 @@ def check_late(made: Site, job_id: int) -> None:
     assert len(late) <= 2, f"a frozen process cannot be kept from the line it was about to write, but not {late}"
 
 
+def running_and_queued(made: Site, run_id: int) -> tuple[int, list[int]]:
+    """A job of three seconds that has begun, and ten short ones behind it."""
+    (job_id,) = ledger.add(made.database, run_id, made.ledger, 1, 3.0)
+    begun(made, job_id)
+    return job_id, ledger.add(made.database, run_id, made.ledger, 10, 0.1)
+
+
+def taken_over(made: Site, job_id: int, told: Tally, since: float) -> None:
+    """Wait until another worker has the job, and note how long that took."""
+    another_attempt(made, job_id)
+    told.figure("seconds until another worker has the job", time.monotonic() - since)
+
+
+def done_with_two_attempts(made: Site, job_ids: list[int]) -> None:
+    """All end, each exactly once, and those that were lost in their second attempt."""
+    ledger.all_ended(made.database, job_ids)
+    ledger.check(made.database, made.ledger, job_ids, attempts=2)
+
+
 @only_full
 def test_worker_killed(tmp_path):
     with tally("kill -9 of the worker while it runs a job, 10 more queued") as told, site(tmp_path) as made:
@@ -84,16 +102,12 @@ def test_worker_killed(tmp_path):
         made.ledger_workers(2)
         for _ in rounds(1, 10):
             with told.round():
-                (job_id,) = ledger.add(made.database, run_id, made.ledger, 1, 3.0)
-                begun(made, job_id)
-                queued = ledger.add(made.database, run_id, made.ledger, 10, 0.1)
+                job_id, queued = running_and_queued(made, run_id)
                 owner_of(made, job_id).kill()
                 killed = time.monotonic()
                 made.ledger_workers(1)
-                another_attempt(made, job_id)
-                told.figure("seconds until another worker has the job", time.monotonic() - killed)
-                ledger.all_ended(made.database, [job_id, *queued])
-                ledger.check(made.database, made.ledger, [job_id, *queued], attempts=2)
+                taken_over(made, job_id, told, killed)
+                done_with_two_attempts(made, [job_id, *queued])
 
 
 @only_full
@@ -103,19 +117,15 @@ def test_worker_told_to_end(tmp_path):
         made.ledger_workers(2)
         for _ in rounds(1, 10):
             with told.round():
-                (job_id,) = ledger.add(made.database, run_id, made.ledger, 1, 3.0)
-                begun(made, job_id)
-                queued = ledger.add(made.database, run_id, made.ledger, 10, 0.1)
+                job_id, queued = running_and_queued(made, run_id)
                 worker = owner_of(made, job_id)
                 asked = time.monotonic()
                 worker.ask_to_end()
-                another_attempt(made, job_id)
-                told.figure("seconds until another worker has the job", time.monotonic() - asked)
+                taken_over(made, job_id, told, asked)
                 assert worker.process.wait(30) == 0
                 told.figure("seconds until the worker has ended", time.monotonic() - asked)
                 made.ledger_workers(1)
-                ledger.all_ended(made.database, [job_id, *queued])
-                ledger.check(made.database, made.ledger, [job_id, *queued], attempts=2)
+                done_with_two_attempts(made, [job_id, *queued])
                 assert processes.job_of(made.database, job_id).max_attempts == 4  # it does not count as a failure
 
 
