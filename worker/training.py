@@ -43,6 +43,10 @@ class Reporter:
 
     def step(self, fold: int, epoch: int, done: int, total: int) -> None:
         """Part of an epoch is done."""
+    def features(self, done: int, total: int) -> None:
+        """The frozen layers have seen some of the pictures."""
+        self.progress(Progress("features", done, total))
+
         self.progress(Progress("train", done, total, {"fold": fold, "epoch": epoch, **self._more}))
 
     def epoch(self, fold: int, result: EpochResult) -> None:
@@ -68,7 +72,7 @@ class Training:
         self.store = open_store(order.storage)
         states = saved_states.States(self.store, send)
         stop = _at_once if order.closing else stop
-        self.reporter = Reporter(send, stop, states, len(order.plans), self.recipe.epochs)
+        self.reporter = Reporter(send, stop, states, len(order.plans), self.recipe.all_epochs)
         self.models: dict[int, saving.SavedModel] = {}
         self.judged: dict[int, Judged] = {}
         self.tested: dict[int, NDArray[np.float32]] = {}
@@ -155,8 +159,8 @@ class Training:
         places = self.order.test
         if not len(places):
             return np.zeros((0, len(self.order.class_names)), np.float32)
-        self.send(Progress("evaluate", 0, len(places), {"fold": result.fold, "folds": len(self.order.plans)}))
-        network = predict.network(result.model)
+        self.send(Progress("evaluate", 0, len(places), {"fold": fold, "folds": len(self.order.plans)}))
+        network = predict.network(model)
         return np.concatenate([predict.probabilities(network, pictures[part]) for part in _chunks(places)])
 
     def _sum_up(self, pictures: data.Pictures | None) -> None:

@@ -7,11 +7,16 @@ Sources of the posts' networks are named in docs/presets.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Protocol, Self
 
+from app.domain import backbones
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
+from app.domain.text import N_
+
+LEARNS, FROZEN = N_("learns in the second stage"), N_("frozen")  # a block of a pretrained network
 
 
 class Net(Protocol):
@@ -202,23 +207,56 @@ class Sketch:
 
 
 def layer_table(recipe: Recipe, classes: int) -> list[Layer]:
-    """The layers of a recipe's network for so many classes, first to last.
+    """The layers of a recipe's network for so many classes, first to last; of a pretrained one its blocks.
 
     Raises:
         Invalid: ``network_needs_larger_images`` when nothing would be left of the picture after the pooling layers.
     """
-    sketch = Sketch(recipe.image_size)
-    try:
-        BUILDERS[recipe.architecture](sketch)
-    except ValueError:
-        smallest = smallest_size(recipe.architecture)
+    smallest = smallest_size(recipe.architecture)
+    if recipe.image_size < smallest:
         params = {"architecture": recipe.architecture, "size": recipe.image_size, "smallest": smallest}
-        raise Invalid("network_needs_larger_images", **params) from None
+        raise Invalid("network_needs_larger_images", **params)
+    if recipe.pretrained:
+        return _with_backbone(recipe, classes)
+    sketch = Sketch(recipe.image_size)
+    BUILDERS[recipe.architecture](sketch)
     return sketch.end(classes, recipe.logit_dropout)
 
 
+def _with_backbone(recipe: Recipe, classes: int) -> list[Layer]:
+    backbone = backbones.KNOWN[recipe.architecture]
+    sketch = Sketch(recipe.image_size)
+    for number, block in enumerate(backbone.blocks):
+        side = backbone.side(recipe.image_size, number)
+        learns = LEARNS if number >= len(backbone.blocks) - recipe.unfrozen_blocks else FROZEN
+        sketch.shape = (side, side, block.channels)
+        sketch.layers.append(Layer(block.look, f"Block {number + 1}", learns, sketch.shape, block.parameters))
+    head(sketch.mean(), recipe.head_units, recipe.head_dropout)
+    return sketch.end(classes, recipe.logit_dropout)
+
+
+def head(net: Net, units: int, dropout: float) -> None:
+    """What stands on the features of a pretrained network, up to the outputs."""
+    if dropout:
+        net.dropout(dropout)
+    if units:
+        net.dense(units)
+        if dropout:
+            net.dropout(dropout)
+
+
+def seen(recipe: Recipe, classes: int) -> list[str]:
+    """Names of the layers that Grad-CAM can look at, first to last; the last is the usual one."""
+    if recipe.pretrained:
+        return [block.look for block in backbones.KNOWN[recipe.architecture].blocks]
+    return [layer.name for layer in layer_table(recipe, classes) if layer.kind == "Conv2D"]
+
+
+@cache
 def smallest_size(architecture: str) -> int:
     """The smallest side in pixels of a picture from which something is left before the last layers."""
+    if architecture in backbones.KNOWN:
+        return backbones.SMALLEST
     size = 1
     while True:
         try:

@@ -12,6 +12,7 @@ from app.domain.fields import plain
 from app.domain.groups import name_pattern
 from app.domain.recipe_fields import (
     ARCHITECTURES,
+    BACKBONES,
     FIELDS,
     FILL_MODES,
     NORMALISATIONS,
@@ -21,7 +22,7 @@ from app.domain.recipe_fields import (
 )
 
 __all__ = [
-    "ARCHITECTURES", "FIELDS", "FILL_MODES", "NORMALISATIONS", "OPTIMIZERS", "RESIZE_MODES", "SCHEDULES",
+    "ARCHITECTURES", "BACKBONES", "FIELDS", "FILL_MODES", "NORMALISATIONS", "OPTIMIZERS", "RESIZE_MODES", "SCHEDULES",
     "Augmentation", "Recipe",
 ]  # fmt: skip
 
@@ -85,7 +86,12 @@ class Recipe:
 
     Attributes:
         preset: the preset it was made from, for information only.
-        architecture: name in ``ARCHITECTURES``; the networks are in ``worker.ml.models``.
+        architecture: name in ``ARCHITECTURES``, or in ``BACKBONES`` for a network that was trained on ImageNet.
+        head_units, head_dropout: of what stands on such a network: a hidden layer (0: none), and dropout before it.
+        backbone_scaling: pixels are scaled as its weights expect; off, wrongly, as ``normalisation`` says.
+        feature_copies: changed copies of each training picture whose features are computed once; 0: none.
+        unfrozen_blocks: so many of its last blocks learn in a second stage; 0: there is none.
+        fine_epochs, fine_rate: of that stage.
         image_size: side of the square input in pixels.
         weight_decay: part of each weight that ``adamw`` and ``lion`` take away per step, times the rate.
         schedule: how the rate changes, see ``app.domain.schedules``; ``warmup_epochs``, ``decay_factor`` and
@@ -106,6 +112,13 @@ class Recipe:
     preset: str = ""
     architecture: str = "conv2-plus"
     image_size: int = 96
+    head_units: int = 0
+    head_dropout: float = 0.2
+    backbone_scaling: bool = True
+    feature_copies: int = 0
+    unfrozen_blocks: int = 0
+    fine_epochs: int = 20
+    fine_rate: float = 0.0001
     resize_mode: str = "stretch"
     pad_color: str = "#000000"
     normalisation: str = "rescale"
@@ -142,6 +155,21 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+    @property
+    def pretrained(self) -> bool:
+        """True for a network that was trained on ImageNet."""
+        return self.architecture in BACKBONES
+
+    @property
+    def scale(self) -> str:
+        """What is done to the pixels before the network; a pretrained one scales them by itself."""
+        return "none" if self.pretrained and self.backbone_scaling else self.normalisation
+
+    @property
+    def all_epochs(self) -> int:
+        """Of all stages, at most."""
+        return self.epochs + (self.fine_epochs if self.pretrained and self.unfrozen_blocks else 0)
+
         """The recipe that ``to_json`` wrote.
 
         Raises:
@@ -198,6 +226,9 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
         errors["folds"] = Invalid("folds_one")
     try:
         name_pattern(values["group_pattern"])
+    wrong = values["architecture"] in BACKBONES and not values["backbone_scaling"]
+    if wrong and values["normalisation"] == "featurewise":  # features are computed once, for all folds
+        errors["normalisation"] = Invalid("backbone_featurewise")
     except Invalid as error:
         errors["group_pattern"] = error
     return errors

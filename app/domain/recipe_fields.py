@@ -10,6 +10,9 @@ ARCHITECTURES = (
     "conv2", "conv2-plus", "conv3", "conv3-plus", "conv4", "conv4-plus",
     "cifar4", "cifar4-plus", "deepconv", "deepconv-plus",
 )  # fmt: skip
+BACKBONES = (
+    "efficientnet-lite0", "vgg16", "mobilenet-v3-large", "efficientnet-v2-b0", "resnet50", "convnext-tiny",
+)  # fmt: skip
 RESIZE_MODES = ("stretch", "crop", "pad")
 NORMALISATIONS = ("none", "rescale", "center", "samplewise", "featurewise")
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "lion")
@@ -21,7 +24,14 @@ FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 
 FIELDS: dict[str, Field] = {
     "preset": Field("text", ""),
-    "architecture": Field("choice", "network", choices=ARCHITECTURES),
+    "architecture": Field("choice", "network", choices=ARCHITECTURES + BACKBONES),
+    "head_units": Field("int", "network", 0, 2048),
+    "head_dropout": Field("float", "network", 0, 0.9),
+    "backbone_scaling": Field("bool", "network"),
+    "feature_copies": Field("int", "network", 0, 20),
+    "unfrozen_blocks": Field("int", "network", 0, 7),
+    "fine_epochs": Field("int", "network", 1, 1000),
+    "fine_rate": Field("float", "network", 1e-7, 1),
     "image_size": Field("int", "picture", 16, 512),
     "resize_mode": Field("choice", "picture", choices=RESIZE_MODES),
     "pad_color": Field("color", "picture"),

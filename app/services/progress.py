@@ -107,7 +107,7 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
     folds = max(recipe.folds, 1)
     family = run_jobs.look(session, job)
     state, told = family.state, family.told or (job.progress,)
-    positions = [_position(one, rows, recipe.epochs) for one in told]
+    positions = [_position(one, rows, recipe.all_epochs) for one in told]
     position = positions[0]
     done = sa.select(RunFold.fold).where(RunFold.run_id == run.id, RunFold.stop_reason != "", RunFold.fold < folds)
     ended = set(session.scalars(done)) | (set() if family.spread else set(range(position.fold)))
@@ -127,10 +127,10 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         fold=position.fold,
         folds=folds,
         epoch=position.epoch,
-        epochs=recipe.epochs,
+        epochs=recipe.all_epochs,
         done=_whole(told[0].get("done"), 0),
         total=_whole(told[0].get("total"), 0),
-        share=_share(state, positions, folds, recipe.epochs, ended),
+        share=_share(state, positions, folds, recipe.all_epochs, ended),
         left=_left(rows, positions, recipe, ended) if state is JobState.RUNNING else None,
         best=best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor),
         rows=[row for row in rows if row.id > after],
@@ -204,11 +204,11 @@ def _left(rows: list[EpochRow], positions: Sequence[_Position], recipe: Recipe, 
     later = max(max(recipe.folds, 1) - len(ended) - len(trained), 0)
     most = least = 0.0
     for one in trained.values():
-        here = max(recipe.epochs - (one.epoch - 1) - one.step, 0.0)
+        here = max(recipe.all_epochs - (one.epoch - 1) - one.step, 0.0)
         most += here
         least += _least(rows, one, recipe, here)
-    most += later * recipe.epochs
-    least += later * (min(recipe.patience + 1, recipe.epochs) if recipe.patience else recipe.epochs)
+    most += later * recipe.all_epochs
+    least += later * (min(recipe.patience + 1, recipe.all_epochs) if recipe.patience else recipe.all_epochs)
     pace = seconds / max(len(trained), 1)  # several folds are trained at the same time
     return TimeLeft(least * pace, most * pace)
 

@@ -1,7 +1,7 @@
 """What the form says about each value of a recipe: label, unit, help, place and the names of its choices."""
 
 from app.domain.text import N_
-from app.web import augmentation_fields
+from app.web import augmentation_fields, network_fields
 from app.web.field_text import FieldText
 
 ARCHITECTURES = {
@@ -15,7 +15,9 @@ ARCHITECTURES = {
     "cifar4-plus": N_("5 normalised convolutions for small pictures"),
     "deepconv": N_("DeepConvNet, 6 convolutions (post 004)"),
     "deepconv-plus": N_("7 normalised convolutions"),
-}
+} | network_fields.BACKBONES
+
+_MORE = augmentation_fields.TEXTS | network_fields.TEXTS
 
 TEXTS: dict[str, FieldText] = {
     "architecture": FieldText(
@@ -42,7 +44,9 @@ TEXTS: dict[str, FieldText] = {
         },
     ),
     "pad_color": FieldText(
-        "main", N_("Fill colour"), N_("The colour beside a picture that was fitted. The other two ways do not use it.")
+        "main",
+        N_("Fill colour"),
+        N_("The colour beside a picture that was fitted. The other two ways do not use it."),
     ),
     "epochs": FieldText(
         "main",
@@ -257,11 +261,15 @@ TEXTS: dict[str, FieldText] = {
         "more",
         N_("Arithmetic"),
         N_("Mixed is faster on graphics cards and new processors; automatic uses it where it helps."),
-        choices={"auto": N_("automatic"), "float32": N_("32 bits everywhere"), "mixed": N_("mixed, 16 and 32 bits")},
+        choices={
+            "auto": N_("automatic"),
+            "float32": N_("32 bits everywhere"),
+            "mixed": N_("mixed, 16 and 32 bits"),
+        },
     ),
     "deterministic": FieldText(
         "more",
         N_("Exactly repeatable"),
         N_("The same weights to the last bit each time on one kind of processor, also after an interruption. Slower."),
     ),
-} | augmentation_fields.TEXTS
+} | _MORE

@@ -61,6 +61,16 @@ class RateCurve:
 
 
 @dataclass(frozen=True)
+class NetworkCard:
+    """The layers of a network and the number of their weights, or the reason why there are none; and warnings."""
+
+    layers: Sequence[architectures.Layer]
+    parameters: int
+    error: str
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
 class TrainPage:
     """The page of a new training."""
 
@@ -81,9 +91,7 @@ class TrainPage:
     problems: Sequence[str]
     warnings: Sequence[str]
     recipe: Recipe
-    layers: Sequence[architectures.Layer]
-    parameters: int
-    layer_error: str
+    net: NetworkCard
     rate: "RateCurve"
     strip: PreviewStrip
     workers: int
@@ -113,7 +121,6 @@ def build(
     table = splits.table(session, project.id)
     recipe = form.nearest(base)
     forecast = plans.forecast(table, recipe)
-    layers, layer_error = network(recipe, len(forecast.classes), gettext)
     controls = form.controls(gettext)
     alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
@@ -134,14 +141,11 @@ def build(
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in forecast.warnings],
         recipe=recipe,
-        layers=layers,
-        parameters=sum(layer.parameters for layer in layers),
-        layer_error=layer_error,
+        net=network(recipe, len(forecast.classes), gettext),
         rate=rate_curve(recipe),
         strip=strip(request, session, project, form, recipe, wishes),
         workers=len(alive),
         waiting=waiting(session),
-        hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
         request_mark=secrets.token_hex(8),
@@ -150,6 +154,7 @@ def build(
 
 
 def rate_curve(recipe: Recipe) -> RateCurve:
+        hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
     """The curve of a recipe; each epoch is drawn by a few of its steps."""
     rates = schedules.curve(recipe, max(1, 300 // recipe.epochs)).ravel()
     some = rates[:: max(1, len(rates) // 600)]
@@ -177,13 +182,15 @@ def waiting(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def network(recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> tuple[list[architectures.Layer], str]:
+def network(recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> NetworkCard:
     """The layers of the network, or why it cannot be built."""
     try:
-        return architectures.layer_table(recipe, max(classes, 2)), ""
+        layers = architectures.layer_table(recipe, max(classes, 2))
     except Invalid as error:
-        return [], sentence(error, gettext)
+        return NetworkCard([], 0, sentence(error, gettext), warnings)
+    return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings)
 
+    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe)]
 
 def strip(
     request: Request, session: Session, project: Project, form: TrainForm, recipe: Recipe, wishes: Wishes

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import NORMALISATIONS, OPTIMIZERS, Augmentation, Recipe
-from worker.ml import data, predict, train
+from worker.ml import data, predict, running, train
 from worker.ml.keeper import EpochResult, Keeper
 from worker.ml.network import Network
 from worker.ml.optimizers import SGD_MOMENTUM
@@ -104,7 +104,7 @@ def test_fit_folds__dropout_is_repeatable_too():
 def test_fit_folds__a_mapped_set_gives_the_same_as_one_in_memory(tmp_path: Path, monkeypatch):
     mapped = np.memmap(tmp_path / "pictures", np.uint8, mode="w+", shape=PICTURES.shape)
     mapped[:] = PICTURES
-    monkeypatch.setattr(train, "_CHUNK_BYTES", SIZE * SIZE * 3 * 10)  # so that an epoch takes several pieces
+    monkeypatch.setattr(running, "_CHUNK_BYTES", SIZE * SIZE * 3 * 10)  # so that an epoch takes several pieces
     in_memory, from_file = fit(plans=PLANS[:1])[0], fit(plans=PLANS[:1], pictures=mapped)[0]
     np.testing.assert_allclose(in_memory.probabilities, from_file.probabilities, atol=1e-5)
     assert in_memory.epochs[-1].loss == pytest.approx(from_file.epochs[-1].loss, rel=1e-4)

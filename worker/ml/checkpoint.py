@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import stages
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from worker.ml import models
+from worker.ml import models, parts
 from worker.ml.keeper import Best, EpochResult, Kept
 from worker.ml.network import Weights, generators
 from worker.ml.optimizers import shapes_of
@@ -117,8 +118,8 @@ def load(parts: Mapping[str, bytes], recipe: Recipe, classes: int, validation: i
     """
     try:
         about = _about(parts[STATE], recipe, classes)
-        shapes = _Shapes.of(recipe, classes, validation)
         epochs = tuple(EpochResult(*values) for values in about["epochs"])
+        shapes = _Shapes.of(recipe, classes, validation, epochs[-1].stage)
         results = {result.epoch: result for result in epochs}
         bests = {name: _best(parts[name], name, results, shapes) for name in set(about["bests"].values())}
         source, state = about["weights"], parts[STATE]
@@ -168,9 +169,10 @@ class _Shapes:
     said: tuple[int, ...]
 
     @classmethod
-    def of(cls, recipe: Recipe, classes: int, validation: int) -> "_Shapes":
+    def of(cls, recipe: Recipe, classes: int, validation: int, stage: int) -> "_Shapes":
         model = models.build(recipe, classes)
-        trained = [tuple(variable.shape) for variable in model.trainable_variables]
+        learning = parts.make(model, stages.stages(recipe)[stage - 1]).variables
+        trained = [tuple(variable.shape) for variable in learning]
         slots = shapes_of(recipe, trained)
         states: list[tuple[int, ...]] = [(2,) for _ in generators(model)]
         return cls([tuple(weight.shape) for weight in model.weights], slots, states, (validation, classes))

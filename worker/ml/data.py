@@ -69,6 +69,23 @@ def load(
     return pictures
 
 
+class OnDemand:
+    """Pictures that are read when they are asked for, each time anew: for those that are needed only once.
+
+    Args:
+        count, read, recipe: see ``load``.
+    """
+
+    def __init__(self, count: int, read: Callable[[int], bytes], recipe: Recipe) -> None:
+        self._count, self._read, self._recipe = count, read, recipe
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, places: NDArray[np.int64]) -> Pictures:
+        return load(len(places), lambda index: self._read(int(places[index])), self._recipe)
+
+
 def square(data: bytes, recipe: Recipe) -> Pictures:
     """One encoded picture as the (size, size, 3) square that the network sees."""
     with Image.open(io.BytesIO(data)) as image:
@@ -93,7 +110,7 @@ class Statistics:
     std: tuple[float, float, float]
 
 
-def statistics(pictures: Pictures, indices: NDArray[np.int64]) -> Statistics:
+def statistics(pictures: Pictures | OnDemand, indices: NDArray[np.int64]) -> Statistics:
     """Of the pictures at ``indices`` only, so that nothing of the validation part leaks into the training."""
     total, squares, pixels = np.zeros(3), np.zeros(3), 0
     for start in range(0, len(indices), _CHUNK):

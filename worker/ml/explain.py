@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
+from app.domain import backbones
 from worker.ml.data import Pictures
 from worker.ml.device import FLOAT32
 from worker.ml.network import Network
@@ -27,8 +28,15 @@ BATCH = 32
 
 
 def conv_layers(model: SavedModel | Network | keras.Model) -> list[str]:
-    """Names of the convolutions, first to last; the last is the usual one to look at."""
-    return [layer.name for layer in _keras(model).layers if isinstance(layer, layers.Conv2D)]
+    """Names of the layers to look at, first to last, of which the last is the usual one.
+
+    They are the convolutions; of a pretrained network the ends of its blocks, because within a block there are ways
+    around a layer.
+    """
+    network = _keras(model)
+    if network.name in backbones.KNOWN:
+        return [block.look for block in backbones.KNOWN[network.name].blocks]
+    return [layer.name for layer in network.layers if isinstance(layer, layers.Conv2D)]
 
 
 class Explainer:
@@ -108,7 +116,9 @@ def _keras(model: SavedModel | Network | keras.Model) -> Any:
 
 
 def _rectified(model: Any, name: str) -> Any:
-    """The rectifier that follows the convolution, or the convolution itself where none does."""
+    """The rectifier that follows the convolution, or the layer itself where none does."""
+    if not isinstance(model.get_layer(name), layers.Conv2D):
+        return model.get_layer(name)
     position = [layer.name for layer in model.layers].index(name)
     for layer in model.layers[position + 1 :]:
         if isinstance(layer, layers.ReLU | layers.Activation):

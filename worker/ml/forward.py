@@ -9,7 +9,7 @@ It computes the same function of the same variables as the network (a test compa
 * Batch normalisation is TensorFlow's fused operation; Keras 3 writes it as a dozen passes over the map.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -37,12 +37,12 @@ def order(model: keras.Model, last: str) -> list[Any]:
     return found
 
 
-def copied(chain: list[Any]) -> list[Any]:
+def copied(chain: Sequence[Any]) -> list[Any]:
     """The variables (Keras' own objects) of the layers that compute with copies in low precision."""
     return [variable for layer in chain if _direct(layer) for variable in layer.trainable_variables]
 
 
-def run(chain: list[Any], x: Any, copies: Mapping[str, Any]) -> Any:
+def run(chain: Sequence[Any], x: Any, copies: Mapping[str, Any]) -> Any:
     """Training pass of ``x`` through ``chain``.
 
     Args:

@@ -21,6 +21,7 @@ class EpochResult:
     val_accuracy: float | None
     learning_rate: float  # of the first step
     seconds: float
+    stage: int = 1  # of the training, see ``app.domain.stages``
 
     def metrics(self) -> dict[str, float | None]:
         """The four values by name."""
@@ -43,7 +44,7 @@ class Kept:
 
     Attributes:
         epochs: numbers of all epochs so far.
-        bests: best state by ``val_loss`` and by ``val_accuracy``.
+        bests: best state by ``val_loss`` and by ``val_accuracy``, and that with which a stage ended, as "stage 1".
         mark: the value that the next epoch must beat by ``min_delta``; ``waited``: epochs that did not.
     """
 
@@ -66,6 +67,12 @@ class Keeper:
     def kept(self) -> Kept:
         """What is known now; later epochs do not change it."""
         return Kept(tuple(self.epochs), dict(self.bests), self._mark, self._waited)
+
+    def end_stage(self, stage: int) -> Best:
+        """The best state of a stage that is over, with which the next one begins; patience begins anew."""
+        best = self.bests[f"stage {stage}"] = self.bests[self._recipe.monitor]
+        self._mark, self._waited = math.inf, 0
+        return best
 
     def add(self, result: EpochResult, probabilities: NDArray[np.float32]) -> bool:
         """Take note of an epoch; True when the training should end early."""

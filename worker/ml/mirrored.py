@@ -26,10 +26,7 @@ from worker.ml.steps import Steps, Targets, count_right
 def build(
     recipe: Recipe, classes: int, precision: str, batch_size: int, devices: Sequence[str]
 ) -> tuple[Network, Steps]:
-    """The network of a recipe and its steps, on one device or shared by several."""
-    if len(devices) < 2:
-        network = Network(recipe, classes, precision)
-        return network, Steps(network, recipe, batch_size)
+    """The network of a recipe and its steps, shared by several devices."""
     # The collective operations that it would choose by itself may not be called from within a loop.
     strategy = tf.distribute.MirroredStrategy(list(devices), tf.distribute.ReductionToOneDevice())
     with strategy.scope():

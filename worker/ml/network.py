@@ -1,6 +1,7 @@
 """A network with its variables and compiled functions: made once, used for all folds of a run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,8 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.domain.recipe import Recipe
-from worker.ml import data, forward, models
-from worker.ml.blocks import LOGITS
+from worker.ml import backbones, data, forward, models, parts
 
 Weights = tuple[NDArray[np.float32], ...]
 
@@ -22,19 +22,23 @@ class Network:
         recipe: architecture, size, normalisation.
         classes: number of outputs.
         precision: ``float32`` or ``mixed_bfloat16``.
+        folder: with the weights of pretrained networks that come with no package.
 
     Attributes:
         model: to probabilities.
         logits: the same layers, to the values before the softmax.
-        chain: the same layers for ``forward.run``.
+        chain: the same layers for ``forward.run``, where they are a chain.
+        base: the layers of a pretrained network among them.
     """
 
-    def __init__(self, recipe: Recipe, classes: int, precision: str) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, classes: int, precision: str, folder: Path | None = None) -> None:
+        self.recipe, self._folder = recipe, folder
         self.model = models.build(recipe, classes, precision)
-        last = "logit_dropout" if recipe.logit_dropout else LOGITS
+        last = parts.last_name(self.model)
         self.logits = keras.Model(self.model.inputs, self.model.get_layer(last).output)
         self.chain = forward.order(self.model, last)
+        self.base = backbones.of(self.model)
+        self._still: dict[int, NDArray[np.float32]] = {}
         self._scale = tf.Variable(np.zeros(3, np.float32), trainable=False)
         self._offset = tf.Variable(np.zeros(3, np.float32), trainable=False)
         self.set_statistics(None)
@@ -54,7 +58,7 @@ class Network:
     def normalise(self, pictures: Any) -> Any:
         """(n, size, size, 3) float32 from the scale 0 to 255 to the scale of the network."""
         scaled = pictures * self._scale + self._offset
-        if self.recipe.normalisation != "samplewise":
+        if self.recipe.scale != "samplewise":
             return scaled
         mean, variance = tf.nn.moments(scaled, (1, 2, 3), keepdims=True)
         return (scaled - mean) / (tf.sqrt(variance) + 1e-6)
@@ -65,7 +69,9 @@ class Network:
     def initialise(self, seed: Sequence[int]) -> None:
         """New weights, and new states of the dropout, from ``seed`` alone."""
         rng = np.random.default_rng(seed)
-        for layer in self.model.layers:
+        if self.base:
+            backbones.load(self.recipe.architecture, self.base, self._folder)
+        for layer in self.model.layers[len(self.base) :]:
             for variable in layer.weights:
                 initializer = getattr(layer, f"{variable.name}_initializer")
                 variable.assign(_seeded(initializer, rng)(variable.shape, dtype=variable.dtype))
@@ -81,9 +87,20 @@ class Network:
         for generator, state in zip(generators(self.model), states, strict=True):
             generator.state.assign(state)
 
+    def hold_still(self, learning: Sequence[Any]) -> None:
+        """From now on the weights of the pretrained layers stay as they are, but for those of ``learning``."""
+        moving = {id(variable) for variable in learning}
+        own = {id(variable) for layer in self.base for variable in layer.weights} - moving
+        self._still = {
+            place: variable.numpy() for place, variable in enumerate(self.model.weights) if id(variable) in own
+        }
+
     def weights(self) -> Weights:
-        """Copies of all weights, in the order of ``model.weights``."""
-        return tuple(variable.numpy() for variable in self.model.weights)
+        """Copies of all weights, in the order of ``model.weights``; those that are held still are copied only once."""
+        return tuple(
+            self._still[place] if place in self._still else variable.numpy()
+            for place, variable in enumerate(self.model.weights)
+        )
 
     def set_weights(self, weights: Weights) -> None:
         """Put saved weights in place; shapes were checked where they were read."""

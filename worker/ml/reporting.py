@@ -9,6 +9,9 @@ from worker.ml.keeper import EpochResult
 class Reporter(Protocol):
     """Hears of the progress, and says when to stop."""
 
+    def features(self, done: int, total: int) -> None:
+        """The frozen layers have seen ``done`` of ``total`` pictures; nothing is trained yet."""
+
     def step(self, fold: int, epoch: int, done: int, total: int) -> None:
         """``done`` of ``total`` pictures of this epoch are trained; called a few times a second."""
 
@@ -27,6 +30,9 @@ class Reporter(Protocol):
 
 class Silent:
     """A reporter that says nothing and never stops."""
+
+    def features(self, done: int, total: int) -> None:
+        """Nothing."""
 
     def step(self, fold: int, epoch: int, done: int, total: int) -> None:
         """Nothing."""

@@ -13,8 +13,10 @@ from app.domain.augment import Draws
 from app.domain.recipe import Recipe
 from worker.ml import forward, pixels, warp
 from worker.ml.data import Pictures
+from worker.ml.frozen import Features
 from worker.ml.network import Network
 from worker.ml.optimizers import Optimizer
+from worker.ml.parts import Part
 
 EVALUATION_BATCH = 64
 
@@ -41,15 +43,17 @@ class Steps:
         network: what is trained.
         recipe: optimiser, augmentation.
         batch_size: the recipe's, or the number of training pictures if that is smaller.
+        part: the layers that learn, and what they are given in place of pictures; by default all layers learn.
 
     The caller may cut an epoch where it likes, at the end of any batch: no number depends on it.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, batch_size: int) -> None:
+    def __init__(self, network: Network, recipe: Recipe, batch_size: int, part: Part | None = None) -> None:
         self.network = network
         self.batch_size = batch_size
-        trainable = network.model.trainable_variables
-        copied = {variable.path for variable in forward.copied(network.chain)}
+        self.part = part or Part(network.chain, network.model.trainable_variables, None, None, network.logits)
+        trainable = self.part.variables
+        copied = {variable.path for variable in forward.copied(self.part.chain)}
         self._paths = [variable.path for variable in trainable]
         low = [path in copied for path in self._paths]
         self.optimizer = self._make_optimizer(recipe, [variable.value for variable in trainable], low)
@@ -58,8 +62,9 @@ class Steps:
         self._augmented, self._mixes = recipe.augmentation.active, recipe.augmentation.mixes
         self._share = batch_size  # pictures of a batch that one device takes
         self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
-        picture = (None, recipe.image_size, recipe.image_size, 3)
-        pictures = tf.TensorSpec(picture, tf.uint8)
+        pictures = tf.TensorSpec((None, recipe.image_size, recipe.image_size, 3), tf.uint8)
+        if self.part.shape is not None:
+            pictures = tf.TensorSpec((None, *self.part.shape), tf.float16)
         integers, numbers = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,), tf.float32)
         draws = [tf.TensorSpec((None, wide), tf.float32) for wide in (6, augment_pixels.COLUMNS, mixing.COLUMNS)]
         total = tf.TensorSpec((), tf.float64)
@@ -71,7 +76,7 @@ class Steps:
 
     def train(
         self,
-        pictures: Pictures,
+        pictures: Pictures | Features,
         labels: NDArray[np.int64],
         rates: NDArray[np.float32],
         draws: Draws,
@@ -80,7 +85,7 @@ class Steps:
         """Steps over ``pictures`` in their order, the last batch as small as it comes.
 
         Args:
-            pictures: (n, size, size, 3) uint8.
+            pictures: (n, size, size, 3) uint8, or what the part is given in their place.
             labels: (n,) int64.
             rates: (steps,) learning rate of each step.
             draws: for the n pictures.
@@ -93,7 +98,7 @@ class Steps:
         return float(loss), int(right)
 
     def evaluate(
-        self, pictures: Pictures, labels: NDArray[np.int64]
+        self, pictures: Pictures | Features, labels: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], int, NDArray[np.float32]]:
         """Losses (n,), number of right answers and probabilities (n, classes) without dropout."""
         losses, right, probabilities = self._evaluate(pictures, labels)
@@ -127,10 +132,13 @@ class Steps:
     def _given(self, pictures: Any, labels: Any, draws: Sequence[Any]) -> tuple[Any, "Targets"]:
         """What the network gets and shall say, for pictures that lie beside each other in a batch."""
         matrices, drawn, mixes = draws
-        inputs = self._inputs(pictures, matrices, drawn)
-        if not self._mixes:
-            return inputs, Targets(labels)
-        return pixels.mixed(inputs, mixes), Targets(labels, tf.roll(labels, 1, axis=0), mixes[:, mixing.LABEL])
+        if self.part.shape is not None:
+            return tf.cast(pictures, tf.float32), Targets(labels)
+        inputs, targets = self._inputs(pictures, matrices, drawn), Targets(labels)
+        if self._mixes:
+            inputs = pixels.mixed(inputs, mixes)
+            targets = Targets(labels, tf.roll(labels, 1, axis=0), mixes[:, mixing.LABEL])
+        return (inputs if self.part.below is None else self.part.below(inputs, training=False)), targets
 
     def _inputs(self, pictures: Any, matrices: Any, drawn: Any) -> Any:
         if not self._augmented:
@@ -149,7 +157,7 @@ class Steps:
         computed = self.optimizer.computed
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(computed)
-            logits = forward.run(self.network.chain, inputs, dict(zip(self._paths, computed, strict=True)))
+            logits = forward.run(self.part.chain, inputs, dict(zip(self._paths, computed, strict=True)))
             aims, losses = self._losses(targets, logits)
             aim = tf.reduce_mean(aims)
         self.optimizer.apply(tape.gradient(aim, computed), rate)
@@ -172,7 +180,10 @@ class Steps:
         return aims, losses
 
     def _answers(self, pictures: Any) -> Any:
-        return self.network.logits(self.network.normalise(tf.cast(pictures, tf.float32)), training=False)
+        inputs = tf.cast(pictures, tf.float32)
+        if self.part.shape is None:
+            inputs = self.network.normalise(inputs)
+        return self.part.logits(inputs, training=False)
 
     def _evaluate_loop(self, pictures: Any, labels: Any) -> Any:
         def batch(i: Any, outputs: Any) -> Any:

@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,69 +12,20 @@ from numpy.typing import NDArray
 from app.domain import augment, schedules
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from worker.ml import balance, data, device, mirrored
+from worker.ml import balance, data, device, models
 from worker.ml.checkpoint import State
+from worker.ml.folds import Begin, FoldPlan, FoldResult
+from worker.ml.frozen import Indices, Source, Stopped
 from worker.ml.keeper import Best, EpochResult, Keeper
 from worker.ml.reporting import Reporter, Silent
+from worker.ml.running import Stages
 from worker.ml.saving import SavedModel, versions
 from worker.ml.steps import EVALUATION_BATCH
 
 __all__ = ["Begin", "EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
 
-Indices = NDArray[np.int64]
-
 _REPORT_SECONDS = 0.25  # between two looks at should_stop, and two reports within an epoch
-_CHUNK_BYTES = 64 * 2**20  # pictures that are handed to TensorFlow at a time; the set itself is never copied
 _ORDER, _DRAWS = 1, 2  # so that one seed does not draw the same numbers for two purposes
-
-
-@dataclass(frozen=True)
-class FoldPlan:
-    """Which pictures one model learns from and is validated on, as positions; ``validation`` may be empty."""
-
-    fold: int
-    train: Indices
-    validation: Indices
-
-
-@dataclass(frozen=True)
-class FoldResult:
-    """A trained model.
-
-    Attributes:
-        model: weights of the best epoch by the recipe's monitor, ready to be saved.
-        best: that epoch's numbers.
-        probabilities: (validation pictures, classes) of that epoch, in the order of the plan.
-        stop_reason: ``epochs`` (all were trained), ``early`` (patience ran out) or ``stopped`` (``should_stop``).
-        bests: the best state by ``val_loss`` and by ``val_accuracy``; without validation the last one.
-    """
-
-    fold: int
-    model: SavedModel
-    best: EpochResult
-    probabilities: NDArray[np.float32]
-    stop_reason: str
-    epochs: tuple[EpochResult, ...]
-    bests: dict[str, Best]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Begin:
-    """Where a training begins that is not a new one, or only a part of one.
-
-    Attributes:
-        states: for each fold the state to go on from; the others begin with new weights.
-        precision: ``float32`` or ``mixed_bfloat16``; "" leaves it to the recipe and this machine.
-        most: training pictures in the largest fold of the whole run, where ``plans`` are not all of them; it limits
-            the batch size, which must be the same for all folds wherever they are trained.
-        devices: names such as ``GPU:0`` that share each batch; empty: all graphics cards where there are several.
-    """
-
-    states: Mapping[int, State] = field(default_factory=dict)
-    precision: str = ""
-    most: int = 0
-    devices: tuple[str, ...] = ()
 
 
 class _Stopped(Exception):
@@ -81,7 +33,7 @@ class _Stopped(Exception):
 
 
 def fit_folds(
-    pictures: data.Pictures,
+    pictures: data.Pictures | data.OnDemand,
     labels: NDArray[np.int64],
     plans: Sequence[FoldPlan],
     recipe: Recipe,
@@ -95,7 +47,7 @@ def fit_folds(
     that is being trained is given out with its best state so far, if it has finished an epoch, and no other follows.
 
     Args:
-        pictures: (n, size, size, 3) uint8, see ``data.load``.
+        pictures: (n, size, size, 3) uint8, see ``data.load``; ``data.OnDemand`` where each is needed once.
         labels: (n,) positions in ``class_names``.
         plans: positions in ``pictures``.
         recipe: checked values.
@@ -111,13 +63,19 @@ def fit_folds(
         if not len(plan.train):
             raise Invalid("fold_without_images", fold=plan.fold + 1)
     begin = _filled(begin or Begin(), plans)
-    trainer = _Trainer(pictures, labels, recipe, class_names, begin)
+    trainer = _Trainer(_source(pictures, plans, begin), labels, recipe, class_names, begin)
     for plan in plans:
         result = trainer.fit(plan, reporter or Silent(), begin.states.get(plan.fold))
         if result is not None:
             yield result
         if result is None or result.stop_reason == "stopped":
             return
+
+
+def _source(pictures: data.Pictures | data.OnDemand, plans: Sequence[FoldPlan], begin: Begin) -> Source:
+    learned = np.unique(np.concatenate([plan.train for plan in plans]))
+    asked = [part for plan in plans for part in (plan.train, plan.validation, plan.test)]
+    return Source(pictures, np.unique(np.concatenate(asked)), learned, begin.cache, begin.scratch, begin.weights)
 
 
 def _filled(begin: Begin, plans: Sequence[FoldPlan]) -> Begin:
@@ -131,38 +89,32 @@ class _Trainer:
     """The compiled functions of one run, and the pictures they work on."""
 
     def __init__(
-        self, pictures: data.Pictures, labels: NDArray[np.int64], recipe: Recipe, names: Sequence[str], begin: Begin
+        self, source: Source, labels: NDArray[np.int64], recipe: Recipe, names: Sequence[str], begin: Begin
     ) -> None:
-        self.recipe, self.names, self.pictures = recipe, tuple(names), pictures
+        self.recipe, self.names, self.pictures = recipe, tuple(names), source.pictures
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
-        self.precision = begin.precision or device.resolve_precision(recipe.precision)
-        self.network, self.steps = mirrored.build(
-            recipe, len(self.names), self.precision, min(recipe.batch_size, begin.most), begin.devices
-        )
-        self._most_at_once = max(1, _CHUNK_BYTES // max(1, int(np.prod(pictures.shape[1:]))))
+        self.precision = begin.precision or models.resolve_precision(recipe)
+        batch_size = min(recipe.batch_size, begin.most)
+        self._stages = Stages(recipe, len(self.names), self.precision, batch_size, source, begin.devices)
+        self.network = self._stages.network
         self._pace = 0.0  # pictures a second, measured; decides how much is done between two reports
 
     def fit(self, plan: FoldPlan, reporter: Reporter, state: State | None = None) -> FoldResult | None:
         """Train one model, from new weights or from ``state``; None when it was stopped before its first epoch."""
         started = time.perf_counter() - (state.seconds if state else 0.0)
-        fitted = data.statistics(self.pictures, plan.train) if self.recipe.normalisation == "featurewise" else None
+        fitted = data.statistics(self.pictures, plan.train) if self.recipe.scale == "featurewise" else None
         self.network.set_statistics(fitted)
-        self.steps.set_class_weights(balance.class_weights(self.labels[plan.train], len(self.names)))
         self._set(plan, state)
         keeper = Keeper(self.recipe, self.network, state.kept if state else None)
-        reason = "epochs"
-        for epoch in range(len(keeper.epochs) + 1, self.recipe.epochs + 1):
+        reason, begun = "epochs", keeper.epochs[-1].stage if keeper.epochs else 1
+        for stage in self._stages.all[begun - 1 :]:
             try:
-                ended = self._epoch(plan, epoch, keeper, reporter)
-            except _Stopped:
+                self._now = self._stages.running(stage.number, reporter.features, reporter.should_stop)
+                self._begin(plan, keeper, state if stage.number == begun else None)
+                reason = self._train_stage(plan, keeper, reporter, started)
+            except (_Stopped, Stopped):
                 reason = "stopped"
                 break
-            reporter.epoch(plan.fold, keeper.epochs[-1])
-            if ended:
-                reason = "early"
-                break
-            if epoch < self.recipe.epochs and reporter.wants_state(plan.fold):
-                reporter.state(self._state(plan.fold, keeper, time.perf_counter() - started))
         if not keeper.bests:
             return None
         return self._result(plan, keeper, reason, fitted, time.perf_counter() - started)
@@ -170,14 +122,39 @@ class _Trainer:
     def _set(self, plan: FoldPlan, state: State | None) -> None:
         if state is None:
             self.network.initialise((self.recipe.seed, plan.fold))
-            self.steps.optimizer.reset()
             return
         self.network.set_weights(state.weights)
         self.network.set_generators(state.generators)
-        self.steps.optimizer.restore(state.slots, state.step)
+
+    def _begin(self, plan: FoldPlan, keeper: Keeper, state: State | None) -> None:
+        """Everything is as at the beginning of a stage, or as ``state`` has it within one."""
+        steps, number = self._now.steps, self._now.stage.number
+        steps.set_class_weights(balance.class_weights(self.labels[plan.train], len(self.names)))
+        if state is not None:
+            steps.optimizer.restore(state.slots, state.step)
+        else:
+            if number > 1:
+                self.network.set_weights(keeper.end_stage(number - 1).weights)
+            steps.optimizer.reset()
+        self.network.hold_still(steps.part.variables)
+
+    def _train_stage(self, plan: FoldPlan, keeper: Keeper, reporter: Reporter, started: float) -> str:
+        """All epochs of a stage; returns why it ended."""
+        stage = self._now.stage
+        before = sum(result.stage < stage.number for result in keeper.epochs)
+        last = before + stage.recipe.epochs
+        for epoch in range(len(keeper.epochs) + 1, last + 1):
+            ended = self._epoch(plan, epoch, keeper, reporter)
+            reporter.epoch(plan.fold, keeper.epochs[-1])
+            if ended:
+                return "early"
+            final = epoch == last and stage is self._stages.all[-1]
+            if not final and reporter.wants_state(plan.fold):
+                reporter.state(self._state(plan.fold, keeper, time.perf_counter() - started))
+        return "epochs"
 
     def _state(self, fold: int, keeper: Keeper, seconds: float) -> State:
-        slots, step = self.steps.optimizer.state()
+        slots, step = self._now.steps.optimizer.state()
         return State(
             fold, self.recipe, len(self.names), self.precision, seconds, self.network.weights(), slots, step,
             self.network.generators(), keeper.kept(),
@@ -187,42 +164,59 @@ class _Trainer:
         self, plan: FoldPlan, keeper: Keeper, reason: str, fitted: data.Statistics | None, seconds: float
     ) -> FoldResult:
         best = keeper.bests[self.recipe.monitor]
+        tested = self._tested(plan.test, keeper.bests.values())
         model = SavedModel(
             self.recipe, self.names, best.weights, fitted, self.precision, best.result.epoch, best.result.metrics(),
             versions(),
         )  # fmt: skip
         return FoldResult(
-            plan.fold, model, best.result, best.probabilities, reason, tuple(keeper.epochs), keeper.bests, seconds
-        )
+            plan.fold, model, best.result, best.probabilities, tested, reason, tuple(keeper.epochs), keeper.bests,
+            seconds,
+        )  # fmt: skip
+
+    def _tested(self, places: Indices, bests: Iterable[Best]) -> dict[int, NDArray[np.float32]]:
+        """What the best states say of the test pictures, by their epochs."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for best in bests:
+            if best.result.epoch in found or not len(places):
+                continue
+            self.network.set_weights(best.weights)
+            silent = Silent()
+            self._now = self._stages.running(best.result.stage, silent.features, silent.should_stop)
+            found[best.result.epoch] = self._judge(places, silent)[2]
+        return found
 
     def _epoch(self, plan: FoldPlan, epoch: int, keeper: Keeper, reporter: Reporter) -> bool:
         """Train and validate; True when the training should end early."""
         started = time.perf_counter()
-        per_epoch = math.ceil(len(plan.train) / self.steps.batch_size)
-        watched = [keeper.watched(result) for result in keeper.epochs]
-        rates = schedules.rates(self.recipe, epoch, per_epoch, watched)
+        steps, stage = self._now.steps, self._now.stage
+        per_epoch = math.ceil(len(plan.train) / steps.batch_size)
+        watched = [keeper.watched(result) for result in keeper.epochs if result.stage == stage.number]
+        rates = schedules.rates(stage.recipe, len(watched) + 1, per_epoch, watched)
         loss, accuracy = self._train(plan, epoch, rates, reporter)
-        with self.steps.optimizer.averaged():
-            val_loss, val_accuracy, probabilities = self._validate(plan.validation, reporter)
+        with steps.optimizer.averaged():
+            val_loss, val_accuracy, probabilities = self._judge(plan.validation, reporter)
             seconds = time.perf_counter() - started
-            result = EpochResult(epoch, loss, accuracy, val_loss, val_accuracy, float(rates[0]), seconds)
+            result = EpochResult(epoch, loss, accuracy, val_loss, val_accuracy, float(rates[0]), seconds, stage.number)
             return keeper.add(result, probabilities)
 
     def _train(self, plan: FoldPlan, epoch: int, rates: NDArray[np.float32], reporter: Reporter) -> tuple[float, float]:
         """Mean loss and accuracy of one pass over the training pictures."""
-        batch, count = self.steps.batch_size, len(plan.train)
+        stage, batch, count = self._now.stage.recipe, self._now.steps.batch_size, len(plan.train)
         rng = np.random.default_rng((self.recipe.seed, plan.fold, _ORDER, epoch))
         order = balance.order(plan.train, self.labels, rng, even=self.recipe.class_balance == "batches")
         rng = np.random.default_rng((self.recipe.seed, plan.fold, _DRAWS, epoch))
-        draws = augment.draw(self.recipe.augmentation, count, self.recipe.image_size, rng)
+        draws = augment.draw(stage.augmentation, count, stage.image_size, rng)
+        versions = self._now.versions(count, plan.fold, epoch)
         loss, right = 0.0, 0
         for part in self._parts(count, batch, reporter):
-            loss, more_right = self._timed(order[part], rates[part.start // batch :], draws, part, loss)
+            given = self._now.rows(order[part], versions[part])
+            loss, more_right = self._timed(
+                given, self.labels[order[part]], rates[part.start // batch :], draws.part(part), loss
+            )
             right += more_right
             if not math.isfinite(loss):
-                raise AppError(
-                    "loss_not_finite", fold=plan.fold + 1, epoch=epoch, learning_rate=self.recipe.learning_rate
-                )
+                raise AppError("loss_not_finite", fold=plan.fold + 1, epoch=epoch, learning_rate=stage.learning_rate)
             reporter.step(plan.fold, epoch, part.stop, count)
         return loss / count, right / count
 
@@ -233,34 +227,35 @@ class _Trainer:
             if reporter.should_stop():
                 raise _Stopped
             wanted = int(self._pace * _REPORT_SECONDS) if self._pace else batch
-            size = max(batch, min(wanted, self._most_at_once) // batch * batch)
+            size = max(batch, min(wanted, self._now.most) // batch * batch)
             yield slice(start, min(start + size, count))
             start += size
 
     def _timed(
-        self, places: Indices, rates: NDArray[np.float32], draws: augment.Draws, part: slice, so_far: float
+        self, given: Any, labels: Indices, rates: NDArray[np.float32], draws: augment.Draws, so_far: float
     ) -> tuple[float, int]:
         started = time.perf_counter()
-        rates = rates[: math.ceil(len(places) / self.steps.batch_size)]
-        result = self.steps.train(self.pictures[places], self.labels[places], rates, draws.part(part), so_far)
-        self._measure(len(places), time.perf_counter() - started)
+        rates = rates[: math.ceil(len(labels) / self._now.steps.batch_size)]
+        result = self._now.steps.train(given, labels, rates, draws, so_far)
+        self._measure(len(labels), time.perf_counter() - started)
         return result
 
     def _measure(self, count: int, seconds: float) -> None:
         # The first call compiles and would make the parts too small for ever; a slow start only makes them grow later.
         self._pace = max(self._pace * 0.5, count / seconds)
 
-    def _validate(self, places: Indices, reporter: Reporter) -> tuple[float | None, float | None, NDArray[np.float32]]:
+    def _judge(self, places: Indices, reporter: Reporter) -> tuple[float | None, float | None, NDArray[np.float32]]:
+        """Mean loss, accuracy and probabilities of the pictures at ``places``."""
         if not len(places):
             return None, None, np.zeros((0, len(self.names)), np.float32)
         losses, right, probabilities = [], 0, []
         # Whole batches, so that no number depends on how fast the machine is.
-        size = max(1, min(int(self._pace), self._most_at_once) // EVALUATION_BATCH) * EVALUATION_BATCH
+        size = max(1, min(int(self._pace), self._now.most) // EVALUATION_BATCH) * EVALUATION_BATCH
         for start in range(0, len(places), size):
             if reporter.should_stop():
                 raise _Stopped
             part = places[start : start + size]
-            some, more_right, more = self.steps.evaluate(self.pictures[part], self.labels[part])
+            some, more_right, more = self._now.steps.evaluate(self._now.rows(part), self.labels[part])
             losses.append(some)
             right += more_right
             probabilities.append(more)

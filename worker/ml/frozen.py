@@ -1,0 +1,167 @@
+"""What the frozen layers of a network give, computed once for each picture and used in every epoch and fold."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from app.domain import augment
+from app.domain.recipe import Recipe
+from worker.ml import data, warp
+
+BATCH = 32
+BLOCK = 512  # pictures that are read, computed and reported together
+_COPIES = 3  # so that the seed does not draw the numbers of another purpose again
+_LARGEST = float(np.finfo(np.float16).max)
+
+Indices = NDArray[np.int64]
+Features = NDArray[np.float16]
+
+
+class Stopped(Exception):
+    """``should_stop`` said so while features were computed."""
+
+
+class Cache(Protocol):
+    """Features of whole pictures that others have computed, and will use."""
+
+    def known(self, places: Indices) -> tuple[Indices, Features]:
+        """Those of ``places`` (sorted) that have features, and these (k, features)."""
+
+    def keep(self, places: Indices, features: Features) -> None:
+        """New ones; pictures that were not asked for may be among them."""
+
+
+class Nothing:
+    """A cache that knows nothing and keeps nothing."""
+
+    def known(self, _places: Indices) -> tuple[Indices, Features]:
+        return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
+
+    def keep(self, places: Indices, features: Features) -> None:
+        """Nothing."""
+
+
+class Base:
+    """The frozen layers as a compiled function.
+
+    Args:
+        below: from normalised pictures to (n, …) float32.
+        normalise: (n, size, size, 3) float32 from 0 to 255 to the scale of the network.
+        recipe: image size, augmentation and seed are used.
+    """
+
+    def __init__(self, below: Callable[..., Any], normalise: Callable[[Any], Any], recipe: Recipe) -> None:
+        self._below, self._normalise, self._recipe = below, normalise, recipe
+        size = recipe.image_size
+        self._call = tf.function(
+            self._compute, autograph=False, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)]
+        )
+        self._changed = tf.function(
+            lambda pictures: below(pictures, training=False), autograph=False,
+            input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)],
+        )  # fmt: skip
+        self._kernel = warp.make_kernel(recipe.augmentation, size, normalise)
+
+    def _compute(self, pictures: Any) -> Any:
+        return self._below(self._normalise(tf.cast(pictures, tf.float32)), training=False)
+
+    def plain(self, pictures: data.Pictures, should_stop: Callable[[], bool]) -> Features:
+        """Of some pictures as they are."""
+        return _joined(self._each(pictures, should_stop, lambda part: self._call(pictures[part])))
+
+    def changed(self, pictures: data.Pictures, seed: Sequence[int], should_stop: Callable[[], bool]) -> Features:
+        """Of some pictures after changes that the recipe's seed and ``seed`` decide."""
+        rng = np.random.default_rng((self._recipe.seed, _COPIES, *seed))
+        draws = augment.draw(self._recipe.augmentation, len(pictures), self._recipe.image_size, rng)
+
+        def one(part: slice) -> Any:
+            # The kernel is compiled for one number of pictures: a smaller last batch is filled up, and cut again.
+            some, drawn = pictures[part], draws.part(part)
+            filled = [_filled(values) for values in (some, drawn.matrices, drawn.pixels)]
+            return self._changed(self._kernel(*filled)[: len(some)])
+
+        return _joined(self._each(pictures, should_stop, one))
+
+    def _each(
+        self, pictures: data.Pictures, should_stop: Callable[[], bool], compute: Callable[[slice], Any]
+    ) -> list[Any]:
+        found = []
+        for start in range(0, len(pictures), BATCH):
+            if should_stop():
+                raise Stopped
+            found.append(compute(slice(start, start + BATCH)))
+        return found
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the pictures of a run are, and what is known of them.
+
+    Attributes:
+        wanted: sorted positions of all that will be asked for; ``learned``: those that any fold learns from.
+        cache: features that others have computed.
+        scratch: folder for what does not fit into memory; ``weights``: that with files of weights.
+    """
+
+    pictures: data.Pictures | data.OnDemand
+    wanted: Indices
+    learned: Indices
+    cache: Cache = field(default_factory=Nothing)
+    scratch: Path | None = None
+    weights: Path | None = None
+
+
+def compute(
+    base: Base,
+    source: Source,
+    shape: tuple[int, ...],
+    copies: int,
+    tell: Callable[[int, int], None],
+    should_stop: Callable[[], bool],
+) -> Features:
+    """What the frozen layers give for the pictures that are wanted.
+
+    Args:
+        base: the layers.
+        source: the pictures; its cache is asked for them as they are.
+        shape: of what is given for one picture.
+        copies: changed copies of each picture that is learned from; the seed of the recipe decides the changes.
+        tell: called with (done, total) pictures.
+        should_stop: asked every 32 pictures.
+
+    Returns:
+        (pictures, 1 + copies, *shape) float16; rows of other pictures are left empty.
+
+    Raises:
+        Stopped: ``should_stop`` returned True; what was computed is with the cache.
+    """
+    found: Features = data.room((len(source.pictures), 1 + copies, *shape), np.float16, source.scratch)
+    wanted, learned = source.wanted, source.learned if copies else source.learned[:0]
+    places, rows = source.cache.known(wanted)
+    found[places, 0] = rows.reshape(len(places), *shape)
+    left = np.union1d(np.setdiff1d(wanted, places), learned)
+    for start in range(0, len(left), BLOCK):
+        block = left[start : start + BLOCK]
+        pictures = np.asarray(source.pictures[block])
+        new, mine = ~np.isin(block, places), np.isin(block, learned)
+        if new.any():
+            found[block[new], 0] = made = base.plain(pictures[new], should_stop)
+            source.cache.keep(block[new], made)
+        for copy in range(1, copies + 1):
+            found[block[mine], copy] = base.changed(pictures[mine], (copy, start), should_stop)
+        tell(min(start + BLOCK, len(left)), len(left))
+    return found
+
+
+def _filled(values: NDArray[Any]) -> NDArray[Any]:
+    missing = BATCH - len(values)
+    return np.concatenate([values, np.zeros((missing, *values.shape[1:]), values.dtype)]) if missing else values
+
+
+def _joined(found: Sequence[Any]) -> Features:
+    return np.concatenate([np.clip(one.numpy(), -_LARGEST, _LARGEST).astype(np.float16) for one in found])
