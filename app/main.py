@@ -47,9 +47,12 @@ ROUTES = (
     "train",
     "runs",
     "run_classes",
+    "run_labels",
     "manifest",
     "groups",
+    "replays",
     "review",
+    "compare",
     "predict",
     "jobs",
 )

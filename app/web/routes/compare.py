@@ -1,0 +1,60 @@
+"""The page that compares runs on the pictures they share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from app.db.models import Project
+from app.db.run_models import Run
+from app.domain.enums import JobState
+from app.services import compare, run_list, runs
+from app.services.compare import MOST_RUNS
+from app.web import compare_page, i18n
+from app.web.compare_query import CompareQuery
+from app.web.deps import ProjectDep, ReadSession, StateDep
+from app.web.templating import redirect, render
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class ChoosePage:
+    """Which runs? ``chosen``: numbers that were asked for; ``apart``: they have no kind of answers in common."""
+
+    project: Project
+    lines: Sequence[run_list.RunLine]
+    chosen: Sequence[int]
+    apart: bool
+    most: int
+
+
+@router.get("/p/{slug}/compare", name="compare")
+def show(request: Request, project: ProjectDep, session: ReadSession, state: StateDep, part: str = "") -> Response:
+    """Compare the runs of the address; a single one with the run before it; without runs, let them be chosen."""
+    query = CompareQuery.parse(request.query_params)
+    found = [runs.by_number(session, project.id, number) for number in query.runs[:MOST_RUNS]]
+    if len(found) == 1 and (before := compare.before(session, found[0])) is not None:
+        return redirect(request, "compare", slug=project.slug, query={"runs": f"{before},{found[0].number}"})
+    known = compare.roles(session, found) if len(found) > 1 else []
+    if not known or len(query.runs) > MOST_RUNS:
+        return _choose(request, project, session, found, query)
+    if part == "selected":
+        page = compare_page.part(session, state.judged, project, found, query, known)
+        return render(request, "compare/_fragment.html", page)
+    language = i18n.choose(request)
+    return render(
+        request,
+        "compare/compare.html",
+        compare_page.build(session, state.judged, project, found, query, known, language),
+    )
+
+
+def _choose(
+    request: Request, project: Project, session: ReadSession, found: Sequence[Run], query: CompareQuery
+) -> Response:
+    finished = [line for line in run_list.lines(session, project.id) if line.state is JobState.DONE]
+    apart = 1 < len(query.runs) <= MOST_RUNS
+    page = ChoosePage(project, finished, [run.number for run in found], apart, MOST_RUNS)
+    return render(request, "compare/choose.html", page)

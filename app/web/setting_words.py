@@ -1,0 +1,37 @@
+"""Values of recipes in words, and the settings in which recipes differ."""
+
+import gettext
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.recipe import Recipe
+from app.web.fields import TEXTS
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting that is not the same everywhere; one value for each recipe."""
+
+    label: str
+    values: Sequence[str]
+
+
+def shown(name: str, value: Any, t: gettext.NullTranslations) -> str:
+    """One value of ``Recipe.flat`` in words."""
+    text = TEXTS[name]
+    if isinstance(value, bool):
+        return t.gettext("yes") if value else t.gettext("no")
+    plain = f"{value:g}" if isinstance(value, float) else str(value)
+    words = t.gettext(text.choices[plain]) if plain in text.choices else plain
+    return f"{words} {t.gettext(text.unit)}" if text.unit else words
+
+
+def differences(recipes: Sequence[Recipe], t: gettext.NullTranslations) -> list[Difference]:
+    """Settings with different values, in the order of the form."""
+    flat = [recipe.flat() for recipe in recipes]
+    return [
+        Difference(t.gettext(TEXTS[name].label), [shown(name, one[name], t) for one in flat])
+        for name in flat[0]
+        if name in TEXTS and len({repr(one[name]) for one in flat}) > 1
+    ]
