@@ -1,26 +1,20 @@
 """A full disk, with the database on it: it is said, nothing is spoiled, and it goes on once there is room again."""
 
-import hashlib
 import json
-import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
 
-from app.config import child_environment
-from app.db.models import Image
 from app.domain.enums import JobState
 from app.services import jobs
 from tests import factories
 from tests.chaos import machines
 from tests.chaos.machines import Disk
+from tests.chaos.pages import Pages, open_pages
 from tests.chaos.record import FULL, Tally, rounds, tally
-from tests.chaos.site import Site, environment, site
-from tests.chaos.test_pages import Pages, open_pages
+from tests.chaos.site import Site, site
+from tests.chaos.whole import check_whole, images
 from tests.jobs import processes
 
 pytestmark = pytest.mark.slow
@@ -32,28 +26,6 @@ RECIPE = processes.QUICK.updated({"epochs": 400 if FULL else 200, "batch_size": 
 def disk() -> Iterator[Disk]:
     with machines.disk() as made:
         yield made
-
-
-def check_whole(made: Site) -> None:
-    """The database is whole, every picture is there with its hash, and the product's own check finds nothing."""
-    with sqlite3.connect(str(made.database.engine.url.database)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    connection.close()
-    with made.database.read() as session:
-        digests = session.scalars(sa.select(Image.canonical_sha256)).all()
-    for digest in digests:
-        assert hashlib.sha256(made.store.get(digest)).hexdigest() == digest
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "check", "--json"],
-        cwd=processes.ROOT,
-        env={**child_environment(), **environment(made.settings)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)
 
 
 @pytest.mark.ml
@@ -136,8 +108,3 @@ def upload_round(pages: Pages, disk: Disk, first: int) -> None:
         client.post(begun["finish"])
     assert images(made) == before + 20
     check_whole(made)
-
-
-def images(made: Site) -> int:
-    with made.database.read() as session:
-        return session.scalar(sa.select(sa.func.count()).select_from(Image)) or 0

@@ -16,7 +16,6 @@ from tests.chaos import ledger, machines
 from tests.chaos.record import Tally, only_full, rounds, tally
 from tests.chaos.site import Process, Site, site
 from tests.jobs import processes
-from tests.jobs.test_faults import freeze
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +56,7 @@ def test_worker_frozen_for_longer_than_its_lease(tmp_path):
                 begun(made, job_id)
                 pid = owner_of(made, job_id).pid
                 thaw.callback(processes.thaw, pid)
-                processes.wait_for("a moment without a lock", lambda: freeze(made.database, [pid]))  # noqa: B023
+                processes.wait_for("a moment without a lock", lambda: processes.freeze(made.database, [pid]))  # noqa: B023
                 stopped = time.monotonic()
                 taken_over(made, job_id, told, stopped)
                 check_fence(made, job_id)

@@ -13,10 +13,10 @@ from app.domain.enums import JobState
 from app.storage import Store, open_store
 from tests import factories, servers
 from tests.chaos.outcome import Left, differences, left
+from tests.chaos.pages import Pages, open_pages
 from tests.chaos.record import Tally, only_full, rounds, tally
 from tests.chaos.site import Site, site
-from tests.chaos.test_disk import images
-from tests.chaos.test_pages import Pages, open_pages
+from tests.chaos.whole import images
 from tests.chaos.wire import State, Wire, wire
 from tests.jobs import processes
 

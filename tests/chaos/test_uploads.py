@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from tests import factories
+from tests.chaos.pages import Pages, open_pages, start_web
 from tests.chaos.record import only_full, rounds, tally
 from tests.chaos.site import Process, site
-from tests.chaos.test_disk import check_whole, images
-from tests.chaos.test_pages import Pages, open_pages, start_web
+from tests.chaos.whole import check_whole, images
 
 pytestmark = [pytest.mark.slow, only_full]
 

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -202,6 +203,25 @@ def stopped(pid: int) -> bool:
     """True when every thread of the process stands still."""
     states = [task.read_text().rsplit(")", 1)[1].split()[0] for task in Path(f"/proc/{pid}/task").glob("*/stat")]
     return bool(states) and set(states) <= {"T", "t"}
+
+
+def freeze(database: Database, family: list[int]) -> bool:
+    """Freeze the processes, unless that would be in the middle of a write: SQLite's lock would be frozen with them."""
+    for pid in family:
+        send(pid, signal.SIGSTOP)
+    while not all(stopped(pid) for pid in family):
+        pass  # a signal is not an act: until every thread stands still, one may still take the lock
+    connection = sqlite3.connect(str(database.engine.url.database), timeout=0.1, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        for pid in family:
+            send(pid, signal.SIGCONT)
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def thaw(pid: int) -> None:

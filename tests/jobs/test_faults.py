@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import errno
-import signal
 import sqlite3
 from pathlib import Path
 
@@ -37,25 +36,6 @@ def quick_settings(settings: Settings) -> Settings:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "worker.log"
-
-
-def freeze(database: Database, family: list[int]) -> bool:
-    """Freeze the processes, unless that would be in the middle of a write: SQLite's lock would be frozen with them."""
-    for pid in family:
-        processes.send(pid, signal.SIGSTOP)
-    while not all(processes.stopped(pid) for pid in family):
-        pass  # a signal is not an act: until every thread stands still, one may still take the lock
-    connection = sqlite3.connect(str(database.engine.url.database), timeout=0.1, isolation_level=None)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
-    except sqlite3.OperationalError:
-        for pid in family:
-            processes.send(pid, signal.SIGCONT)
-        return False
-    finally:
-        connection.close()
-    return True
 
 
 def epochs(database: Database, run_id: int) -> list[tuple[int, int]]:
@@ -113,7 +93,7 @@ def test_worker__that_was_frozen_writes_nothing_after_it_wakes(quick_settings, d
         family = [frozen.process.pid, processes.child_of(frozen)]
         for pid in family:
             thaw.callback(processes.thaw, pid)  # whatever happens: a frozen process would stay for ever
-        processes.wait_for("a moment at which it holds no lock", lambda: freeze(database, family))
+        processes.wait_for("a moment at which it holds no lock", lambda: processes.freeze(database, family))
         with processes.worker(quick_settings, tmp_path / "second.log"):
             processes.wait_for("the second attempt", lambda: processes.job_of(database, run.job_id).attempt == 2, 30)
             processes.in_training(database, run.job_id)
