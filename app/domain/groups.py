@@ -1,10 +1,13 @@
 """Images that must not be torn apart by a split: those of one patient, burst or folder, and copies of one picture.
 
-A group is told by the file name (a pattern), by the folder, or by what a check of the pictures found.
+A group is told by the file name (a pattern), by the folder, by camera and time, or by what a check of the pictures
+found.
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ from app.domain import leaks
 from app.domain.errors import Invalid
 from app.domain.filenames import place, split_of
 
-NONE, COPIES, NAME, FOLDER = GROUPINGS = ("none", "copies", "name", "folder")
+NONE, COPIES, NAME, FOLDER, BURST = GROUPINGS = ("none", "copies", "name", "folder", "burst")
 GROUP, NUMBER, ANYTHING = "*", "#", "~"
 _PARTS = {GROUP: "(.+?)", NUMBER: r"\d+", ANYTHING: ".*?"}
 _ENDING = re.compile(r"\.[^.\s]{1,5}$")
@@ -44,6 +47,28 @@ def of_folder(path: str) -> str:
     """The folder that a picture came from, without the parts that name its split and its class."""
     label = place(path).class_name
     return "/".join(part for part in path.split("/")[:-1] if part != label and split_of(part) is None)
+
+
+def bursts(taken: Sequence[tuple[str, datetime] | None], seconds: float) -> list[tuple[int, int]]:
+    """Places of two pictures that one camera took within ``seconds``, one right after the other.
+
+    A burst is a chain of such pairs: it may last longer than ``seconds`` from its first picture to its last.
+
+    Args:
+        taken: camera and time of each picture, None where the time is not known.
+        seconds: the longest pause inside a burst.
+    """
+    known = sorted((*moment, place) for place, moment in enumerate(taken) if moment is not None)
+    return [
+        (place, other)
+        for (camera, time, place), (next_camera, next_time, other) in pairwise(known)
+        if camera == next_camera and (next_time - time).total_seconds() <= seconds
+    ]
+
+
+def tied(groups: NDArray[np.int64], pinned: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True for images that are not pinned but belong together with one that is; all arrays have the shape (images,)."""
+    return np.isin(groups, groups[pinned]) & ~pinned
 
 
 def numbered(count: int, names: Sequence[str], pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:

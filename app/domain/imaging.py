@@ -23,6 +23,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from app.domain import origin
 from app.domain.errors import BadImage
 from app.domain.signatures import foreign_format, is_accepted
 
@@ -65,7 +66,8 @@ class Decoded:
     JPEG of at most 256 x 256 pixels, the same bytes as the copy where that is one. ``conversion`` says what was done
     and holds plain JSON values only: ``mode`` (as Pillow names it), ``copy`` ("PNG" or "JPEG"), and where they apply
     ``orientation`` (2 to 8), ``scaled`` ([low, high]: these values became 0 and 255), ``bits`` (16: the upper 8 were
-    kept), ``flattened`` (colour), ``frames`` (only the first was taken) and ``exif`` ("unreadable").
+    kept), ``flattened`` (colour), ``frames`` (only the first was taken), ``exif`` ("unreadable"), ``taken`` (when, by
+    the clock of the camera) and ``camera``.
     """
 
     width: int
@@ -107,6 +109,7 @@ def _decode(data: bytes) -> Decoded:
         conversion["bits"] = 16
     image.load()
     orientation = _orientation(image, conversion)
+    conversion |= origin.of(image)
     rgb = _to_rgb(image, conversion)
     if orientation in _TURNS:
         rgb = rgb.transpose(_TURNS[orientation])

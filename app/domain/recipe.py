@@ -104,6 +104,7 @@ class Recipe:
         logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
         group_by: images that no split tears apart, one of ``groups.GROUPINGS``.
         group_pattern: how a file name tells the group, for ``name``; see ``groups.name_pattern``.
+        group_seconds: the longest pause between two pictures of one ``burst``.
         validation_share: part of the labelled training images that a hold-out run sets aside.
         deterministic: the same training gives the same weights to the last bit, also when it was interrupted; slower.
         use_validation_folder: take the images of the ``validation`` split instead, where there are any.
@@ -111,7 +112,6 @@ class Recipe:
 
     preset: str = ""
     architecture: str = "conv2-plus"
-    image_size: int = 96
     head_units: int = 0
     head_dropout: float = 0.2
     backbone_scaling: bool = True
@@ -119,6 +119,7 @@ class Recipe:
     unfrozen_blocks: int = 0
     fine_epochs: int = 20
     fine_rate: float = 0.0001
+    image_size: int = 96
     resize_mode: str = "stretch"
     pad_color: str = "#000000"
     normalisation: str = "rescale"
@@ -138,6 +139,7 @@ class Recipe:
     stratified: bool = True
     group_by: str = "none"
     group_pattern: str = "*_#"
+    group_seconds: float = 2.0
     validation_share: float = 0.2
     use_validation_folder: bool = True
     monitor: str = "val_loss"
@@ -153,8 +155,6 @@ class Recipe:
         """Plain values for the database, a file or an API answer."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
     @property
     def pretrained(self) -> bool:
         """True for a network that was trained on ImageNet."""
@@ -170,6 +170,8 @@ class Recipe:
         """Of all stages, at most."""
         return self.epochs + (self.fine_epochs if self.pretrained and self.unfrozen_blocks else 0)
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
         """The recipe that ``to_json`` wrote.
 
         Raises:
@@ -224,11 +226,11 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
             errors[f"augmentation.{name}_low"] = Invalid("field_order", low=plain(low), high=plain(high))
     if values["folds"] == 1:
         errors["folds"] = Invalid("folds_one")
-    try:
-        name_pattern(values["group_pattern"])
     wrong = values["architecture"] in BACKBONES and not values["backbone_scaling"]
     if wrong and values["normalisation"] == "featurewise":  # features are computed once, for all folds
         errors["normalisation"] = Invalid("backbone_featurewise")
+    try:
+        name_pattern(values["group_pattern"])
     except Invalid as error:
         errors["group_pattern"] = error
     return errors

@@ -52,6 +52,7 @@ FIELDS: dict[str, Field] = {
     "stratified": Field("bool", "data"),
     "group_by": Field("choice", "data", choices=GROUPINGS),
     "group_pattern": Field("text", "data"),
+    "group_seconds": Field("float", "data", 0, 86_400),
     "validation_share": Field("float", "data", 0.01, 0.9),
     "use_validation_folder": Field("bool", "data"),
     "monitor": Field("choice", "stopping", choices=MONITORS),

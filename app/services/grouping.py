@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -10,16 +11,20 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.health_models import HealthFinding, HealthMember
+from app.db.models import Image
 from app.domain import groups
+from app.domain.enums import ImageState, Split
+from app.domain.errors import Invalid
 from app.domain.findings import FindingKind
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """What makes images a group: one of ``groups.GROUPINGS``, and the pattern of the file names."""
+    """What makes images a group: one of ``groups.GROUPINGS``, the pattern of names, the longest pause of a burst."""
 
     by: str = groups.NONE
     pattern: str = "*_#"
+    seconds: float = 2.0
 
 
 ALONE = Grouping()
@@ -53,6 +58,41 @@ def copies(session: Session, project_id: int) -> dict[int, int]:
     return {image_id: finding_id for image_id, finding_id in session.execute(query)}  # noqa: C416 - rows are no pairs
 
 
+def taken(session: Session, project_id: int) -> dict[int, tuple[str, datetime]]:
+    """Camera and time by image id, of the images whose file says when it was taken."""
+    time, camera = (Image.conversion[name].as_string() for name in ("taken", "camera"))
+    query = sa.select(Image.id, time, sa.func.coalesce(camera, ""))
+    query = query.where(Image.project_id == project_id, time.is_not(None))
+    return {image_id: (name, datetime.fromisoformat(moment)) for image_id, moment, name in session.execute(query)}
+
+
+def copies_of_test(session: Session, project_id: int) -> int:
+    """How many labelled images outside of the test set are copies of one that is in it."""
+    group_of = copies(session, project_id)
+    query = sa.select(Image.id, Image.split == Split.TEST).where(
+        Image.project_id == project_id,
+        Image.state == ImageState.ACTIVE,
+        Image.class_id.is_not(None),
+        Image.id.in_(
+            sa.select(HealthMember.image_id).join(HealthFinding).where(HealthFinding.project_id == project_id)
+        ),
+    )
+    inside, outside = set(), []
+    for image_id, tested in session.execute(query):
+        if tested:
+            inside.add(group_of.get(image_id))
+        elif image_id in group_of:
+            outside.append(group_of[image_id])
+    return sum(group in inside for group in outside)
+
+
+def torn(session: Session, project_id: int, by: str) -> list[Invalid]:
+    """What deserves to be read about copies of test images before a draw or a training that keeps groups ``by``."""
+    count = copies_of_test(session, project_id)
+    code = "test_copies_learned" if by == groups.NONE else "test_copies_left_out"
+    return [Invalid(code, count=count)] if count else []
+
+
 def numbers(session: Session, project_id: int, rows: Sequence[Row], grouping: Grouping) -> NDArray[np.int64] | None:
     """The group of each of ``rows``, shape (rows,); None where every image stands for itself.
 
@@ -75,4 +115,7 @@ def numbers(session: Session, project_id: int, rows: Sequence[Row], grouping: Gr
         names = [groups.of_name(row.name, pattern) for row in rows]
     elif grouping.by == groups.FOLDER:
         names = [groups.of_folder(row.path) for row in rows]
+    elif grouping.by == groups.BURST:
+        moments = taken(session, project_id)
+        pairs += groups.bursts([moments.get(row.id) for row in rows], grouping.seconds)
     return groups.numbered(len(rows), names, pairs)

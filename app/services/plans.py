@@ -3,7 +3,7 @@
 ``forecast`` works from the counts of a page, ``draw`` from the images themselves; both follow the same rules:
 
 - Excluded and unlabelled images, and classes without images, are left out.
-- The pinned test set is never learned from.
+- The pinned test set is never learned from, and where groups are kept whole nothing that belongs together with it.
 - K-fold: all other images are dealt out into the folds, those of a validation folder too.
 - Hold-out: the validation folder is the validation part where there is one and the recipe wants it; otherwise a share
   of all other images is drawn.
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from app.domain import splits as drawing
 from app.domain.enums import Split
 from app.domain.errors import AppError, Invalid
+from app.domain.groups import tied
 from app.domain.recipe import Recipe
 from app.services.splits import ClassCounts, Table
 
@@ -182,8 +183,7 @@ def draw(
         Invalid: ``class_missing_in_fold``: a draw without strata left a class out of the training of one model; or
             what ``app.domain.splits`` refuses.
     """
-    test = np.array([split == Split.TEST for split in given])
-    in_folder = np.array([split == Split.VALIDATION for split in given])
+    test, in_folder = _places(given)
     way = validation_by(recipe, int(in_folder.sum()))
     pool = np.flatnonzero(~test)
     together = None if groups is None else groups[pool]
@@ -203,6 +203,37 @@ def draw(
     kinds = np.where(test, Split.TEST, np.where(validation, Split.VALIDATION, Split.TRAIN))
     sizes = [(len(pool) - int(held.sum()), int(held.sum())) for held in models]
     return Draw([Split(kind) for kind in kinds.tolist()], folds, sizes)
+
+
+def untied(
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    given: Sequence[str | None],
+    recipe: Recipe,
+    names: Sequence[str],
+) -> NDArray[np.int64]:
+    """The places of the images that a run uses: without those that belong together with one that is pinned elsewhere.
+
+    Args:
+        labels, groups, given, names: as for ``draw``.
+
+    Raises:
+        Invalid: ``groups_pinned``: nothing of a class would be left to learn from.
+    """
+    test, in_folder = _places(given)
+    barred = tied(groups, test)
+    if validation_by(recipe, int(in_folder.sum())) == Validation.FOLDER:
+        barred |= tied(groups, in_folder & ~barred) & ~test
+    for position, name in enumerate(names):
+        free = (labels == position) & ~test
+        if free.any() and barred[free].all():
+            raise Invalid("groups_pinned", name=name)
+    return np.flatnonzero(~barred)
+
+
+def _places(given: Sequence[str | None]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether each image is pinned as a test image, and whether it is in the validation folder."""
+    return np.array([split == Split.TEST for split in given]), np.array([split == Split.VALIDATION for split in given])
 
 
 def _refuse_missing(

@@ -17,6 +17,7 @@ from app.db.models import Image, ImageCount, LabelClass
 from app.domain import splits
 from app.domain.enums import ImageState, Split
 from app.domain.errors import Invalid, NotFound
+from app.domain.groups import NONE, tied
 from app.services import grouping, projects
 from app.services.grouping import ALONE, Grouping
 
@@ -128,7 +129,7 @@ def draw_test(
     """Pin a test set drawn at random from the labelled images, the same share or number of every class.
 
     A test set drawn before is put back first, so the same seed and the same images give the same set again. Images of
-    the validation folder are left where they are.
+    the validation folder are left where they are. What belongs together with a test image that stays joins it.
 
     Args:
         share: part of the images, above 0 and below 1; or else ``per_class``: how many images of each class.
@@ -144,8 +145,11 @@ def draw_test(
     """
     rows = _drawable(session, project_id, release_folder)
     labels = np.fromiter((row.class_id for row in rows), np.int64, len(rows))
-    groups = grouping.numbers(session, project_id, rows, together)
-    chosen = _draw(session, labels, groups, share, per_class, seed)
+    kept = [] if release_folder or together.by == NONE else _pinned(session, project_id)
+    groups = grouping.numbers(session, project_id, [*rows, *kept], together)
+    chosen = _tied_to(groups, len(rows))
+    pool = np.flatnonzero(~chosen)
+    chosen[pool] = _draw(session, labels[pool], None if groups is None else groups[pool], share, per_class, seed)
     clear_test(session, project_id, everything=release_folder)
     ids = [rows[index].id for index in np.flatnonzero(chosen).tolist()]
     for part in _parts(ids):
@@ -167,6 +171,24 @@ def _drawable(session: Session, project_id: int, release_folder: bool) -> list[A
     if not rows:
         raise Invalid("no_labelled_images")
     return rows
+
+
+def _pinned(session: Session, project_id: int) -> list[Any]:
+    """(id, name, path) of the test images that a draw leaves where they are."""
+    query = sa.select(Image.id, Image.name, Image.path).where(
+        Image.project_id == project_id,
+        Image.state == ImageState.ACTIVE,
+        Image.split == Split.TEST,
+        Image.split_source != DRAWN,
+    )
+    return list(session.execute(query.order_by(Image.id)))
+
+
+def _tied_to(groups: NDArray[np.int64] | None, count: int) -> NDArray[np.bool_]:
+    """True for those of the first ``count`` images that belong together with one of the others."""
+    if groups is None:
+        return np.zeros(count, np.bool_)
+    return tied(groups, np.arange(len(groups)) >= count)[:count]
 
 
 def _draw(

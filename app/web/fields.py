@@ -116,6 +116,7 @@ TEXTS: dict[str, FieldText] = {
             "copies": N_("copies of one picture"),
             "name": N_("file names with the same part, and copies"),
             "folder": N_("images of one folder, and copies"),
+            "burst": N_("bursts: same camera, shortly after each other, and copies"),
         },
     ),
     "group_pattern": FieldText(
@@ -125,6 +126,15 @@ TEXTS: dict[str, FieldText] = {
             "* is the part that names the patient or the burst, # a number, ~ anything: *_# finds patient7 in "
             "patient7_0012.png. Used only with file names."
         ),
+    ),
+    "group_seconds": FieldText(
+        "split",
+        N_("Longest pause in a burst"),
+        N_(
+            "Pictures that one camera took so shortly after each other belong together, by what the camera wrote into "
+            "the file (EXIF). Used only with bursts; a picture without such a time stands for itself."
+        ),
+        unit=N_("seconds"),
     ),
     "seed": FieldText(
         "split",

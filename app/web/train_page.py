@@ -12,10 +12,10 @@ from app.db.models import Project
 from app.db.run_models import Job, Run
 from app.domain import architectures, schedules
 from app.domain.enums import JobState, Lane
-from app.domain.errors import Invalid
+from app.domain.errors import AppError, Invalid
 from app.domain.presets import PRESETS, Preset
 from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, plans, runs, splits, worker_list
+from app.services import examples, grouping, plans, runs, splits, transfer, worker_list
 from app.services.jobs.workers import GPU
 from app.web import i18n, preset_texts, preview, several
 from app.web.fields import TEXTS
@@ -113,6 +113,11 @@ class Wishes:
     draw: int = 0
 
 
+def warned(session: Session, project: Project, forecast: plans.Forecast, recipe: Recipe) -> list[AppError]:
+    """What deserves to be read before the start."""
+    return [*forecast.warnings, *grouping.torn(session, project.id, recipe.group_by)]
+
+
 def build(
     request: Request, session: Session, project: Project, form: TrainForm, *, base: Recipe, wishes: Wishes
 ) -> TrainPage:
@@ -139,7 +144,7 @@ def build(
         table=table,
         most=max((row.train + row.validation + row.test for row in forecast.classes), default=0),
         problems=[sentence(error, gettext) for error in forecast.problems],
-        warnings=[sentence(error, gettext) for error in forecast.warnings],
+        warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
         net=network(recipe, len(forecast.classes), gettext),
         rate=rate_curve(recipe),
@@ -149,12 +154,12 @@ def build(
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
         request_mark=secrets.token_hex(8),
+        hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         gpu=any(GPU in worker.wishes for worker in alive),
     )
 
 
 def rate_curve(recipe: Recipe) -> RateCurve:
-        hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
     """The curve of a recipe; each epoch is drawn by a few of its steps."""
     rates = schedules.curve(recipe, max(1, 300 // recipe.epochs)).ravel()
     some = rates[:: max(1, len(rates) // 600)]
@@ -184,13 +189,13 @@ def waiting(session: Session) -> int:
 
 def network(recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> NetworkCard:
     """The layers of the network, or why it cannot be built."""
+    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe)]
     try:
         layers = architectures.layer_table(recipe, max(classes, 2))
     except Invalid as error:
         return NetworkCard([], 0, sentence(error, gettext), warnings)
     return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings)
 
-    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe)]
 
 def strip(
     request: Request, session: Session, project: Project, form: TrainForm, recipe: Recipe, wishes: Wishes

@@ -127,6 +127,79 @@ def test_draw_test__copies_and_patients_are_never_torn_apart(database):
             assert (rows[110].id in drawn) == (rows[115].id in drawn)
 
 
+def together(session, project, *image_ids):
+    """Let the newest check have found that these are copies of one picture."""
+    found = HealthFinding(project_id=project.id, kind="copies", signature=str(image_ids), score=1.0)
+    session.add(found)
+    session.flush()
+    session.add_all(HealthMember(finding_id=found.id, image_id=image_id) for image_id in image_ids)
+    session.flush()
+
+
+def test_draw_test__copies_of_pinned_test_images_join_them(database):
+    """Left among the free images, they would be learned from, and flatter the test."""
+    with database.write() as session:
+        project = project_of(session, {"a": 40, "b": 40}, test=3)
+        pinned, free = ids_of(session, Split.TEST), ids_of(session, None)
+        together(session, project, pinned[0], free[7], free[50])
+        splits.draw_test(session, project.id, per_class=5, together=Grouping("none"))
+        assert {free[7], free[50]} & set(ids_of(session, None))  # by plain chance, as was asked for
+        for seed in range(4):
+            count = splits.draw_test(session, project.id, per_class=5, seed=seed, together=Grouping("copies"))
+            tested = ids_of(session, Split.TEST)
+            assert (count, len(tested)) == (12, 18)
+            assert {free[7], free[50], *pinned} <= set(tested)
+        splits.draw_test(session, project.id, per_class=5, release_folder=True, together=Grouping("copies"))
+        assert len({pinned[0], free[7], free[50]} & set(ids_of(session, Split.TEST))) in (0, 3)
+
+
+def test_run__leaves_out_what_belongs_together_with_a_test_image(client, database):
+    with database.write() as session:
+        project = project_of(session, {"a": 40, "b": 40}, test=3)
+        pinned, free = ids_of(session, Split.TEST), ids_of(session, None)
+        together(session, project, pinned[0], free[7], free[50])
+        learned = []
+        for by in ("none", "copies"):
+            run = runs.create(session, project, Recipe(folds=4, group_by=by), actor="t")
+            learned.append(set(session.scalars(sa.select(RunItem.image_id).where(RunItem.run_id == run.id))))
+        slug = project.slug
+    assert learned[0] - learned[1] == {free[7], free[50]}
+    assert learned[0] >= learned[1]
+    assert "2 images outside of the test set are copies of test images" in client.get(f"/p/{slug}/splits").text
+    assert "2 images are copies of test images. They are left out" in client.get(f"/p/{slug}/train").text
+
+
+def test_run__is_refused_where_a_class_belongs_together_with_the_test_set(database):
+    with database.write() as session:
+        project = project_of(session, {"a": 12, "b": 12}, test=2)
+        session.execute(sa.update(Image).values(path="monday/a/x.png"))
+        with pytest.raises(Invalid) as caught:
+            runs.create(session, project, Recipe(group_by="folder"), actor="t")
+        assert (caught.value.code, caught.value.params["name"]) == ("groups_pinned", "a")
+
+
+def test_draw_test__bursts_are_never_torn_apart(client, database):
+    with database.write() as session:
+        project = project_of(session, {"a": 60, "b": 60})
+        rows = session.scalars(sa.select(Image).order_by(Image.id)).all()
+        for row in rows[:100]:
+            row.conversion = {"taken": f"2024-05-01T12:{row.id // 5 % 60:02}:{row.id % 5:02}", "camera": "D7000"}
+        slug, bursts = project.slug, {row.id: row.id // 5 for row in rows[:100]}
+    form = {"by": "share", "share": "0.25", "together": "burst", "seconds": "1", "action": "draw"}
+    for seed in range(3):
+        assert client.post(f"/p/{slug}/splits", data={**form, "seed": str(seed)}).status_code == 200
+        with database.read() as session:
+            drawn = set(ids_of(session, Split.TEST))
+        assert 25 <= len(drawn) <= 35
+        sides: dict[int, set[bool]] = {}
+        for image_id, burst in bursts.items():
+            sides.setdefault(burst, set()).add(image_id in drawn)
+        assert all(len(side) == 1 for side in sides.values())
+    refused = client.post(f"/p/{slug}/splits", data={**form, "seed": "0", "seconds": "soon"})
+    assert refused.status_code == 422
+    assert 'aria-invalid="true"' in refused.text
+
+
 def test_run__keeps_groups_in_one_fold_and_leaves_the_test_set(database):
     with database.write() as session:
         project = project_of(session, {"a": 40, "b": 40}, test=3)

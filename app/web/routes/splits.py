@@ -13,7 +13,7 @@ from app.db.models import Project
 from app.db.run_models import Run, RunItem
 from app.domain.enums import Split
 from app.domain.errors import AppError, Invalid
-from app.domain.groups import COPIES, NAME, name_pattern
+from app.domain.groups import BURST, COPIES, NAME, NONE, name_pattern
 from app.domain.recipe import FIELDS
 from app.services import grouping, plans, splits
 from app.services.grouping import Grouping
@@ -32,6 +32,7 @@ ERROR_FIELDS = {
     "split_count": "per_class",
     "class_too_small_for_test": "per_class",
     "group_pattern": "pattern",
+    "group_seconds": "seconds",
 }
 MAX_PER_CLASS = 10_000_000
 
@@ -47,6 +48,7 @@ class DrawForm:
     release: bool = False
     together: str = COPIES
     pattern: str = "*_#"
+    seconds: str = "2"
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def read_count(self) -> int:
@@ -87,6 +89,7 @@ class SplitsPage:
     form: DrawForm
     together: FieldText
     pattern: FieldText
+    pause: FieldText
     copies: int  # groups that the newest check found
     changed: int | None  # images that the last act moved
 
@@ -115,6 +118,7 @@ def change(request: Request, sent: SubmittedDep, project: ProjectDep, session: W
         release=sent.values.get("release") == "1",
         together=sent.values.get("together", COPIES)[:40],
         pattern=sent.values.get("pattern", DrawForm.pattern)[:200],
+        seconds=sent.values.get("seconds", DrawForm.seconds)[:40],
     )
     try:
         count = draw(session, project, form)
@@ -137,6 +141,8 @@ def draw(session: Session, project: Project, form: DrawForm) -> int:
     readers |= {"per_class": form.read_count} if form.by == "count" else {"share": form.read_share}
     if form.together == NAME:
         readers["pattern"] = lambda: name_pattern(form.pattern)
+    if form.together == BURST:
+        readers["seconds"] = lambda: FIELDS["group_seconds"].parse(form.seconds)
     read: dict[str, Any] = {}
     errors: dict[str, AppError] = {}
     for name, reader in readers.items():
@@ -153,7 +159,7 @@ def draw(session: Session, project: Project, form: DrawForm) -> int:
         per_class=read.get("per_class"),
         seed=read["seed"],
         release_folder=form.release,
-        together=Grouping(form.together, form.pattern),
+        together=Grouping(form.together, form.pattern, read.get("seconds", Grouping.seconds)),
     )
 
 
@@ -199,11 +205,12 @@ def page(
         project=project,
         table=table,
         most=max((row.total for row in table.classes), default=0),
-        warnings=[sentence(warning, gettext) for warning in plans.balance(table)],
+        warnings=[sentence(one, gettext) for one in (*plans.balance(table), *grouping.torn(session, project.id, NONE))],
         tested_runs=tested_runs(session, project),
         form=form,
         together=TEXTS["group_by"],
         pattern=TEXTS["group_pattern"],
+        pause=TEXTS["group_seconds"],
         copies=len(set(grouping.copies(session, project.id).values())),
         changed=moved,
     )

@@ -44,12 +44,12 @@ SENTENCES: dict[str, str] = {
     ),
     "group_missing": N_("This project has no trainings under the number %(number)s that were started together."),
     "groups_pinned": N_(
-        "Every image of “%(name)s” that could be learned from belongs together with a test or validation image, by what "
-        "was chosen at “Never tear apart”. Draw the test set again with the same choice, or choose another one."
+        "Every image of “%(name)s” that could be learned from belongs together with a test or validation image, by "
+        "what was chosen at “Never tear apart”. Draw the test set again with the same choice, or choose another one."
     ),
     "test_copies_learned": N_(
-        "%(count)s images outside of the test set are copies of test images. Learned from, they flatter the test result: "
-        "choose “copies” at “Never tear apart”, or mend them on the page Health."
+        "%(count)s images outside of the test set are copies of test images. Learned from, they flatter the test "
+        "result: choose “copies” at “Never tear apart”, or mend them on the page Health."
     ),
     "test_copies_left_out": N_(
         "%(count)s images are copies of test images. They are left out of the training, so that the test stays honest."
