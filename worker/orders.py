@@ -70,6 +70,9 @@ class TrainOrder:
             train what is not finished, then sum up: mean of the models on the test set, and heat maps.
         resume: for each fold the checkpoint to go on from.
         finished: for each fold the model that need not be trained again.
+        features: where features of pictures by the run's pretrained network are, by the hash of the picture: hash of
+            the array and row in it; ``method``: their name.
+        weights: folder with files of weights.
         closing: train nothing more; judge what is saved of unfinished models, and sum up.
         precision: number format with which an earlier attempt or another fold began; "" leaves it to the recipe.
     """
@@ -86,6 +89,9 @@ class TrainOrder:
     finished: dict[int, Finished] = field(default_factory=dict)
     precision: str = ""
     closing: bool = False
+    features: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    method: str = ""
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ class FoldEnd:
     fold: int
     best_epoch: int
     stop_reason: str
-    metrics: dict[str, float]
+    metrics: dict[str, Any]  # as of ``RunFold``
     weights_sha256: str
     seconds: float
 
@@ -228,10 +234,11 @@ class HeatMaps:
 
 @dataclass(frozen=True)
 class FeatureBlock:
-    """The features of some pictures, in the store already, in the order of ``digests``."""
+    """The features of some pictures, in the store already, in the order of ``digests``; "": the usual method."""
 
     digests: tuple[str, ...]
     sha256: str
+    method: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """One training from the pictures to the heat maps, as the child process does it."""
 
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,12 +43,12 @@ class Reporter:
             self._next = now + REPORT_SECONDS
             self.send(message)
 
-    def step(self, fold: int, epoch: int, done: int, total: int) -> None:
-        """Part of an epoch is done."""
     def features(self, done: int, total: int) -> None:
         """The frozen layers have seen some of the pictures."""
         self.progress(Progress("features", done, total))
 
+    def step(self, fold: int, epoch: int, done: int, total: int) -> None:
+        """Part of an epoch is done."""
         self.progress(Progress("train", done, total, {"fold": fold, "epoch": epoch, **self._more}))
 
     def epoch(self, fold: int, result: EpochResult) -> None:
@@ -147,14 +149,27 @@ class Training:
         digest = self.store.put(saving.dump(result.model))
         self.judged[fold] = Judged(fold, validation, result.probabilities)
         self.send(summary.predictions(order, self.judged[fold], PredictionRole.VALIDATION))
-        self.tested[fold] = self._test(result, pictures)
+        self.tested[fold] = self._test(result.model, fold, pictures)
         if len(order.test):
             role = PredictionRole.TEST if len(order.plans) == 1 else PredictionRole.TEST_FOLD
             self.send(summary.predictions(order, Judged(fold, order.test, self.tested[fold]), role))
-        metrics = {name: value for name, value in result.best.metrics().items() if value is not None}
+        metrics = {**_numbers(result.best), "kept": self._both(result, pictures)}
         self.send(FoldEnd(fold, result.best.epoch, result.stop_reason, metrics, digest, result.seconds))
 
-    def _test(self, result: train.FoldResult, pictures: data.Pictures) -> NDArray[np.float32]:
+    def _both(self, result: train.FoldResult, pictures: data.Pictures) -> dict[str, dict[str, float]]:
+        """The best epoch by each value with its numbers, those of the test set too, whichever became the model."""
+        test, found = self.order.test, {}
+        for name, best in result.bests.items():
+            said = self.tested[result.fold]
+            if best.result.epoch != result.best.epoch and len(test):
+                model = dataclasses.replace(result.model, weights=best.weights, epoch=best.result.epoch)
+                said = self._test(model, result.fold, pictures)
+            right = int(np.count_nonzero(said.argmax(axis=1) == self.order.items.labels[test])) if len(test) else 0
+            tested = {"test_images": len(test), "test_right": right}
+            found[name] = {"epoch": best.result.epoch, **_numbers(best.result), **tested}
+        return found
+
+    def _test(self, model: saving.SavedModel, fold: int, pictures: data.Pictures) -> NDArray[np.float32]:
         """What one model says of the pinned test set."""
         places = self.order.test
         if not len(places):
@@ -195,6 +210,11 @@ def run(order: TrainOrder, send: Send, stop: Stop, begins: Begins = lambda _fold
 
 def _at_once() -> bool:
     return True
+
+
+def _numbers(result: EpochResult) -> dict[str, float]:
+    """Those that are numbers; JSON knows no others."""
+    return {name: value for name, value in result.metrics().items() if value is not None and math.isfinite(value)}
 
 
 def _wanted(order: TrainOrder, plan: Plan) -> bool:

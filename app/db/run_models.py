@@ -132,7 +132,7 @@ class RunFold(Base):
     stop_reason: Mapped[str] = mapped_column(sa.String(20), default="")  # "epochs", "early", "stopped" or ""
     metrics: Mapped[dict[str, Any]] = mapped_column(
         default=dict
-    )  # of the best epoch: loss, accuracy, val_loss, val_accuracy
+    )  # of the best epoch: loss, accuracy, val_loss, val_accuracy; "kept": both best epochs, see app.services.replays
     weights_sha256: Mapped[str | None] = mapped_column(sa.String(64))  # blob: worker.ml.saving
     seconds: Mapped[float | None]
 

@@ -16,7 +16,8 @@ from app.db.run_models import Run
 from app.db.session import Database
 from app.domain.enums import JobState
 from app.domain.errors import NotFound
-from app.services import manifest, run_script, runs
+from app.domain.replay import Rule
+from app.services import manifest, replays, run_script, runs
 from app.storage import LocalStore
 from tests import factories
 from tests.jobs import processes
@@ -85,6 +86,18 @@ def test_program__makes_the_same_weights_again(exported):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("the same to the last bit") == 2
     assert "model 2 epoch 2" in done.stdout
+
+
+def test_training__judges_both_best_epochs_on_the_test_set(bench, finished):
+    with bench.database.read() as session:
+        found = runs.by_number(session, bench.project_id, finished.number)
+        for fold in found.folds:
+            kept = fold.metrics["kept"]
+            assert kept[found.recipe["monitor"]]["epoch"] == fold.best_epoch
+            assert {one["test_images"] for one in kept.values()} == {8}
+        replay = replays.of(session, found, Rule("val_accuracy", 0))
+        assert replay is not None
+        assert replay.test is not None
 
 
 def test_program__refuses_a_set_without_the_images(bench, finished, tmp_path):
