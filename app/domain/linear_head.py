@@ -36,14 +36,25 @@ class Head:
 def fit(features: Floats, labels: Labels, classes: int, *, seed: int = 0) -> Head:
     """Fit on (n, width) features of about length 1 with labels 0 to ``classes`` - 1; every class should occur."""
     ready = _ready(features)
+    logits = _unseen(ready, labels, classes, seed)
+    right = int((logits.argmax(axis=1) == labels).sum())
+    return Head(solve(ready, labels, classes), _temperature(logits, labels), right, len(labels))
+
+
+def out_of_fold(features: Floats, labels: Labels, classes: int, *, seed: int = 0) -> Floats:
+    """Calibrated probabilities (n, classes) of each picture from a head that had not seen it."""
+    logits = _unseen(_ready(features), labels, classes, seed)
+    return softmax(logits / np.float32(_temperature(logits, labels)))
+
+
+def _unseen(ready: Floats, labels: Labels, classes: int, seed: int) -> Floats:
     folds = shares(labels, FOLDS, seed)
     logits = np.zeros((len(labels), classes), dtype=np.float32)
     for fold in range(FOLDS):
         held = folds == fold
         if held.any():
             logits[held] = ready[held] @ solve(ready[~held], labels[~held], classes)
-    right = int((logits.argmax(axis=1) == labels).sum())
-    return Head(solve(ready, labels, classes), _temperature(logits, labels), right, len(labels))
+    return logits
 
 
 def shares(labels: Labels, folds: int, seed: int) -> Labels:

@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Prediction, Run, RunItem
+from app.domain import confident
+from app.domain.confident import Suspicions
 from app.domain.enums import PredictionRole
 
 KEPT_BYTES = 200 * 2**20
@@ -39,7 +42,12 @@ class Answers:
         """Bytes in memory."""
         return self.probabilities.nbytes + 4 * self.items.nbytes
 
-    @property
+    @cached_property
+    def suspicions(self) -> Suspicions:
+        """Labels that are probably wrong; computed once."""
+        return confident.suspicions(self.labels, self.probabilities)
+
+    @cached_property
     def confidence(self) -> NDArray[np.float32]:
         """Probability of each answer, (n,)."""
         chosen: NDArray[np.float32] = self.probabilities[np.arange(len(self.labels)), self.predicted]

@@ -29,11 +29,11 @@ class ReviewQuery:
         """Read the query string; ``default_on`` is "test" or "validation"."""
         on = values.get("on", default_on)
         on = on if on in ROLES else default_on
-        fold = _number(values.get("fold"), 1) if on == "fold" else None
+        fold = number_of(values.get("fold"), 1) if on == "fold" else None
         if on == "fold" and fold is None:
             fold = 1
-        true, predicted = _number(values.get("true"), 1), _number(values.get("pred"), 1)
-        either = _number(values.get("either"), 1)
+        true, predicted = number_of(values.get("true"), 1), number_of(values.get("pred"), 1)
+        either = number_of(values.get("either"), 1)
         whole = predicted is not None or either is not None or "low" in values or "high" in values
         chosen = Filter(
             role=ROLES[on],
@@ -45,15 +45,15 @@ class ReviewQuery:
             high=_share(values.get("high")),
             show=_show(values.get("show"), Show.ALL if whole else Show.WRONG),
             sort=_sort(values.get("sort")),
-            seed=_number(values.get("seed"), 0) or 0,
+            seed=number_of(values.get("seed"), 0) or 0,
         )
         cam = values.get("cam", SAID)
         return cls(
             chosen=chosen,
             on=on,
-            at=_number(values.get("at"), 1),
-            page=_number(values.get("page"), 1),
-            cam=cam if cam in (SAID, TRUE) or _number(cam, 1) is not None else SAID,
+            at=number_of(values.get("at"), 1),
+            page=number_of(values.get("page"), 1),
+            cam=cam if cam in (SAID, TRUE) or number_of(cam, 1) is not None else SAID,
             layer=values.get("layer") or None,
             own_scale=values.get("scale") == "own",
         )
@@ -93,7 +93,8 @@ class ReviewQuery:
         return int(self.cam) - 1
 
 
-def _number(text: str | None, low: int) -> int | None:
+def number_of(text: str | None, low: int) -> int | None:
+    """A whole number of an address that is at least ``low``; None for anything else."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return None
     return int(text) if int(text) >= low else None

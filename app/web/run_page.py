@@ -68,7 +68,6 @@ def build(session: Session, project: Project, run: Run, language: str, fold: int
     found = report.result(session, run)
     recipe = Recipe.from_json(run.recipe)
     best_epochs = _best_epochs(now.rows, found, recipe.monitor)
-    preset = PRESETS.get(recipe.preset)
     judged = found.test or found.validation
     shown = [row for row in now.rows if fold is None or row.fold == fold]
     stages = curve_text.stage_starts(now.rows, recipe)
@@ -83,7 +82,7 @@ def build(session: Session, project: Project, run: Run, language: str, fold: int
         title=_title(now, found, t, language),
         result=found,
         recipe=recipe,
-        preset_title=t.gettext(preset.title) if preset else "",
+        preset_title=t.gettext(PRESETS[recipe.preset].title) if recipe.preset in PRESETS else "",
         published=beside(recipe),
         settings=_settings(recipe, t),
         durations=_durations(run, found, t),

@@ -1,0 +1,145 @@
+"""Labels that a run finds probably wrong, what has become of each, and the pictures most like it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import Image
+from app.db.run_models import Run, RunClass, RunItem
+from app.domain.confident import Noise
+from app.domain.enums import ImageState, PredictionRole, Split
+from app.services import answers, neighbours, review
+from app.services.image_filter import checked, chunks
+from app.storage.arrays import Arrays
+
+NEAR = 8  # neighbours that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A label that is probably wrong. ``given`` and ``suggested`` are positions of classes of the run."""
+
+    item_id: int
+    image_id: int
+    name: str
+    width: int
+    height: int
+    canonical_sha256: str
+    thumbnail_sha256: str
+    version: int
+    given: int
+    suggested: int
+    trust: float  # probability of the label
+    sure: float  # probability of the suggested class
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that a run suspects.
+
+    Attributes:
+        open: what nobody has settled, the least probable label first.
+        changed, dismissed, left_out: how many got another label since, were found right, or are of the test set or
+            excluded now.
+        share: estimated part of all labels that is wrong.
+    """
+
+    classes: Sequence[RunClass]
+    total: int
+    open: Sequence[Suspect]
+    changed: int
+    dismissed: int
+    left_out: int
+    noise: Sequence[Noise]
+    share: float
+
+    @property
+    def suspected(self) -> int:
+        """How many labels the run suspected."""
+        return len(self.open) + self.changed + self.dismissed + self.left_out
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A picture that looks like another one, with the class that it has today."""
+
+    image_id: int
+    name: str
+    thumbnail_sha256: str
+    class_id: int | None
+    likeness: float
+
+
+def find(session: Session, kept: answers.Kept, run: Run) -> Found:
+    """What ``run`` suspects, from its answers about pictures that the answering model had not seen."""
+    classes = review.classes(session, run)
+    said = answers.load(session, kept, run, PredictionRole.VALIDATION, len(classes))
+    found = said.suspicions
+    fates: dict[str, list[Suspect]] = {"open": [], "changed": [], "dismissed": [], "left_out": []}
+    rows = _rows(session, said.items[found.places].tolist())
+    for place, suggested, trust in zip(found.places.tolist(), found.suggested.tolist(), found.trust, strict=True):
+        item, image, dismissed = rows[int(said.items[place])]
+        sure = float(said.probabilities[place, suggested])
+        suspect = _suspect(item, image, suggested, float(trust), sure)
+        fates[_fate(item, image, dismissed)].append(suspect)
+    return Found(
+        classes=classes,
+        total=len(said.labels),
+        open=fates["open"],
+        changed=len(fates["changed"]),
+        dismissed=len(fates["dismissed"]),
+        left_out=len(fates["left_out"]),
+        noise=found.noise,
+        share=found.share,
+    )
+
+
+def like(session: Session, arrays: Arrays, project_id: int, image_id: int) -> list[Like] | None:
+    """The pictures most like one; None while the offline network has not looked at it."""
+    near = neighbours.nearest(session, arrays, project_id, [image_id], NEAR + 1)
+    if near is None:
+        return None
+    likeness = {one.image_id: one.likeness for one in near if one.image_id != image_id}
+    rows = session.execute(
+        sa.select(Image.id, Image.name, Image.thumbnail_sha256, Image.class_id).where(Image.id.in_(likeness))
+    )
+    found = [Like(*row, likeness[row[0]]) for row in rows]
+    return sorted(found, key=lambda one: -one.likeness)[:NEAR]
+
+
+def _rows(session: Session, item_ids: Sequence[int]) -> dict[int, tuple[RunItem, Image, bool]]:
+    found = {}
+    for some in chunks(item_ids):
+        query = sa.select(RunItem, Image, checked()).join(Image, Image.id == RunItem.image_id)
+        for item, image, right in session.execute(query.where(RunItem.id.in_(some))):
+            found[item.id] = (item, image, bool(right))
+    return found
+
+
+def _fate(item: RunItem, image: Image, dismissed: bool) -> str:
+    if item.label_version != image.label_version:
+        return "changed"
+    if dismissed:
+        return "dismissed"
+    # What a model says must not choose the images of a test set: it would flatter the model.
+    test = Split.TEST in (item.split, image.split)
+    return "left_out" if test or image.state != ImageState.ACTIVE else "open"
+
+
+def _suspect(item: RunItem, image: Image, suggested: int, trust: float, sure: float) -> Suspect:
+    return Suspect(
+        item_id=item.id,
+        image_id=image.id,
+        name=image.name,
+        width=image.width,
+        height=image.height,
+        canonical_sha256=item.canonical_sha256,
+        thumbnail_sha256=image.thumbnail_sha256,
+        version=image.label_version,
+        given=item.label,
+        suggested=suggested,
+        trust=trust,
+        sure=sure,
+    )
