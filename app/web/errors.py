@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.errors import AppError, OutOfSpace, Unusable
@@ -31,6 +32,7 @@ CODES = {
     422: "request_invalid",
     503: "database_busy",
 }
+CLIENT_GONE = 499
 DOUBLE = "23505"  # unique_violation in PostgreSQL; SQLite has one writer at a time
 BUSY_SIGNS = ("locked", "deadlock", "connect", "queuepool")  # of SQLite, PostgreSQL and the pool
 
@@ -53,6 +55,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, on_database_error)
     app.add_exception_handler(PoolTimeout, on_database_error)
     app.add_exception_handler(IntegrityError, on_database_error)
+    app.add_exception_handler(ClientDisconnect, on_lost_client)
 
 
 def wants_json(request: Request) -> bool:
@@ -133,6 +136,15 @@ def on_database_error(request: Request, error: Exception) -> Response:
         logger.error("database_busy path=%s", request.url.path)
         return answer(request, AppError("database_busy"), HTTPStatus.SERVICE_UNAVAILABLE)
     return unexpected(request, error)
+
+
+def on_lost_client(request: Request, _error: Exception) -> Response:
+    """The tab was closed, or the line broke, in the middle of a request: nothing was done, and nobody hears the answer.
+
+    The status is the one by which nginx counts such requests.
+    """
+    logger.info("client_gone method=%s path=%r", request.method, request.url.path)
+    return Response(status_code=CLIENT_GONE)
 
 
 def unexpected(request: Request, error: Exception) -> Response:

@@ -1,14 +1,18 @@
 """Uploads that take their time: what other requests and a restart see of them meanwhile."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from starlette.requests import Request
 
+from app.db.models import Image, ImportEntry
 from app.db.session import Database
 from app.services import uploads
+from app.web.bundles import MEDIA_TYPE, pack
 from tests import servers
 from tests.imports.pages import uploaded
 from tests.imports.pictures import picture, zip_of
@@ -128,6 +132,29 @@ def test_form__keeps_no_connection_while_it_comes(web, databases, reading, path)
     assert reading.wait(20)
     assert databases[-1].engine.pool.checkedout() == 0
     assert slow.go_on().status_code == 422
+
+
+@pytest.mark.parametrize("kind", ["bundle", "files", "list"])
+def test_upload__that_breaks_off_is_no_error_and_leaves_nothing(web, databases, reading, caplog, kind):
+    """The tab was closed in the middle of a request: nothing is stored, and the log has no trace."""
+    urls = web.post("/p/p/imports", json={"total": 1, "source": "browser"}).json()
+    multipart = kind == "files"
+    body = BOUNDARY + picture(1) + b"\r\n--x--\r\n" if multipart else pack([({"path": "1.png", "size": 9}, b"x" * 9)])
+    media = "multipart/form-data; boundary=x" if multipart else MEDIA_TYPE
+    head = f"POST {urls[kind]} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nContent-Type: {media}\r\n"
+    place = (web.base_url.host, web.base_url.port)
+    route = urls[kind].replace("/p/p/imports/1", "/p/{slug}/imports/{number}")
+    reading.clear()
+    with caplog.at_level("INFO"), socket.create_connection(place, timeout=20) as line:
+        line.sendall(head.encode() + b"Sec-Fetch-Site: none\r\n\r\n" + body[:-8])
+        assert reading.wait(20)
+        line.close()
+        until(lambda: [one for one in caplog.records if one.message == "request" and one.fields["route"] == route])
+    assert not [one for one in caplog.records if one.levelname in ("WARNING", "ERROR") or one.exc_info]
+    with databases[-1].read() as session:
+        assert not session.scalars(sa.select(ImportEntry)).all()
+        assert not session.scalars(sa.select(Image)).all()
+    assert web.get(urls["report"]).status_code == 200
 
 
 def test_start__removes_what_no_job_needs(client, settings, project):
