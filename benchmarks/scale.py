@@ -14,9 +14,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy.orm import Session
 
+from app.commands.web import quiet
 from app.config import Settings
 from app.db.migrate import upgrade
 from app.db.session import Database
@@ -25,7 +28,7 @@ from app.main import create_app
 from app.services import labels, marks, versions
 from app.services.gallery import ImageFilter
 from app.storage import LocalStore
-from benchmarks import big_project
+from benchmarks import big_extras, big_project
 from benchmarks.big_project import Big
 from benchmarks.records import Record, machine, write
 from tests import servers
@@ -43,7 +46,7 @@ COMMAND = "python -m benchmarks.scale"
 
 
 def pages(big: Big, draw: random.Random) -> dict[str, Callable[[], str]]:
-    """What is asked for, by name; each call gives another address."""
+    """What is asked for, by name; each call gives another address. Queues behind "items:" are asked for 20 images."""
     root = f"/p/{big.slug}"
     images = f"{root}/images"
 
@@ -66,16 +69,32 @@ def pages(big: Big, draw: random.Random) -> dict[str, Callable[[], str]]:
         "counts of the filters": lambda: f"{images}/counts",
         "counts of the filters, one class": lambda: f"{images}/counts?class={kind()}",
         "search in file names": lambda: f"{images}/ids?q=cell_{anywhere()}",
-        "label mode": lambda: f"{root}/label",
-        "label mode, random": lambda: f"{root}/label?queue=random&seed={anywhere()}",
+        **_label_mode(root, anywhere),
         "page of one image": lambda: f"{images}/{big.first_image + anywhere()}",
         "history": lambda: f"{root}/history",
         "history, older": lambda: f"{root}/history?before={draw.randrange(60, big_project.SINGLE_ACTS)}",
+        "health": lambda: f"{root}/health",
+        "health, copies": lambda: f"{root}/health/copies",
+        "health, blurred": lambda: f"{root}/health/blurred",
         "overview": lambda: root,
         "splits": lambda: f"{root}/splits",
         "classes": lambda: f"{root}/classes",
         "data versions": lambda: f"{root}/versions",
         "export": lambda: f"{root}/export",
+    }
+
+
+def _label_mode(root: str, anywhere: Callable[[int], int]) -> dict[str, Callable[[], str]]:
+    return {
+        "label mode": lambda: f"{root}/label",
+        "label mode, random": lambda: f"{root}/label?queue=random&seed={anywhere(1)}",
+        "label mode, least certain": lambda: f"{root}/label?queue=uncertain",
+        "label mode, perhaps wrong": lambda: f"{root}/label?queue=wrong",
+        "items: as imported": lambda: f"{root}/label/items?at={anywhere(2)}",
+        "items: random": lambda: f"{root}/label/items?queue=random&seed={anywhere(1)}",
+        "items: least certain": lambda: f"{root}/label/items?queue=uncertain",
+        "items: perhaps wrong": lambda: f"{root}/label/items?queue=wrong",
+        "items: everything": lambda: f"{root}/label/items?queue=all&at={anywhere(1)}",
     }
 
 
@@ -90,17 +109,28 @@ def installation(kind: str, count: int) -> Iterator[tuple[Settings, Database, Bi
         database = Database(settings.database)
         stack.callback(database.dispose)
         upgrade(database)
-        yield settings, database, big_project.make(database, LocalStore(folder / "store"), count)
+        store = LocalStore(folder / "store")
+        big = big_project.make(database, store, count)
+        big_extras.fill(database, store, big)
+        yield settings, database, big
+
+
+def get(client: TestClient, name: str, address: str) -> Any:
+    """The answer; more images of a queue are asked for as label mode does."""
+    if not name.startswith("items"):
+        return client.get(address)
+    return client.post(address, json={"after": int(parse_qs(urlsplit(address).query).get("at", ["0"])[0]), "limit": 20})
 
 
 def asked(settings: Settings, big: Big, requests: int) -> Iterator[tuple[str, list[float], list[float]]]:
     """Milliseconds of each request by page, and those of a processor; the first two of a page fill caches."""
     with TestClient(create_app(settings), base_url=ADDRESS, headers={"Origin": ADDRESS}) as client:
+        quiet()
         for name, address in pages(big, random.Random(1)).items():
             times, worked = [], []
             for _ in range(requests + 2):
                 begun, busy = time.perf_counter(), time.process_time()
-                answer = client.get(address())
+                answer = get(client, name, address())
                 times.append(1000 * (time.perf_counter() - begun))
                 worked.append(1000 * (time.process_time() - busy))
                 answer.raise_for_status()

@@ -23,6 +23,15 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def quiet() -> None:
+    """Once everything is imported: what the program itself is made of stays to the end.
+
+    Looking through it again and again for something to throw away would hold up some request for a tenth of a second.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:
     """Serve until a signal comes. ``fd``: a listening socket that the parent process has opened."""
     logs.set_up(settings.log_level, settings.log_format, settings.masked)
@@ -33,10 +42,7 @@ def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False)
     if fd is None:
         say(f"Miwake: {ports.address(listener)}")
     app = create_app(settings)
-    # What the program itself is made of stays to the end: looking through it again and again for something to throw
-    # away would hold up some request for a tenth of a second each time.
-    gc.collect()
-    gc.freeze()
+    quiet()
     config = uvicorn.Config(
         app,
         log_config=None,

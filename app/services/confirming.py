@@ -51,7 +51,7 @@ def _fitting(session: Session, project_id: int, said: Sequence[Suggestion], hold
     for ids in gallery.chunks([one.image_id for one in said]):
         chosen = gallery.ImageFilter(unlabelled=True, mark="open", ids=tuple(ids))
         fits = [*gallery.conditions(project_id, chosen), ~leases.with_others(holder)]
-        rows |= {row.id: row for row in gallery.matching(session, project_id, fits, Image.id.expression, len(ids))}
+        rows |= {row.id: row for row in gallery.matching(session, fits, Image.id.expression, len(ids))}
     return [Sure(rows[one.image_id], one) for one in said if one.image_id in rows]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Image, LabelClass
 from app.db.run_models import Job, Prediction, Run, RunClass, RunItem
 from app.domain.enums import JobState, PredictionRole, Split
-from app.services.image_filter import checked
+from app.services.image_filter import checked, named
 from app.services.kept import Kept
 
 _STEP = 5000  # images in one statement
@@ -61,7 +61,7 @@ def doubts(session: Session, project_id: int, run: Run | None = None) -> list[Do
     if run is None:
         return []
     said = of_run(session, run)
-    left = {image_id for some in _standing(session, said, conditions(project_id)) for image_id in some}
+    left = {image_id for some in _standing(session, project_id, said, conditions()) for image_id in some}
     return [doubt for doubt in said.doubts if doubt.image_id in left]
 
 
@@ -71,13 +71,13 @@ def count(session: Session, project_id: int, fits: Sequence[sa.ColumnElement[boo
     if run is None:
         return 0
     said = of_run(session, run)
-    return sum(len(some) for some in _standing(session, said, [*conditions(project_id), *fits]))
+    return sum(len(some) for some in _standing(session, project_id, said, [*conditions(), *fits]))
 
 
-def conditions(project_id: int) -> list[sa.ColumnElement[bool]]:
+def conditions() -> list[sa.ColumnElement[bool]]:
     """What an image must still be for its label to be doubted."""
     outside = sa.or_(Image.split.is_(None), Image.split != Split.TEST)
-    return [Image.project_id == project_id, outside, sa.not_(checked())]
+    return [outside, sa.not_(checked())]
 
 
 def of_run(session: Session, run: Run) -> Said:
@@ -111,8 +111,11 @@ def _read(session: Session, run: Run) -> Said:
     return Said(sorted(found, key=lambda doubt: (doubt.given, doubt.image_id)), versions)
 
 
-def _standing(session: Session, said: Said, fits: Sequence[sa.ColumnElement[bool]]) -> Iterator[list[int]]:
+def _standing(
+    session: Session, project_id: int, said: Said, fits: Sequence[sa.ColumnElement[bool]]
+) -> Iterator[list[int]]:
     ids = list(said.versions)
     for start in range(0, len(ids), _STEP):
-        query = sa.select(Image.id, Image.label_version).where(Image.id.in_(ids[start : start + _STEP]), *fits)
+        part = named(project_id, ids[start : start + _STEP])
+        query = sa.select(Image.id, Image.label_version).where(part, *fits)
         yield [image_id for image_id, version in session.execute(query) if said.versions[image_id] == version]

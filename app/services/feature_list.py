@@ -11,7 +11,7 @@ from app.db.models import Image
 from app.domain.enums import ImageState
 from app.domain.errors import Invalid
 from app.services import feature_map, neighbours
-from app.services.image_filter import BIG, NONE, chunks
+from app.services.image_filter import BIG, NONE, chunks, named
 from app.storage.arrays import Arrays
 
 COUNTS = (50, 100, 200, 500, 1000)
@@ -105,7 +105,7 @@ def _on_map(plane: feature_map.Plane, wanted: Wanted) -> list[int]:
 def _kept(session: Session, project_id: int, image_ids: list[int], wanted: Wanted) -> list[int]:
     kept: set[int] = set()
     for some in chunks(image_ids):
-        query = sa.select(Image.id).where(Image.project_id == project_id, Image.id.in_(some))
+        query = sa.select(Image.id).where(named(project_id, some))
         query = query.where(Image.state == ImageState.ACTIVE)
         kept |= set(session.scalars(query.where(Image.class_id.is_(None)) if wanted.unlabelled else query))
     return [image_id for image_id in image_ids if image_id in kept]

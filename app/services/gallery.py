@@ -11,7 +11,19 @@ from app.db.models import Image
 from app.domain.errors import Conflict, NotFound
 from app.services import names, places
 from app.services.image_counts import Counts, counts, total
-from app.services.image_filter import ALL, BIG, CHUNK, MARKED, NONE, ImageFilter, checked, chunks, conditions, pieces
+from app.services.image_filter import (
+    ALL,
+    BIG,
+    CHUNK,
+    MARKED,
+    NONE,
+    ImageFilter,
+    checked,
+    chunks,
+    conditions,
+    named,
+    pieces,
+)
 
 __all__ = [
     "ALL",
@@ -31,6 +43,7 @@ __all__ = [
     "ids",
     "image",
     "matching",
+    "named",
     "pieces",
     "position",
     "rows",
@@ -90,26 +103,25 @@ def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0,
 def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int = 0, limit: int = 50) -> list[ImageRow]:
     """The next images that match behind ``image_id``: the queue of label mode, which shrinks while it is worked off."""
     chosen = names.narrowed(session, project_id, chosen)
-    query = _columns(project_id).where(*conditions(project_id, chosen), Image.id > image_id)
+    query = _columns().where(*conditions(project_id, chosen), Image.id > image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id).limit(max(0, min(limit, MAX_LIMIT))))]
 
 
 def matching(
     session: Session,
-    project_id: int,
     fits: Sequence[sa.ColumnElement[bool]],
     key: sa.ColumnElement[Any],
     limit: int = MAX_LIMIT,
 ) -> list[ImageRow]:
-    """Images that fulfil conditions, in the order of a column."""
-    query = _columns(project_id).where(*fits).order_by(key).limit(max(0, min(limit, MAX_LIMIT)))
+    """Images that fulfil conditions, that of their project among them, in the order of a column."""
+    query = _columns().where(*fits).order_by(key).limit(max(0, min(limit, MAX_LIMIT)))
     return [ImageRow(*row) for row in session.execute(query)]
 
 
 def before(session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int = 1) -> list[ImageRow]:
     """The images that match in front of ``image_id``, nearest first."""
     chosen = names.narrowed(session, project_id, chosen)
-    query = _columns(project_id).where(*conditions(project_id, chosen), Image.id < image_id)
+    query = _columns().where(*conditions(project_id, chosen), Image.id < image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id.desc()).limit(limit))]
 
 
@@ -117,7 +129,7 @@ def rows(session: Session, project_id: int, image_ids: Sequence[int]) -> list[Im
     """The images named, in the order of their ids; those of another project are left out."""
     found: list[ImageRow] = []
     for some in chunks(sorted(image_ids)):
-        query = _columns(project_id).where(Image.id.in_(some)).order_by(Image.id)
+        query = _columns().where(named(project_id, some)).order_by(Image.id)
         found += [ImageRow(*row) for row in session.execute(query)]
     return found
 
@@ -154,7 +166,7 @@ def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, show
         raise Conflict("selection_grew", shown=shown, found=found)
 
 
-def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:
+def _columns() -> sa.Select[*tuple[Any, ...]]:
     return sa.select(
         Image.id,
         Image.name,
@@ -171,4 +183,4 @@ def _columns(project_id: int) -> sa.Select[*tuple[Any, ...]]:
         Image.height,
         Image.canonical_sha256,
         Image.thumbnail_sha256,
-    ).where(Image.project_id == project_id)
+    )

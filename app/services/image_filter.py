@@ -109,7 +109,9 @@ def _number(field: str, text: str) -> int:
 
 def conditions(project_id: int, chosen: ImageFilter) -> list[sa.ColumnElement[bool]]:
     """The filter as conditions on the table of images; ``ids`` must fit into one statement."""
-    found: list[sa.ColumnElement[bool]] = [Image.project_id == project_id]
+    found = [Image.project_id == project_id]
+    if (ids := chosen.among if chosen.ids is None else chosen.ids) is not None:
+        found = [named(project_id, ids)]
     if chosen.unlabelled:
         found.append(Image.class_id.is_(None))
     elif chosen.class_id is not None:
@@ -129,7 +131,16 @@ def conditions(project_id: int, chosen: ImageFilter) -> list[sa.ColumnElement[bo
         found.append(MARKED[chosen.mark])
     if chosen.reason is not None:
         found.append(sa.and_(Image.reason == chosen.reason, Image.state == ImageState.EXCLUDED))
-    return [*found, *(Image.id.in_(ids) for ids in (chosen.ids, chosen.among) if ids is not None)]
+    return found
+
+
+def named(project_id: int, image_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Images of a project by id.
+
+    SQLite would rather walk through an index of all images of the project than look up more than a few ids: the sum,
+    which no index has, leaves it no choice.
+    """
+    return sa.and_(Image.id.in_(image_ids), Image.project_id + 0 == project_id)
 
 
 def checked() -> sa.ColumnElement[bool]:

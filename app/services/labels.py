@@ -134,9 +134,7 @@ def _check_classes(session: Session, project_id: int, class_ids: set[int | None]
 def _current(session: Session, project_id: int, image_ids: Sequence[int]) -> dict[int, _Now]:
     current: dict[int, _Now] = {}
     for ids in gallery.chunks(image_ids):
-        query = sa.select(Image.id, Image.class_id, Image.label_version).where(
-            Image.project_id == project_id, Image.id.in_(ids)
-        )
+        query = sa.select(Image.id, Image.class_id, Image.label_version).where(gallery.named(project_id, ids))
         current.update((image_id, _Now(class_id, version)) for image_id, class_id, version in session.execute(query))
     for image_id in image_ids:
         if image_id not in current:

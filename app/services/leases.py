@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImageLease
 from app.db.session import db_now
+from app.services.image_filter import named
 
 SECONDS = 120.0
 _PLAUSIBLE = 10 * SECONDS  # the clock of a machine that was started again begins at 0
@@ -71,7 +72,7 @@ def _take(session: Session, project_id: int, image_ids: Sequence[int], holder: s
         return set()
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     new = sa.select(Image.id, Image.project_id, sa.literal(holder), db_now() + SECONDS)
-    new = new.where(Image.project_id == project_id, Image.id.in_(image_ids)).order_by(Image.id)
+    new = new.where(named(project_id, image_ids)).order_by(Image.id)
     made = insert(ImageLease).from_select(["image_id", "project_id", "holder", "until"], new)
     free = sa.or_(ImageLease.holder == holder, ~_alive())
     values = {"holder": holder, "until": made.excluded.until}

@@ -114,7 +114,7 @@ def put_values(
     events: list[Event] = []
     for ids in gallery.chunks(sorted(wanted)):
         query = sa.select(Image.id, Image.mark_version, mark_now(field), _wanted(field, "")).where(
-            Image.project_id == project_id, Image.id.in_(ids)
+            gallery.named(project_id, ids)
         )
         for image, at, now, right in session.execute(query.order_by(Image.id)):
             after = right if field == Field.CHECKED and wanted[image] is not None else wanted[image]

@@ -12,7 +12,7 @@ from app.domain import space
 from app.domain.enums import ImageState
 from app.services import feature_space
 from app.services.feature_space import Space
-from app.services.image_filter import chunks
+from app.services.image_filter import chunks, named
 from app.storage.arrays import Arrays
 
 MOST = 1000  # neighbours that can be asked for
@@ -62,6 +62,6 @@ def search(found: Space, arrays: Arrays, asked: space.Places, count: int) -> spa
 def _used(session: Session, project_id: int, image_ids: Sequence[int]) -> set[int]:
     used: set[int] = set()
     for some in chunks(image_ids):
-        query = sa.select(Image.id).where(Image.project_id == project_id, Image.id.in_(some))
+        query = sa.select(Image.id).where(named(project_id, some))
         used |= set(session.scalars(query.where(Image.state == ImageState.ACTIVE)))
     return used

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image
 from app.domain.enums import Split
-from app.services import doubted, gallery, leases
+from app.services import doubted, gallery, leases, names
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.suggestions import Said
 
@@ -158,20 +158,17 @@ def _walk(
     ranked: Ranked | None,
 ) -> Iterator[ImageRow]:
     """The images that match ``chosen`` in the order of the queue."""
-    fits = gallery.conditions(project_id, chosen)
-    if wish.without:
-        fits.append(Image.id.not_in(wish.without))
-    if queue.order in ASKED:
-        fits.append(sa.or_(Image.split.is_(None), Image.split != Split.TEST))
-    if queue.order in SHARED and wish.holder:
-        fits.append(~leases.with_others(wish.holder))
-    if queue.order is Order.WRONG:
-        fits += doubted.conditions(project_id)
     few = ranked is not None or queue.order is Order.RANDOM
     few = few and gallery.total(session, project_id, chosen) <= _FEW
+    chosen = names.narrowed(session, project_id, chosen)
+    fits = _fits(project_id, queue, chosen, wish)
     if ranked is not None:
-        ranked = _open_only(session, ranked, fits) if few and len(ranked.ids) > _FEW else ranked
-        yield from _ranked(session, project_id, ranked, fits)
+        if few and len(ranked.ids) > _FEW:
+            ranked = _open_only(session, ranked, fits)
+        for begin in range(0, len(ranked.ids), _STEP):
+            part = ranked.ids[begin : begin + _STEP].tolist()
+            among = replace(chosen, among=tuple(part))
+            yield from _ranked(session, ranked, part, _fits(project_id, queue, among, wish))
         return
     key: sa.ColumnElement[Any] = Image.id.expression
     start: int | str = wish.at
@@ -182,7 +179,7 @@ def _walk(
         key = sa.func.lower(key) if few else key
     around = (key > start,) if queue.order is Order.ALL else (key > start, key <= start)
     for part in around:
-        yield from gallery.matching(session, project_id, [*fits, part], key, wish.limit)
+        yield from gallery.matching(session, [*fits, part], key, wish.limit)
 
 
 def _open_only(session: Session, ranked: Ranked, fits: Sequence[sa.ColumnElement[bool]]) -> Ranked:
@@ -192,10 +189,22 @@ def _open_only(session: Session, ranked: Ranked, fits: Sequence[sa.ColumnElement
 
 
 def _ranked(
-    session: Session, project_id: int, ranked: Ranked, fits: Sequence[sa.ColumnElement[bool]]
+    session: Session, ranked: Ranked, part: Sequence[int], fits: Sequence[sa.ColumnElement[bool]]
 ) -> Iterator[ImageRow]:
-    for start in range(0, len(ranked.ids), _STEP):
-        part = ranked.ids[start : start + _STEP].tolist()
-        found = gallery.matching(session, project_id, [*fits, Image.id.in_(part)], Image.id.expression)
-        rows = {row.id: row for row in found if ranked.versions.get(row.id, row.version) == row.version}
-        yield from (rows[image_id] for image_id in part if image_id in rows)
+    found = gallery.matching(session, fits, Image.id.expression)
+    rows = {row.id: row for row in found if ranked.versions.get(row.id, row.version) == row.version}
+    yield from (rows[image_id] for image_id in part if image_id in rows)
+
+
+def _fits(project_id: int, queue: Queue, chosen: ImageFilter, wish: Wish) -> list[sa.ColumnElement[bool]]:
+    """What an image of the queue must be, for the one who asks."""
+    fits = gallery.conditions(project_id, chosen)
+    if wish.without:
+        fits.append(Image.id.not_in(wish.without))
+    if queue.order in ASKED:
+        fits.append(sa.or_(Image.split.is_(None), Image.split != Split.TEST))
+    if queue.order is Order.WRONG:
+        fits += doubted.conditions()
+    if queue.order in SHARED and wish.holder:
+        fits.append(~leases.with_others(wish.holder))
+    return fits

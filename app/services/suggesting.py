@@ -1,6 +1,7 @@
 """Where suggestions come from: a head fitted on the labels there are, and what the newest run says of the rest."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.domain import linear_head
 from app.domain.enums import FINAL_STATES, ImageState, JobKind, Lane, PredictionRole, Split
 from app.services import feature_space, features, jobs, predictions
 from app.services.feature_space import Space
+from app.services.image_filter import named
 from app.storage import Store
 from app.storage.arrays import Array, Arrays
 
@@ -142,10 +144,10 @@ def ranked(ids: NDArray[np.int64], classes: NDArray[np.int64], probabilities: ND
     }
 
 
-def unlabelled(project_id: int) -> sa.Select[int]:
+def unlabelled(project_id: int, among: Sequence[int] | None = None) -> sa.Select[int]:
     """Images that a run is asked about: in use, without a label, and not of the pinned test set."""
     return sa.select(Image.id).where(
-        Image.project_id == project_id,
+        Image.project_id == project_id if among is None else named(project_id, among),
         Image.class_id.is_(None),
         Image.state == ImageState.ACTIVE,
         sa.or_(Image.split.is_(None), Image.split != Split.TEST),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.feature_models import ProjectArray
-from app.db.models import Image, LabelClass
+from app.db.models import LabelClass
 from app.services import feature_space, features, suggesting
 from app.services.image_filter import chunks
 from app.storage.arrays import Arrays, Named
@@ -181,7 +181,7 @@ def _first_open(
 def _still_open(session: Session, project_id: int, image_ids: Sequence[int]) -> set[int]:
     still: set[int] = set()
     for some in chunks(image_ids):
-        still |= set(session.scalars(suggesting.unlabelled(project_id).where(Image.id.in_(some))))
+        still |= set(session.scalars(suggesting.unlabelled(project_id, some)))
     return still
 
 

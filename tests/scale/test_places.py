@@ -2,6 +2,7 @@
 
 import random
 from itertools import product
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from app.services.gallery import ImageFilter
 from benchmarks import big_project
 from tests import factories
 
+Wishes = tuple[dict[str, Any], ...]
 COUNT = 10_000  # images: three blocks of ids
 
 
@@ -26,9 +28,9 @@ def big(any_database, store):
 
 def filters(big):
     """Those that the kept counts can answer, and one of each other kind."""
-    labels_of = ({}, {"unlabelled": True}, {"class_id": big.class_ids[3]})
-    splits_of = ({}, {"split": Split.TEST}, {"split": gallery.NONE})
-    states = ({}, {"state": None}, {"state": ImageState.EXCLUDED})
+    labels_of: Wishes = ({}, {"unlabelled": True}, {"class_id": big.class_ids[3]})
+    splits_of: Wishes = ({}, {"split": Split.TEST}, {"split": gallery.NONE})
+    states: Wishes = ({}, {"state": None}, {"state": ImageState.EXCLUDED})
     found = [ImageFilter(**{**a, **b, **c}) for a, b, c in product(labels_of, splits_of, states)]
     return [*found, ImageFilter(mark="unsure"), ImageFilter(query="_77"), ImageFilter(import_number=2)]
 
