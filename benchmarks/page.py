@@ -22,6 +22,7 @@ TITLES = {
     "interactive": "Quick answers",
     "idle": "Cost while nothing is done",
     "scale": "Pages of large projects",
+    "compare": "Comparing runs",
     "labels": "Many people labelling at once",
     "streams": "Many open pages",
     "safety": "Cost of repeatability and of checkpoints",

@@ -18,11 +18,12 @@ from app.db.run_models import Job, Prediction, Run, RunClass, RunItem
 from app.domain import metrics
 from app.domain.enums import JobState, PredictionRole, Split
 from app.domain.metrics import Interval
-from app.domain.stats import bootstrap, paired
+from app.domain.stats import bootstrap, exact, paired
 from app.services import answers
 from app.services.answers import Answers
 
 MOST_RUNS = 4
+FEW = 50  # pictures below which the exact interval is shown too
 UNKNOWN = -1  # position of a class that none of the runs has, or of no label
 _PROBED = 100  # common pictures by which it is counted how many runs were judged on them
 Ints = NDArray[np.int64]
@@ -61,6 +62,11 @@ class Score:
     def interval(self) -> Interval | None:
         """Its 95 % interval (Wilson)."""
         return metrics.wilson(self.correct, self.total)
+
+    @property
+    def exact(self) -> Interval | None:
+        """The exact 95 % interval of few pictures, where Wilson's covers too little at the ends."""
+        return exact.clopper_pearson(self.correct, self.total) if self.total < FEW else None
 
 
 @dataclass(frozen=True)

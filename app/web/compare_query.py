@@ -40,9 +40,13 @@ class CompareQuery:
 
     @classmethod
     def parse(cls, values: QueryParams) -> "CompareQuery":
-        """Read the query string; ``runs`` may be repeated or hold numbers with commas between."""
-        numbers = [_number(part.strip()) for text in values.getlist("runs") for part in text.split(",")]
+        """Read the query string. ``runs`` holds numbers in order with commas between; repeated, as boxes that were
+        ticked in a list send it, the oldest run comes first."""
+        texts = values.getlist("runs")
+        numbers = [_number(part.strip()) for text in texts for part in text.split(",")]
         known = list(dict.fromkeys(number for number in numbers if number is not None))
+        if len(texts) > 1:
+            known.sort()
         truth = _number(values.get("class"))
         on, show, labels = values.get("on"), values.get("show"), values.get("labels")
         return cls(
