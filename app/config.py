@@ -62,6 +62,9 @@ class Settings:
     s3_key_id: str = _setting("", "Name of the key for the bucket; empty: what the machine is given (AWS_*, its role).")
     s3_secret: str = _setting("", "The key's secret.", secret=True)
     s3_ca_file: str = _setting("", "Certificates (PEM) that the S3 server is checked against, besides the system's.")
+    weights_dir: str = _setting(
+        "", "Folder for files of weights of pretrained networks; empty: the folder weights in the data folder."
+    )
     cache_mb: int = _setting(4096, "Copies of pictures and models of a bucket on this host's disk; 0: none.")
     worker_host: str = _setting("", "Name of this machine among the workers; empty: its host name.")
     worker_gpu_slots: int = _setting(1, "Trainings at the same time in one worker; 0: none.")
@@ -95,6 +98,11 @@ class Settings:
     def database(self) -> str:
         """The address of the database with the default filled in."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'miwake.sqlite3').absolute()}"
+
+    @property
+    def weights_folder(self) -> Path:
+        """Where the files of weights are expected; it need not exist."""
+        return Path(self.weights_dir) if self.weights_dir else self.data_dir.absolute() / "weights"
 
     @property
     def storage(self) -> str:

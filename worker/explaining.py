@@ -23,7 +23,7 @@ def run(order: ExplainOrder, send: Callable[[Message], None]) -> None:
     pictures = data.load(len(items.ids), lambda index: store.get(items.digests[index]), Recipe.from_json(order.recipe))
     models = [saving.load(store.get(digest)) for digest in order.weights]
     try:
-        explainers = [explain.Explainer(model, order.layer) for model in models]
+        explainers = explain.turns(models, order.layer)
     except KeyError:
         known = ", ".join(explain.conv_layers(models[0]))
         raise Invalid("layer_missing", layer=str(order.layer), known=known) from None

@@ -9,14 +9,14 @@ from PIL import Image
 
 from app.storage import Store
 from worker.ml.data import Pictures
-from worker.ml.explain import Explainer
+from worker.ml.explain import Turn
 from worker.orders import HeatMap, HeatMaps
 
 CHUNK = 64  # images whose maps are made, stored and reported together
 
 
 def make(
-    explainers: Sequence[Explainer],
+    explainers: Sequence[Turn],
     pictures: Pictures,
     item_ids: NDArray[np.int64],
     classes: Sequence[Sequence[int]],

@@ -1,5 +1,6 @@
 """Rows to orders: what the child of a job has to know, read in one short transaction."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.db.run_models import Run, RunClass, RunFold, RunItem
+from app.domain import backbones
 from app.domain.enums import Split
 from app.domain.errors import NotFound
-from app.services import predictions
+from app.domain.recipe import Recipe
+from app.services import features, predictions
 from worker import resuming
 from worker.orders import ExplainOrder, Items, Plan, PredictOrder, PrepareOrder, TrainOrder
 
@@ -39,7 +42,12 @@ def train_order(session: Session, run_id: int, settings: Settings, only: tuple[i
         plans=tuple(_plan(fold, splits, folds) for fold in models),
         test=np.flatnonzero(splits == Split.TEST),
         only=only,
+        weights=str(settings.weights_folder),
     )
+    recipe = Recipe.from_json(run.recipe)
+    if recipe.pretrained:
+        method = backbones.method(recipe)
+        order = replace(order, features=features.of_run(session, run_id, method), method=method)
     return resuming.fill(session, order, run_id, run.environment)
 
 

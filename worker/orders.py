@@ -288,16 +288,6 @@ class Failed:
 
 
 Message = (
-    Progress
-    | Epoch
-    | Checkpointed
-    | Restarted
-    | FoldEnd
-    | Predictions
-    | HeatMaps
-    | Environment
-    | FeatureBlock
-    | Said
-    | Done
-    | Failed
-)
+    Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | FeatureBlock
+    | Said | Done | Failed
+)  # fmt: skip

@@ -58,7 +58,8 @@ def make_maps(
 ) -> None:
     """Make and report the heat maps of ``asked``; ``pictures`` gives those at some places."""
     total = sum(len(chosen) for _, chosen in asked)
-    explainers = {fold: explain.Explainer(model) for fold, model in sorted(models.items())}
+    folds = sorted(models)
+    explainers = dict(zip(folds, explain.turns([models[fold] for fold in folds]), strict=True))
     done = 0
     for fold, chosen in asked:
         used = list(explainers.values()) if fold == MEAN else [explainers[fold]]

@@ -144,7 +144,7 @@ class Supervisor:
             elif isinstance(message, FoldEnd):
                 self._training = False
             elif isinstance(message, Progress):
-                self._training = message.phase in ("load", "train")
+                self._training = message.phase in ("load", "features", "train")
         if results:
             self._store([*results, *progress])
         elif progress:

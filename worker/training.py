@@ -1,9 +1,8 @@
 """One training from the pictures to the heat maps, as the child process does it."""
 
-import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,11 @@ from app.domain import architectures
 from app.domain.enums import PredictionRole
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
+from app.domain.stages import stages
 from app.storage import open_store
 from worker import saved_states, summary
-from worker.ml import data, device, predict, saving, train
+from worker.feature_cache import StoredFeatures
+from worker.ml import data, device, models, saving, train
 from worker.ml.checkpoint import State
 from worker.ml.keeper import EpochResult
 from worker.orders import Environment, Epoch, FoldEnd, Message, Plan, Progress, TrainOrder
@@ -93,8 +94,7 @@ class Training:
             if (model := finished.get(plan.fold)) is not None:
                 self.judged[plan.fold] = Judged(plan.fold, plan.validation, model.validation)
                 self.tested[plan.fold] = model.test
-        asks = None if order.closing else self.reporter.should_stop
-        pictures = self._load(order.items.digests, asks) if left else None
+        pictures = self._pictures() if left else None
         if pictures is not None:
             for plans in [[plan] for plan in left] if order.closing else [left]:
                 self._fit(pictures, plans, states)
@@ -105,14 +105,22 @@ class Training:
         return sum(model.seconds for model in finished.values()) + sum(state.seconds for state in states.values())
 
     def _environment(self, states: dict[int, State]) -> dict[str, object]:
-        precision = self.order.precision or device.resolve_precision(self.recipe.precision)
-        layers = architectures.layer_table(self.recipe, len(self.order.class_names))
+        precision = self.order.precision or models.resolve_precision(self.recipe)
         return device.describe(self.recipe.precision) | {
             "precision": precision,
             "deterministic": self.recipe.deterministic,
-            "conv_layers": [layer.name for layer in layers if layer.kind == "Conv2D"],
+            "conv_layers": architectures.seen(self.recipe, len(self.order.class_names)),
             "resumed": {str(fold): state.epoch for fold, state in states.items()},
         }
+
+    def _pictures(self) -> data.Pictures | data.OnDemand:
+        """All of the run; those that a frozen network sees once, or has seen already, are read when they are needed."""
+        order = self.order
+        if all(stage.cached for stage in stages(self.recipe)):
+            return data.OnDemand(
+                len(order.items.digests), lambda index: self.store.get(order.items.digests[index]), self.recipe
+            )
+        return self._load(order.items.digests, None if order.closing else self.reporter.should_stop)
 
     def _load(self, digests: list[str], should_stop: Stop | None = None) -> data.Pictures:
         reporter = self.reporter
@@ -128,11 +136,14 @@ class Training:
         except data.LoadingStopped:
             raise AppError("nothing_to_keep") from None
 
-    def _fit(self, pictures: data.Pictures, left: list[Plan], states: dict[int, State]) -> None:
+    def _fit(self, pictures: data.Pictures | data.OnDemand, left: list[Plan], states: dict[int, State]) -> None:
         order = self.order
         most = max(len(plan.train) for plan in order.plans)
-        begin = train.Begin(states, order.precision, most)
-        plans = [train.FoldPlan(plan.fold, plan.train, plan.validation) for plan in left]
+        cache = StoredFeatures(order, self.store, self.send)
+        begin = train.Begin(
+            states, order.precision, most, cache=cache, scratch=Path(order.scratch), weights=Path(order.weights)
+        )
+        plans = [train.FoldPlan(plan.fold, plan.train, plan.validation, order.test) for plan in left]
         labels = order.items.labels.astype(np.int64)
         results = train.fit_folds(pictures, labels, plans, self.recipe, order.class_names, self.reporter, begin)
         for plan in left:
@@ -141,44 +152,36 @@ class Training:
                 return
             self.reporter.states.settle()
             self.models[result.fold] = result.model
-            self._keep(result, plan.validation, pictures)
+            self._keep(result, plan.validation)
 
-    def _keep(self, result: train.FoldResult, validation: NDArray[np.int64], pictures: data.Pictures) -> None:
+    def _keep(self, result: train.FoldResult, validation: NDArray[np.int64]) -> None:
         """Put the weights into the store before their row is written; the row comes last and says: all is there."""
         fold, order = result.fold, self.order
         digest = self.store.put(saving.dump(result.model))
         self.judged[fold] = Judged(fold, validation, result.probabilities)
         self.send(summary.predictions(order, self.judged[fold], PredictionRole.VALIDATION))
-        self.tested[fold] = self._test(result.model, fold, pictures)
+        self.tested[fold] = self._said(result, result.best.epoch)
         if len(order.test):
             role = PredictionRole.TEST if len(order.plans) == 1 else PredictionRole.TEST_FOLD
             self.send(summary.predictions(order, Judged(fold, order.test, self.tested[fold]), role))
-        metrics = {**_numbers(result.best), "kept": self._both(result, pictures)}
+        metrics = {**_numbers(result.best), "kept": self._both(result)}
         self.send(FoldEnd(fold, result.best.epoch, result.stop_reason, metrics, digest, result.seconds))
 
-    def _both(self, result: train.FoldResult, pictures: data.Pictures) -> dict[str, dict[str, float]]:
+    def _both(self, result: train.FoldResult) -> dict[str, dict[str, float]]:
         """The best epoch by each value with its numbers, those of the test set too, whichever became the model."""
         test, found = self.order.test, {}
         for name, best in result.bests.items():
-            said = self.tested[result.fold]
-            if best.result.epoch != result.best.epoch and len(test):
-                model = dataclasses.replace(result.model, weights=best.weights, epoch=best.result.epoch)
-                said = self._test(model, result.fold, pictures)
+            said = self._said(result, best.result.epoch)
             right = int(np.count_nonzero(said.argmax(axis=1) == self.order.items.labels[test])) if len(test) else 0
             tested = {"test_images": len(test), "test_right": right}
             found[name] = {"epoch": best.result.epoch, **_numbers(best.result), **tested}
         return found
 
-    def _test(self, model: saving.SavedModel, fold: int, pictures: data.Pictures) -> NDArray[np.float32]:
-        """What one model says of the pinned test set."""
-        places = self.order.test
-        if not len(places):
-            return np.zeros((0, len(self.order.class_names)), np.float32)
-        self.send(Progress("evaluate", 0, len(places), {"fold": fold, "folds": len(self.order.plans)}))
-        network = predict.network(model)
-        return np.concatenate([predict.probabilities(network, pictures[part]) for part in _chunks(places)])
+    def _said(self, result: train.FoldResult, epoch: int) -> NDArray[np.float32]:
+        """What a model said of the pinned test set after one of its best epochs."""
+        return result.tested.get(epoch, np.zeros((0, len(self.order.class_names)), np.float32))
 
-    def _sum_up(self, pictures: data.Pictures | None) -> None:
+    def _sum_up(self, pictures: data.Pictures | data.OnDemand | None) -> None:
         order = self.order
         test = summary.mean_of(order, self.tested)
         if test.fold == summary.MEAN:
@@ -219,8 +222,3 @@ def _numbers(result: EpochResult) -> dict[str, float]:
 
 def _wanted(order: TrainOrder, plan: Plan) -> bool:
     return order.only is None or plan.fold in order.only
-
-
-def _chunks(places: NDArray[np.int64], size: int = 2048) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(places), size):
-        yield places[start : start + size]

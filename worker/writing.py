@@ -1,15 +1,17 @@
 """What a child says, as rows."""
 
+import contextlib
 import dataclasses
 import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db.session import after_commit
-from app.services import jobs, results
+from app.services import features, jobs, results
 from app.services.results import Writer
 from app.storage import Store
 from worker.orders import (
@@ -17,6 +19,7 @@ from worker.orders import (
     Done,
     Environment,
     Epoch,
+    FeatureBlock,
     FoldEnd,
     HeatMaps,
     Message,
@@ -65,11 +68,19 @@ def store(session: Session, writer: Writer, message: Message) -> list[str]:
         results.add_predictions(session, writer, message.fold, message.role, message.item_ids, message.probabilities)
     elif isinstance(message, HeatMaps):
         results.add_explanations(session, writer, [dataclasses.asdict(one) for one in message.maps])
+    else:
+        _add(session, writer, message)
+    return dropped
+
+
+def _add(session: Session, writer: Writer, message: Message) -> None:
+    """What replaces nothing."""
+    if isinstance(message, FeatureBlock):
+        _add_features(session, writer, message)
     elif isinstance(message, Environment):
         results.set_environment(session, writer, message.values)
     elif isinstance(message, Done):
         results.set_seconds(session, writer, message.seconds)
-    return dropped
 
 
 def _end_fold(session: Session, writer: Writer, message: FoldEnd) -> list[str]:
@@ -77,6 +88,13 @@ def _end_fold(session: Session, writer: Writer, message: FoldEnd) -> list[str]:
     values = {name: item for name, item in dataclasses.asdict(message).items() if name != "fold"}
     results.end_fold(session, writer, message.fold, values | columns)
     return results.drop_checkpoint(session, writer, message.fold)
+
+
+def _add_features(session: Session, writer: Writer, message: FeatureBlock) -> None:
+    writer.fence(session)
+    # Two trainings may compute the same at the same time; either will do.
+    with contextlib.suppress(IntegrityError), session.begin_nested():
+        features.add_block(session, message.digests, message.sha256, message.method)
 
 
 def _drop_after(session: Session, blobs: Store, digests: list[str]) -> None:

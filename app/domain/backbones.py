@@ -4,8 +4,10 @@ One comes with an installed package. The weights of the others are files that a 
 nothing is ever downloaded. Names and hashes of the files are those of the installed Keras (``keras/src/applications``).
 """
 
+import hashlib
 from dataclasses import dataclass
 
+from app.domain.recipe import Recipe
 from app.domain.recipe_fields import BACKBONES
 
 SMALLEST = 32  # pixels; below it nothing would be left of the picture
@@ -127,3 +129,16 @@ _ALL = (
 )  # fmt: skip
 
 KNOWN: dict[str, Backbone] = {backbone.name: backbone for backbone in _ALL}
+
+
+def method(recipe: Recipe) -> str:
+    """What decides the features of a picture by a pretrained network, in at most 40 characters."""
+    words = [recipe.architecture, str(recipe.image_size), "float16"]
+    if recipe.resize_mode != "stretch":
+        words.append(recipe.resize_mode)
+    if recipe.resize_mode == "pad":
+        words.append(recipe.pad_color.removeprefix("#"))
+    if not recipe.backbone_scaling:
+        words.append(recipe.normalisation)
+    name = "-".join(words)
+    return name if len(name) <= 40 else f"{name[:23]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.db.feature_models import FeatureBlock, FeaturePlace, ProjectArray
 from app.db.models import Image, ImageCount
-from app.db.run_models import Job
+from app.db.run_models import Job, RunItem
 from app.domain.enums import FINAL_STATES, ImageState, JobKind, JobState, Lane
 from app.services import jobs, projects
 
@@ -121,13 +121,14 @@ def job_of(session: Session, project_id: int, kind: str) -> Job | None:
     return session.get(Job, row.job_id) if row is not None and row.job_id is not None else None
 
 
-def add_block(session: Session, digests: Sequence[str], sha256: str) -> int:
+def add_block(session: Session, digests: Sequence[str], sha256: str, method: str = METHOD) -> int:
     """Write where the features of some pictures are; those that another job has done meanwhile are left as they are.
 
     Args:
         session: of a transaction that writes.
         digests: of the pictures, in the order of the rows of the array.
         sha256: of the array in the store.
+        method: what decides the numbers.
 
     Returns:
         How many pictures were new.
@@ -135,17 +136,17 @@ def add_block(session: Session, digests: Sequence[str], sha256: str) -> int:
     known = set(
         session.scalars(
             sa.select(FeaturePlace.canonical_sha256).where(
-                FeaturePlace.method == METHOD, FeaturePlace.canonical_sha256.in_(digests)
+                FeaturePlace.method == method, FeaturePlace.canonical_sha256.in_(digests)
             )
         )
     )
     if known >= set(digests):
         return 0
-    block = FeatureBlock(method=METHOD, count=len(digests), sha256=sha256)
+    block = FeatureBlock(method=method, count=len(digests), sha256=sha256)
     session.add(block)
     session.flush()
     rows = [
-        {"canonical_sha256": digest, "method": METHOD, "block_id": block.id, "row": row}
+        {"canonical_sha256": digest, "method": method, "block_id": block.id, "row": row}
         for row, digest in enumerate(digests)
         if digest not in known
     ]
@@ -163,6 +164,17 @@ def places(session: Session, project_id: int) -> list[tuple[int, str, int]]:
         .order_by(Image.id)
     )
     return [(image_id, digest, row) for image_id, digest, row in session.execute(query)]
+
+
+def of_run(session: Session, run_id: int, method: str) -> dict[str, tuple[str, int]]:
+    """Hash of the block, and row in it, for the hash of each picture of a run that has features by ``method``."""
+    query = (
+        sa.select(FeaturePlace.canonical_sha256, FeatureBlock.sha256, FeaturePlace.row)
+        .join(RunItem, RunItem.canonical_sha256 == FeaturePlace.canonical_sha256)
+        .join(FeatureBlock, FeatureBlock.id == FeaturePlace.block_id)
+        .where(RunItem.run_id == run_id, FeaturePlace.method == method)
+    )
+    return {digest: (block, row) for digest, block, row in session.execute(query)}
 
 
 def drop_unused(session: Session) -> int:

@@ -42,7 +42,7 @@ def last_map(name: str, inputs: Any, *, scaled: bool) -> Any:
     make, scales = _MAKERS[name]
     values = {"include_preprocessing": scaled} if scales else {}
     x = inputs if scales or not scaled else _caffe(inputs)
-    model = make(include_top=False, weights=None, input_tensor=x, name=name, **values)
+    model = make(include_top=False, weights=None, input_tensor=x, **values)
     known = {layer.name for layer in model.layers}
     if backbones.KNOWN[name].blocks[-1].layer in known:
         return model.output

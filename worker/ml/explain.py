@@ -66,6 +66,11 @@ class Explainer:
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None,), tf.int32)]
         self._compiled = tf.function(self.compute, autograph=False, input_signature=signature)
 
+    def use(self, model: SavedModel) -> None:
+        """Look at another model of the same recipe from now on."""
+        self._net.set_weights(model.weights)
+        self._net.set_statistics(model.statistics)
+
     def maps(
         self,
         pictures: Pictures,
@@ -102,6 +107,29 @@ class Explainer:
         weights = tf.reduce_mean(tape.gradient(score, repeated), axis=(1, 2))
         weights = tf.reshape(weights, (-1, count, activation.shape[-1]))
         return tf.nn.relu(tf.einsum("nhwc,nkc->nkhw", activation, weights))
+
+
+class Turn:
+    """One of several models of a recipe that share a compiled ``Explainer``: its weights are put in place first."""
+
+    def __init__(self, explainer: Explainer, model: SavedModel) -> None:
+        self._explainer, self._model = explainer, model
+        self.layer = explainer.layer
+
+    def maps(self, pictures: Pictures) -> Maps:
+        """As ``Explainer.maps``, of all classes."""
+        self._explainer.use(self._model)
+        return self._explainer.maps(pictures)
+
+
+def turns(models: Sequence[SavedModel], layer: str | None = None) -> list[Turn]:
+    """One for each of some models of one recipe, none of which builds or traces a network of its own.
+
+    Raises:
+        KeyError: the models have no such layer.
+    """
+    explainer = Explainer(models[0], layer)
+    return [Turn(explainer, model) for model in models]
 
 
 def grad_cam(model: SavedModel, pictures: Pictures, layer: str | None = None) -> Maps:
