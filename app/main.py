@@ -51,6 +51,7 @@ ROUTES = (
     "manifest",
     "groups",
     "replays",
+    "shrinking",
     "review",
     "compare",
     "predict",

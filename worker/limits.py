@@ -7,6 +7,8 @@ from pathlib import Path
 SHARE = 0.8  # of the machine, for all trainings of a worker together
 MEGABYTE = 2**20
 _GROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_MEMORY = Path("/proc/meminfo")
+_STEP = 256 * MEGABYTE  # so that a worker does not have something new to say all the time
 _CARD = Path("/dev/nvidiactl")
 
 
@@ -33,6 +35,16 @@ def machine_memory() -> int:
         with contextlib.suppress(OSError, ValueError):  # "max", or no such group
             total = min(total, int(source.read_text(encoding="ascii")))
     return total
+
+
+def free_memory() -> int:
+    """Bytes that a new process could have at this moment, in steps of 256 MB; 0 where the system does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in _MEMORY.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                free = min(int(line.split()[1]) * 1024, machine_memory())
+                return free // _STEP * _STEP
+    return 0
 
 
 def hold_to(most: int) -> None:

@@ -15,7 +15,7 @@ from app.db.session import Database
 from app.domain.errors import AppError
 from app.services.jobs import Able
 from app.storage import Store, open_store
-from worker import devices, presence
+from worker import devices, limits, presence
 from worker.devices import Devices
 from worker.interactive import Warm
 from worker.slots import Slots
@@ -61,6 +61,8 @@ class Parts:
             "slots": {str(lane): size for lane, size in self.slots.sizes.items()},
             "start_method": self.context.get_start_method(),
             "warm": self.warm.info(),
+            "job_memory": limits.for_training(self.settings.job_memory_mb, self.settings.worker_gpu_slots),
+            "available": limits.free_memory(),
             **self.devices.info(),
         }
 

@@ -10,12 +10,11 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.db.models import Image, LabelEvent, Project
 from app.db.run_models import Job, Run, RunClass, RunFold, RunItem
-from app.domain import architectures
 from app.domain.enums import ImageState, JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.matrix import MOST_RUNS
 from app.domain.recipe import Recipe
-from app.services import grouping, jobs, plans, projects, splits, versions
+from app.services import grouping, jobs, plans, preflight, projects, splits, versions
 from app.services.grouping import Grouping
 from app.services.spreading import Spread
 
@@ -60,14 +59,14 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
 
     Raises:
         Invalid: the first of ``plans.Forecast.problems``, what ``plans.draw`` refuses, or
-            ``network_needs_larger_images``, or ``queue_full``. Nothing is written then.
+            ``network_needs_larger_images``, ``memory_too_small`` or ``queue_full``. Nothing is written then.
     """
     # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.
     projects.lock(session, project.id)
     forecast = plans.forecast(splits.table(session, project.id), recipe)
     if forecast.problems:
         raise forecast.problems[0]
-    architectures.layer_table(recipe, len(forecast.classes))  # refuses a picture too small for the network
+    preflight.refuse(session, recipe, forecast, how.needs)
     class_ids = [row.class_id for row in forecast.classes]
     rows = _images(session, project.id, class_ids)
     position = {class_id: index for index, class_id in enumerate(class_ids)}

@@ -15,9 +15,9 @@ from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
 from app.domain.presets import PRESETS, Preset
 from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, grouping, plans, runs, splits, transfer, worker_list
+from app.services import examples, grouping, plans, preflight, runs, splits, transfer, worker_list
 from app.services.jobs.workers import GPU
-from app.web import i18n, preset_texts, preview, several
+from app.web import i18n, preflight_card, preset_texts, preview, several
 from app.web.fields import TEXTS
 from app.web.forms import DATA, Control, TrainForm
 from app.web.messages import sentence
@@ -98,6 +98,7 @@ class TrainPage:
     waiting: int
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
     vary_errors: Mapping[str, str]
+    preflight: preflight_card.Card
     request_mark: str  # so that the same form sent twice starts one training
     hosts: Sequence[str]  # that a training can be sent to
     gpu: bool  # a worker has a graphics card
@@ -122,7 +123,8 @@ def build(
     request: Request, session: Session, project: Project, form: TrainForm, *, base: Recipe, wishes: Wishes
 ) -> TrainPage:
     """Work out the page for ``form``; ``base`` stands for what cannot be used."""
-    gettext = i18n.translations(i18n.choose(request)).gettext
+    t = i18n.translations(i18n.choose(request))
+    gettext = t.gettext
     table = splits.table(session, project.id)
     recipe = form.nearest(base)
     forecast = plans.forecast(table, recipe)
@@ -153,6 +155,9 @@ def build(
         waiting=waiting(session),
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
+        preflight=preflight_card.card(
+            preflight.look(session, project.id, recipe, forecast, form.how.needs), t, i18n.choose(request)
+        ),
         request_mark=secrets.token_hex(8),
         hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         gpu=any(GPU in worker.wishes for worker in alive),
@@ -240,6 +245,7 @@ FIELD_OF = {
     "class_too_small_for_folds": "folds",
     "class_too_small_for_validation": "validation_share",
     "class_missing_in_fold": "stratified",
+    "memory_too_small": "batch_size",
     "network_needs_larger_images": "image_size",
 }
 

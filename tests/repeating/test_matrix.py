@@ -12,7 +12,7 @@ from app.domain.errors import Invalid
 from app.domain.matrix import Axis
 from app.domain.presets import PRESETS
 from app.domain.recipe import Augmentation, Recipe
-from app.services import groups, runs
+from app.services import groups, projects, runs
 from tests.train.pages import JSON, form_of, read_form, rows_of, runs_in
 
 CHANGED = Recipe(augmentation=Augmentation(rotation=20, horizontal_flip=True))
@@ -111,7 +111,7 @@ def test_matrix__that_would_hold_the_database_for_long_is_refused(database, plac
     monkeypatch.setattr(runs, "MOST_ITEMS", 100)
     named = [("a", Recipe()), ("b", Recipe(seed=1))]
     with database.write() as session:
-        project = runs.projects.by_slug(session, unquote(place.removeprefix("/p/")))
+        project = projects.by_slug(session, unquote(place.removeprefix("/p/")))
         with pytest.raises(Invalid, match="matrix_items"):
             runs.create_matrix(session, project, named, actor="test")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -70,7 +71,8 @@ def show(request: Request, project: ProjectDep, session: ReadSession, number: in
 
 def _rule(typed: dict[str, str], own: Rule) -> tuple[Rule, dict[str, AppError]]:
     """The rule that was typed; what cannot be used is that of the run."""
-    values, errors = {}, {}
+    values: dict[str, Any] = {}
+    errors: dict[str, AppError] = {}
     for name in NAMES:
         try:
             values[name] = FIELDS[name].parse(typed[name])

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -44,7 +45,7 @@ def show(
     image: Annotated[int | None, Query(ge=1, le=MOST)] = None,
 ) -> Response:
     """The form, filled from a preset, from an earlier run or from the address itself (``form=1``)."""
-    query = request.query_params
+    query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200]))}
     typed = query.get("form") == "1"
     base, name, how = (Recipe(), "", ANYHOW) if typed else start_values(session, project, preset, copied)
     form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name, how)

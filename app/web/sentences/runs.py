@@ -58,6 +58,10 @@ SENTENCES: dict[str, str] = {
         "There are only %(count)s groups of images that must not be torn apart, but %(needed)s folds. "
         "Choose fewer folds, or another way to group the images."
     ),
+    "memory_too_small": N_(
+        "This training needs at least %(needed)s MB, and %(room)s MB is all that one training may have here. Take fewer "
+        "than %(batch_size)s images in a step, or pictures smaller than %(image_size)s pixels."
+    ),
     "needs_unknown": N_("“%(value)s” is no place for a training. Choose any worker, a GPU, or one of the workers."),
     "no_labelled_images": N_("No image has a label yet. Label images of at least 2 classes first."),
     "no_preview_image": N_("There is no image to show yet. Import images first."),
@@ -65,6 +69,7 @@ SENTENCES: dict[str, str] = {
         "There is no test set. The validation images also choose the best epoch, so their result is a little too good; "
         "a test set shows how good the network really is."
     ),
+    "nothing_smaller": N_("The pictures and the batch are as small as they can be. Use a machine with more memory."),
     "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
     "run_missing": N_("There is no run %(number)s in this project."),
     "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),

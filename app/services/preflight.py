@@ -1,0 +1,242 @@
+"""What a training would need and how long it would take, before it is started; refused is only what cannot work."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.run_models import EpochMetric, Job, Run, RunFold, Worker
+from app.domain import architectures, footprint
+from app.domain.enums import JobState
+from app.domain.errors import Invalid
+from app.domain.findings import Topic
+from app.domain.footprint import Footprint
+from app.domain.recipe import Recipe
+from app.services import health, jobs, spreading
+from app.services.plans import Forecast, Validation
+
+RUNS_LOOKED_AT = 100
+RUNS_USED = 5
+KIND = ("architecture", "image_size", "batch_size", "precision", "deterministic", "unfrozen_blocks", "feature_copies")
+LIMIT, FREE = "job_memory", "available"  # keys of ``Worker.info``, bytes
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured seconds for one training picture, from low to high; ``same``: with the same batch size and so on."""
+
+    low: float
+    high: float
+    run: int
+    processor: str
+    same: bool
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """How long a training takes: ``low`` if patience ends it as early as it can, ``high`` with all its epochs."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """The class with the fewest images, and how many a model learns from and is validated with, about."""
+
+    name: str
+    train: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What is known before the start.
+
+    Attributes:
+        steps: in one epoch of one model.
+        models: that are trained one after the other.
+        memory: None when the network cannot be built.
+        room: bytes that one training may hold on the workers that may take it, smallest and largest; None: no worker.
+        free: bytes that are free on those workers at this moment, the least; None where nobody says.
+        refusal: why the training would fail.
+        tight: it may fail.
+        proposal: values that would fit, by the names of fields.
+        conflicts: groups of copies that have two labels.
+    """
+
+    steps: int
+    models: int
+    memory: Footprint | None
+    room: tuple[int, int] | None
+    free: int | None
+    pace: Pace | None
+    seconds: Seconds | None
+    smallest: Smallest | None
+    refusal: Invalid | None = None
+    tight: bool = False
+    proposal: dict[str, int] = field(default_factory=dict)
+    conflicts: int = 0
+
+
+def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, needs: str) -> Preflight:
+    """Everything that is known of a training that ``forecast`` describes; a bounded number of queries."""
+    learned, images = _sizes(recipe, forecast)
+    room, free = _room(session, needs)
+    layers, refusal = _layers(recipe, len(forecast.classes))
+    memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1)) if layers else None
+    proposal: dict[str, int] = {}
+    if refusal is not None:
+        proposal = {"image_size": architectures.smallest_size(recipe.architecture)}
+    elif memory is not None and room is not None and memory.low > room[1]:
+        refusal, proposal = _too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1])
+    elif refused := _few(forecast):
+        refusal, proposal = refused
+    tight = memory is not None and room is not None and refusal is None and memory.high > room[0]
+    if tight and room is not None:
+        proposal = _fitting(recipe, forecast, room[0])
+    pace = measured(session, recipe)
+    models = max(recipe.folds, 1)
+    return Preflight(
+        steps=math.ceil(learned / recipe.batch_size),
+        models=models,
+        memory=memory,
+        room=room,
+        free=free,
+        pace=pace,
+        seconds=_seconds(session, recipe, pace, learned * models) if pace else None,
+        smallest=_smallest(recipe, forecast),
+        refusal=refusal,
+        tight=tight,
+        proposal=proposal,
+        conflicts=health.counts(session, project_id)[Topic.CONFLICTS],
+    )
+
+
+def refuse(session: Session, recipe: Recipe, forecast: Forecast, needs: str) -> None:
+    """Raises Invalid (``memory_too_small``) when no worker that may take the training has enough memory for it."""
+    room, _free = _room(session, needs)
+    layers, error = _layers(recipe, len(forecast.classes))
+    if error is not None:
+        raise error
+    learned, images = _sizes(recipe, forecast)
+    memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1))
+    if room is not None and memory.low > room[1]:
+        raise _too_large(recipe, memory, room[1])
+
+
+def _sizes(recipe: Recipe, forecast: Forecast) -> tuple[int, int]:
+    """Pictures that one model learns from, about, and all that are read."""
+    learned = forecast.train
+    if forecast.validation_by == Validation.FOLDS:
+        learned = round(forecast.train * (recipe.folds - 1) / recipe.folds)
+    return learned, forecast.train + forecast.validation + forecast.test
+
+
+def _layers(recipe: Recipe, classes: int) -> tuple[Sequence[architectures.Layer], Invalid | None]:
+    try:
+        return architectures.layer_table(recipe, max(classes, 2)), None
+    except Invalid as error:
+        return (), error
+
+
+def _room(session: Session, needs: str) -> tuple[tuple[int, int] | None, int | None]:
+    """What workers that may take the training say of their memory; a limit of 0 stands for none, and is left out."""
+    able: list[Worker] = [one for one in jobs.workers_alive(session) if needs in jobs.able(one).needs]
+    limits = [int(one.info.get(LIMIT) or 0) for one in able]
+    free = [int(one.info[FREE]) for one in able if one.info.get(FREE)]
+    return (min(limits), max(limits)) if limits and all(limits) else None, min(free, default=None)
+
+
+def _too_large(recipe: Recipe, memory: Footprint, room: int) -> Invalid:
+    return Invalid(
+        "memory_too_small",
+        needed=math.ceil(memory.low / 2**20),
+        room=room // 2**20,
+        batch_size=recipe.batch_size,
+        image_size=recipe.image_size,
+    )
+
+
+def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> dict[str, int]:
+    """The largest batch that surely fits, or the largest pictures where even one is too much; {} if nothing does."""
+    learned, images = _sizes(recipe, forecast)
+    size = recipe.image_size
+    while size >= footprint.SMALLEST_PICTURE:
+        smaller = recipe.updated({"image_size": size})
+        layers, error = _layers(smaller, len(forecast.classes))
+        batch = min(recipe.batch_size, learned or 1)
+        while error is None and batch >= 1:
+            if footprint.of(smaller, layers, images, batch).high <= room:
+                found = {"batch_size": batch, "image_size": size}
+                return {name: value for name, value in found.items() if value != getattr(recipe, name)}
+            batch //= 2
+        size = size * 3 // 4
+    return {}
+
+
+def _few(forecast: Forecast) -> tuple[Invalid, dict[str, int]] | None:
+    """Fewer folds where a class is too small for them; the sentence is that of the forecast."""
+    found = next((one for one in forecast.problems if one.code == "class_too_small_for_folds"), None)
+    least = min((row.train for row in forecast.classes), default=0)
+    if not isinstance(found, Invalid) or least < 2:
+        return None
+    return found, {"folds": least}
+
+
+def _smallest(recipe: Recipe, forecast: Forecast) -> Smallest | None:
+    if not forecast.classes:
+        return None
+    row = min(forecast.classes, key=lambda one: one.train)
+    if forecast.validation_by == Validation.FOLDS:
+        held = row.train / recipe.folds
+        return Smallest(row.name, row.train - held, held)
+    return Smallest(row.name, row.train, row.validation)
+
+
+def measured(session: Session, recipe: Recipe) -> Pace | None:
+    """Seconds a picture in earlier trainings like this one, of any project, without the first epoch, which compiles.
+
+    Those with the same batch size, number format and so on are used where there are some, else those with the same
+    network and picture size.
+    """
+    query = sa.select(Run.id, Run.number, Run.recipe, Run.environment).join(Job, Job.id == Run.job_id)
+    query = query.where(Job.state != JobState.QUEUED).order_by(Run.id.desc()).limit(RUNS_LOOKED_AT)
+    flat = recipe.flat()
+    alike = [row for row in session.execute(query).all() if _kind(row.recipe, 2) == _kind(flat, 2)]
+    same = [row for row in alike if _kind(row.recipe) == _kind(flat)]
+    for rows in (same, alike):
+        used = rows[:RUNS_USED]
+        paces = _paces(session, [row.id for row in used])
+        if paces:
+            low, high = paces[len(paces) // 10], paces[(len(paces) * 9) // 10]
+            processor = str(used[0].environment.get("processor", ""))
+            return Pace(low, high, used[0].number, processor, rows is same)
+    return None
+
+
+def _kind(values: dict[str, Any], count: int | None = None) -> tuple[object, ...]:
+    blank = Recipe().flat()
+    return tuple(values.get(name, blank[name]) for name in KIND[:count])
+
+
+def _paces(session: Session, run_ids: Sequence[int]) -> list[float]:
+    query = (
+        sa.select(EpochMetric.seconds, RunFold.train_count)
+        .join(RunFold, sa.and_(RunFold.run_id == EpochMetric.run_id, RunFold.fold == EpochMetric.fold))
+        .where(EpochMetric.run_id.in_(run_ids), EpochMetric.epoch > 1, RunFold.train_count > 0)
+        .order_by(EpochMetric.id.desc())
+        .limit(500)
+    )
+    return sorted(row.seconds / row.train_count for row in session.execute(query))
+
+
+def _seconds(session: Session, recipe: Recipe, pace: Pace, pictures: int) -> Seconds:
+    start = spreading.start_seconds(session)
+    least = min(recipe.patience + 1, recipe.epochs) if recipe.patience else recipe.epochs
+    if recipe.all_epochs != recipe.epochs:  # the second stage has patience of its own
+        least += min(recipe.patience + 1, recipe.fine_epochs) if recipe.patience else recipe.fine_epochs
+    return Seconds(start + pictures * pace.low * least, start + pictures * pace.high * recipe.all_epochs)

@@ -1,0 +1,38 @@
+"""A training that did not fit into memory, started again with less in a step."""
+
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.db.run_models import Run
+from app.domain.errors import Invalid
+from app.domain.recipe import FIELDS, Recipe
+from app.services import runs
+
+NO_MEMORY = ("out_of_memory", "killed")  # error codes of jobs
+
+
+def smaller(recipe: Recipe) -> dict[str, int]:
+    """Half the batch, or where that is one picture three quarters of its side; {} when nothing smaller is left."""
+    if recipe.batch_size > 1:
+        return {"batch_size": recipe.batch_size // 2}
+    size = recipe.image_size * 3 // 4
+    return {"image_size": size} if size >= FIELDS["image_size"].low else {}
+
+
+def again(session: Session, run: Run, *, actor: str) -> Run:
+    """A new run like ``run`` that needs less; asked for twice, it is made once.
+
+    Raises:
+        Invalid: ``nothing_smaller``; as ``runs.create``.
+    """
+    recipe = Recipe.from_json(run.recipe)
+    changes = smaller(recipe)
+    if not changes:
+        raise Invalid("nothing_smaller")
+    request = f"smaller:{run.id}"
+    known = runs.asked_for(session, run.project_id, request)
+    if known is not None:
+        return session.get_one(Run, known.spec["run_id"])
+    how = runs.How(runs.how_of(session, run).needs, runs.how_of(session, run).spread, request=request)
+    project = session.get_one(Project, run.project_id)
+    return runs.create(session, project, recipe.updated(changes), name=run.name, actor=actor, how=how)

@@ -1,0 +1,98 @@
+"""What the page of a new training says before the start, in words."""
+
+import gettext
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from app.services.preflight import Pace, Preflight
+from app.web import i18n, run_words
+from app.web.fields import TEXTS
+from app.web.messages import sentence
+
+MEGABYTE = 2**20
+Catalogue = gettext.NullTranslations
+
+
+@dataclass(frozen=True)
+class Card:
+    """Lines of (label, text, note); the refusal; and a proposal as text and as the value of its button."""
+
+    lines: Sequence[tuple[str, str, str]]
+    refusal: str
+    tight: str
+    proposal: str
+    take: str
+    conflicts: int
+
+
+def card(found: Preflight, t: Catalogue, language: str) -> Card:
+    """The card of ``found``."""
+    _ = t.gettext
+    lines = [(_("Steps in an epoch"), _steps(found, t), ""), _time(found, t), *_memory(found, t, language)]
+    if found.smallest:
+        parts = _("%(name)s: about %(train)s to learn from, %(validation)s to check with") % {
+            "name": found.smallest.name,
+            "train": i18n.show_number(round(found.smallest.train), language),
+            "validation": i18n.show_number(round(found.smallest.validation), language),
+        }
+        lines.append((_("Smallest class of a model"), parts, ""))
+    return Card(
+        lines=lines,
+        refusal=sentence(found.refusal, _) if found.refusal else "",
+        tight=_("It may not fit into the memory that one training may have.") if found.tight else "",
+        proposal=_proposal(found.proposal, t),
+        take=urlencode(found.proposal),
+        conflicts=found.conflicts,
+    )
+
+
+def _steps(found: Preflight, t: Catalogue) -> str:
+    if found.models == 1:
+        return str(found.steps)
+    return t.gettext("%(steps)s for each of %(models)s models") % {"steps": found.steps, "models": found.models}
+
+
+def _time(found: Preflight, t: Catalogue) -> tuple[str, str, str]:
+    _ = t.gettext
+    if found.seconds is None or found.pace is None:
+        return _("Time"), _("not measured yet"), _("It is known after the first training with this network and size.")
+    low, high = run_words.duration(found.seconds.low, t), run_words.duration(found.seconds.high, t)
+    text = low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
+    return _("Time"), text, _measured(found.pace, t)
+
+
+def _measured(pace: Pace, t: Catalogue) -> str:
+    _ = t.gettext
+    values = {"run": pace.run, "processor": pace.processor or _("a processor of unknown name")}
+    if pace.same:
+        return _("measured in run %(run)s and before, on %(processor)s") % values
+    return _("measured with other settings of the step, in run %(run)s and before, on %(processor)s") % values
+
+
+def _memory(found: Preflight, t: Catalogue, language: str) -> list[tuple[str, str, str]]:
+    _ = t.gettext
+    if found.memory is None:
+        return []
+
+    def size(value: int) -> str:
+        return i18n.show_filesize(value, language)
+
+    memory = found.memory
+    need = _("%(low)s to %(high)s") % {"low": size(memory.low), "high": size(memory.high)}
+    room = _("no worker says how much one training may have")
+    if found.room is not None:
+        room = _("one training may have %(room)s") % {"room": size(found.room[0])}
+        if found.free is not None:
+            room += " · " + _("%(free)s are free now") % {"free": size(found.free)}
+    pictures = size(memory.pictures)
+    where = _("too many for the memory, so they lie in a file") if memory.mapped else ""
+    return [
+        (_("Memory"), need, room),
+        (_("Pictures"), pictures, where),
+        (_("Weights · one step"), f"{size(memory.weights)} · {size(memory.step)}", ""),
+    ]
+
+
+def _proposal(values: Mapping[str, int], t: Catalogue) -> str:
+    return ", ".join(f"{t.gettext(TEXTS[name].label)}: {value}" for name, value in values.items())
