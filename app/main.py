@@ -47,6 +47,7 @@ ROUTES = (
     "train",
     "runs",
     "run_classes",
+    "run_sureness",
     "run_labels",
     "manifest",
     "groups",

@@ -81,6 +81,7 @@ class Run(Base):
     label_watermark: Mapped[int] = mapped_column(default=0)  # newest label event when the labels were frozen
     environment: Mapped[dict[str, Any]] = mapped_column(default=dict)  # library versions, machine, precision
     seconds: Mapped[float | None]
+    temperature: Mapped[float | None]  # what the models say of new pictures is scaled by it; None: not at all
     note: Mapped[str] = mapped_column(sa.Text, default="")
     actor: Mapped[str] = mapped_column(sa.String(100))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

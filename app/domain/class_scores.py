@@ -132,10 +132,11 @@ def ranking(labels: Ints, probabilities: NDArray[np.floating]) -> list[tuple[flo
     scikit-learn. One sort for each class: only the images of the class need to be looked up.
     """
     columns = np.ascontiguousarray(probabilities.T)
-    return [_ranked(column, labels == position) for position, column in enumerate(columns)]
+    return [ranked(column, labels == position) for position, column in enumerate(columns)]
 
 
-def _ranked(column: NDArray[np.floating], mine: NDArray[np.bool_]) -> tuple[float | None, float | None]:
+def ranked(column: NDArray[np.floating], mine: NDArray[np.bool_]) -> tuple[float | None, float | None]:
+    """(AUROC, AP) of one class from its probabilities (n,) and whether each image is of it; see ``ranking``."""
     own, everything = np.sort(column[mine]), np.sort(column)
     count, others = len(own), len(everything) - len(own)
     if not count:

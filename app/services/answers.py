@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Prediction, Run, RunItem
-from app.domain import confident
+from app.domain import calibration, confident
 from app.domain.confident import Suspicions
 from app.domain.enums import PredictionRole
 
@@ -46,6 +46,23 @@ class Answers:
     def suspicions(self) -> Suspicions:
         """Labels that are probably wrong; computed once."""
         return confident.suspicions(self.labels, self.probabilities)
+
+    @cached_property
+    def temperature(self) -> float | None:
+        """The temperature that fits these answers; computed once."""
+        return calibration.temperature(self.probabilities, self.labels)
+
+    def softened(self, temperature: float) -> NDArray[np.float32]:
+        """Probability of each answer with a temperature, (n,); kept for the temperature asked for last."""
+        if self._softened.get("temperature") != temperature:
+            found = calibration.softened(self.probabilities, temperature).max(axis=1).astype(np.float32)
+            self._softened.update(temperature=temperature, confidence=found)
+        kept: NDArray[np.float32] = self._softened["confidence"]
+        return kept
+
+    @cached_property
+    def _softened(self) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def confidence(self) -> NDArray[np.float32]:

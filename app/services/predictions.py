@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from app.db.base import utc_now
 from app.db.models import Image
 from app.db.run_models import Explanation, Job, Run, RunFold
 from app.db.session import after_commit
+from app.domain.calibration import softened
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
 from app.services import heatmaps, jobs
@@ -43,7 +45,7 @@ class Answer:
 
     Attributes:
         models: probabilities, for each model a list over the classes of the run.
-        mean: the mean over the models.
+        mean: the mean over the models, scaled by the temperature that is kept with the run.
         peaks: position of a class -> the largest value of its heat map; only classes that have one.
         seconds: of the computation alone.
     """
@@ -157,11 +159,19 @@ def answer(session: Session, run: Run, job_id: int) -> Answer:
         error_params=dict(job.error_params),
         picture=Picture(spec[PICTURE], spec["name"], spec["width"], spec["height"], spec["image_id"]),
         models=models,
-        mean=[sum(column) / len(models) for column in zip(*models, strict=True)],
+        mean=_mean(models, run.temperature),
         layer=str(result.get("layer", spec["layer"] or "")),
         peaks={int(one["position"]): float(one["peak"]) for one in result.get("maps", [])},
         seconds=float(result.get("seconds", 0.0)),
     )
+
+
+def _mean(models: Sequence[Sequence[float]], temperature: float | None) -> list[float]:
+    mean = [sum(column) / len(models) for column in zip(*models, strict=True)]
+    if temperature is None or not mean:
+        return mean
+    scaled: list[float] = softened(np.array(mean), temperature).tolist()
+    return scaled
 
 
 def heat_map(session: Session, run: Run, job_id: int, position: int) -> tuple[bytes, float]:

@@ -26,7 +26,7 @@ class LabelErrorPage:
     here: str
     found: Found
     given: int | None  # filter by the label, a position
-    true: int | None  # filter by the suggested class
+    probable: int | None  # filter by the suggested class
     values: dict[str, Any]
     tiles: Sequence[Suspect]
     matching: int
@@ -52,8 +52,10 @@ def build(
 ) -> LabelErrorPage:
     """Everything on the page; ``query`` holds "given", "true" (classes from 1), "at" (a run item) and "page"."""
     found = label_errors.find(session, kept, run)
-    given, true = (None if value is None else value - 1 for value in (number_of(query.get(key), 1) for key in _KEYS))
-    fits = [one for one in found.open if given in (None, one.given) and true in (None, one.suggested)]
+    given, probable = (
+        None if value is None else value - 1 for value in (number_of(query.get(key), 1) for key in _KEYS)
+    )
+    fits = [one for one in found.open if given in (None, one.given) and probable in (None, one.suggested)]
     at = number_of(query.get("at"), 1)
     places = {one.item_id: place for place, one in enumerate(fits)}
     first = ((number_of(query.get("page"), 1) or 1) - 1) * PAGE
@@ -66,8 +68,8 @@ def build(
         here="labels",
         found=found,
         given=given,
-        true=true,
-        values={"given": None if given is None else given + 1, "true": None if true is None else true + 1},
+        probable=probable,
+        values={"given": None if given is None else given + 1, "true": None if probable is None else probable + 1},
         tiles=fits[begin : begin + PAGE],
         matching=len(fits),
         page=begin // PAGE + 1,

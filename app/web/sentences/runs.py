@@ -47,6 +47,10 @@ SENTENCES: dict[str, str] = {
         "Every image of “%(name)s” that could be learned from belongs together with a test or validation image, by "
         "what was chosen at “Never tear apart”. Draw the test set again with the same choice, or choose another one."
     ),
+    "no_temperature": N_(
+        "Run %(run)s said nothing of pictures that it had not learned from, so no temperature can be fitted. "
+        "Train with folds, or with validation images."
+    ),
     "test_copies_learned": N_(
         "%(count)s images outside of the test set are copies of test images. Learned from, they flatter the test "
         "result: choose “copies” at “Never tear apart”, or mend them on the page Health."
@@ -59,8 +63,8 @@ SENTENCES: dict[str, str] = {
         "Choose fewer folds, or another way to group the images."
     ),
     "memory_too_small": N_(
-        "This training needs at least %(needed)s MB, and %(room)s MB is all that one training may have here. Take fewer "
-        "than %(batch_size)s images in a step, or pictures smaller than %(image_size)s pixels."
+        "This training needs at least %(needed)s MB, and %(room)s MB is all that one training may have here. Take "
+        "fewer than %(batch_size)s images in a step, or pictures smaller than %(image_size)s pixels."
     ),
     "needs_unknown": N_("“%(value)s” is no place for a training. Choose any worker, a GPU, or one of the workers."),
     "no_labelled_images": N_("No image has a label yet. Label images of at least 2 classes first."),

@@ -1,0 +1,118 @@
+"""The page about sureness: thresholds that open their pictures, calibration, a temperature kept with the models."""
+
+import re
+from html import unescape
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from app.db.run_models import Job, Prediction, Run, RunItem
+from app.domain.calibration import softened
+from app.domain.enums import JobKind, JobState, Lane
+from app.services import predictions
+from tests.inspect import factory
+
+PAGE = "/p/blood/runs/1/sureness"
+
+
+def page(client, query=""):
+    answer = client.get(f"{PAGE}?{query}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def tiles(client, href):
+    return len(re.findall(r'class="tile[^>]*data-item=', client.get(unescape(href)).text))
+
+
+@pytest.mark.parametrize("threshold", [0, 55, 80])
+def test_threshold__its_numbers_open_their_pictures(client, kfold, threshold):
+    text = page(client, f"on=validation&t={threshold}")
+    links = re.findall(r'<strong class="big" data-value="(wrong|unknown)"><a href="([^"]+)">(\d+)</a>', text)
+    assert links
+    for _, href, shown in links:
+        assert tiles(client, href) == int(shown)
+    rows = re.findall(r'<td class="numeric"><a href="([^"]+)">(\d+)</a></td>', text)
+    for href, shown in rows:
+        assert tiles(client, href) == int(shown)
+    answered, unknown = re.search(r'data-value="answered">(\d+) / 30', text), 30
+    assert answered is not None
+    unknown -= int(answered[1])
+    assert {name: int(shown) for name, _, shown in links}.get("unknown", 0) == unknown
+
+
+def test_threshold__goals_lead_to_theirs(client, database, kfold):
+    with database.write() as session:
+        query = sa.select(Prediction, RunItem.label).join(RunItem, RunItem.id == Prediction.item_id)
+        for said, label in session.execute(query.where(Prediction.role == "validation")):
+            values = np.full(3, 0.05 if said.predicted == label else 0.25, "<f4")
+            values[said.predicted] = said.confidence = 0.9 if said.predicted == label else 0.5
+            said.probabilities = values.tobytes()
+    text = page(client, "on=validation")
+    goals = re.findall(r'<li><a href="([^"]+)#threshold-title">(90|95|99)%</a>: threshold', text)
+    assert goals
+    for href, goal in goals:
+        accuracy = re.search(r'data-value="accuracy">([\d.]+)%', client.get(unescape(href)).text)
+        assert accuracy is not None
+        assert float(accuracy[1]) >= int(goal) - 0.05
+
+
+def test_temperature__is_kept_with_the_models_and_used_for_new_pictures(client, database, kfold):
+    assert "fitted to these very pictures" in page(client, "on=validation")
+    kept = client.post("/p/blood/runs/1/temperature", data={"do": "keep"}, follow_redirects=False)
+    assert kept.status_code == 303
+    with database.write() as session:
+        run = session.get_one(Run, kfold.id)
+        assert run.temperature is not None
+        assert 0.05 <= run.temperature <= 20
+        job = Job(
+            project_id=run.project_id, kind=JobKind.PREDICT, lane=Lane.INTERACTIVE, state=JobState.DONE,
+            spec={"run_id": run.id, "picture": "a" * 64, "name": "x", "width": 1, "height": 1, "image_id": None,
+                  "layer": ""},
+            result={"probabilities": [[0.6, 0.3, 0.1], [0.8, 0.1, 0.1]], "layer": "conv", "maps": []},
+        )  # fmt: skip
+        session.add(job)
+        session.flush()
+        answer = predictions.answer(session, run, job.id)
+        assert answer.mean == pytest.approx(softened(np.array([0.7, 0.2, 0.1]), run.temperature).tolist())
+        assert answer.models == [[0.6, 0.3, 0.1], [0.8, 0.1, 0.1]]
+    assert "Do without it" in page(client)
+    client.post("/p/blood/runs/1/temperature", data={"do": "drop"})
+    with database.read() as session:
+        run = session.get_one(Run, kfold.id)
+        assert run.temperature is None
+        assert predictions.answer(session, run, job.id).mean == pytest.approx([0.7, 0.2, 0.1])
+
+
+def test_temperature__without_validation_answers(client, database, holdout):
+    with database.write() as session:
+        session.execute(sa.delete(Prediction).where(Prediction.role == "validation"))
+    assert "no temperature can be fitted" in page(client)
+    assert client.post("/p/blood/runs/1/temperature", data={"do": "keep"}).status_code == 409
+
+
+def test_curves__of_a_chosen_class(client, kfold):
+    assert "ROC curve of 好酸球" in page(client, "class=2")
+
+
+def test_curves__of_a_class_that_is_not_there(client, database, kfold):
+    with database.write() as session:
+        session.execute(sa.update(RunItem).values(label=0))
+    assert "only the ones or the others" in page(client, "class=2&on=validation")
+
+
+@pytest.mark.parametrize("query", ["t=101", "t=-3", "t=x&class=99&on=nowhere", "class=0"])
+def test_page__any_query(client, kfold, query):
+    assert 'id="threshold"' in page(client, query)
+
+
+def test_page__japanese_one_picture_and_none(client, database, store):
+    with database.write() as session:
+        made = factory.project(session, store, train=4, test=1)
+        run = factory.run(session, store, made, folds=0)
+        ids = session.scalars(sa.select(RunItem.id).where(RunItem.run_id == run.id, RunItem.split == "test")).all()
+        session.execute(sa.delete(Prediction).where(Prediction.item_id.in_(ids[1:])))
+        factory.run(session, store, made, state=JobState.CANCELLED)
+    assert "しきい値" in page(client, "lang=ja")
+    assert "did not come to its end" in client.get("/p/blood/runs/2/sureness?lang=en").text
