@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy.orm import Session
 
-from app.commands.web import quiet
+from app.commands.common import quiet
 from app.config import Settings
 from app.db.migrate import upgrade
 from app.db.session import Database

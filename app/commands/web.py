@@ -1,13 +1,12 @@
 """``python -m app web``: the web pages alone."""
 
-import gc
 import socket
 from types import FrameType
 
 import uvicorn
 
 from app.commands import folder, logs, parent, ports
-from app.commands.common import say
+from app.commands.common import quiet, say
 from app.config import Settings
 from app.main import create_app
 from app.web import events
@@ -21,15 +20,6 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         events.shutdown(self.config.loaded_app if self.config.loaded else self.config.app)  # type: ignore[arg-type]
         super().handle_exit(sig, frame)
-
-
-def quiet() -> None:
-    """Once everything is imported: what the program itself is made of stays to the end.
-
-    Looking through it again and again for something to throw away would hold up some request for a tenth of a second.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:

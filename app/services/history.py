@@ -71,11 +71,18 @@ def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
     return sorted(found, key=lambda step: (step.change_set_id, step.version), reverse=True)
 
 
+_WRITTEN = (
+    sa.select(LabelEvent.image_id, LabelEvent.after_id, LabelEvent.version)
+    .where(LabelEvent.change_set_id == sa.bindparam("change_set_id"))
+    .order_by(LabelEvent.image_id)
+)
+
+
 def written(session: Session, change_set_id: int, limit: int | None = None) -> list[tuple[int, int | None, int]]:
     """What a change set wrote: image id, class id and label version of each event, in the order of the images."""
-    query = sa.select(LabelEvent.image_id, LabelEvent.after_id, LabelEvent.version)
-    query = query.where(LabelEvent.change_set_id == change_set_id).order_by(LabelEvent.image_id).limit(limit)
-    return [(image_id, class_id, version) for image_id, class_id, version in session.execute(query)]
+    query = _WRITTEN if limit is None else _WRITTEN.limit(limit)
+    found = session.execute(query, {"change_set_id": change_set_id})
+    return [(image_id, class_id, version) for image_id, class_id, version in found]
 
 
 def last_steps(session: Session, project_id: int, actor: str, limit: int = 20) -> list[Step]:

@@ -134,7 +134,9 @@ def conditions(project_id: int, chosen: ImageFilter) -> list[sa.ColumnElement[bo
     return found
 
 
-def named(project_id: int, image_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+def named(
+    project_id: int | sa.BindParameter[int], image_ids: Sequence[int] | sa.BindParameter[int]
+) -> sa.ColumnElement[bool]:
     """Images of a project by id.
 
     SQLite would rather walk through an index of all images of the project than look up more than a few ids: the sum,

@@ -7,6 +7,7 @@ make the label that somebody else has on the screen out of date.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -123,10 +124,14 @@ def start(session: Session, project_id: int, request_id: str) -> ChangeSet | Non
     return by_request(session, project_id, request_id)
 
 
+_BY_REQUEST = sa.select(ChangeSet).where(
+    ChangeSet.project_id == sa.bindparam("project_id"), ChangeSet.request_id == sa.bindparam("request_id")
+)
+
+
 def by_request(session: Session, project_id: int, request_id: str) -> ChangeSet | None:
     """The change set that a request made, if it arrived."""
-    query = sa.select(ChangeSet).where(ChangeSet.project_id == project_id, ChangeSet.request_id == request_id)
-    return session.scalar(query)
+    return session.scalar(_BY_REQUEST, {"project_id": project_id, "request_id": request_id})
 
 
 def record(session: Session, events: Sequence[Event], act: Act) -> ChangeSet:
@@ -144,17 +149,25 @@ def record(session: Session, events: Sequence[Event], act: Act) -> ChangeSet:
     session.flush()
     if events:
         log = log_of(act.field)
-        table, images = cast("sa.Table", log.event.__table__), cast("sa.Table", Image.__table__)
+        table = cast("sa.Table", log.event.__table__)
         names = ("image_id", "version", str(log.before.key), str(log.after.key))
         rows = [{"change_set_id": change_set.id, **dict(zip(names, event, strict=True))} for event in events]
         session.connection().execute(table.insert(), rows)
-        session.connection().execute(
-            images.update()
-            .values(**_values(act.field, log.after), **{str(log.version.key): table.c.version})
-            .where(table.c.change_set_id == change_set.id, table.c.image_id == images.c.id)
-        )
+        session.connection().execute(_update_of(act.field), {"written": change_set.id})
         _tell_loaded(session, events, act.field)
     return change_set
+
+
+@cache
+def _update_of(field: Field) -> sa.Update:
+    """The images of the change set ``written`` get what its events say."""
+    log = log_of(field)
+    table, images = cast("sa.Table", log.event.__table__), cast("sa.Table", Image.__table__)
+    return (
+        images.update()
+        .values(**_values(field, log.after), **{str(log.version.key): table.c.version})
+        .where(table.c.change_set_id == sa.bindparam("written"), table.c.image_id == images.c.id)
+    )
 
 
 def _values(field: Field, after: sa.ColumnElement[Any]) -> dict[str, Any]:

@@ -49,6 +49,13 @@ class _Now(NamedTuple):
     version: int
 
 
+# Every label asks these; putting a statement together anew costs as much as asking it.
+_CLASSES = sa.select(LabelClass.id).where(LabelClass.project_id == sa.bindparam("project_id"))
+_CURRENT = sa.select(Image.id, Image.class_id, Image.label_version).where(
+    gallery.named(sa.bindparam("project_id"), sa.bindparam("ids", expanding=True))
+)
+
+
 def assign(
     session: Session,
     project_id: int,
@@ -126,16 +133,15 @@ def _by_image(changes: Iterable[LabelChange]) -> dict[int, LabelChange]:
 
 def _check_classes(session: Session, project_id: int, class_ids: set[int | None]) -> None:
     asked = class_ids - {None}
-    query = sa.select(LabelClass.id).where(LabelClass.project_id == project_id)
-    if asked and not asked <= set(session.scalars(query)):
+    if asked and not asked <= set(session.scalars(_CLASSES, {"project_id": project_id})):
         raise Invalid("class_missing")
 
 
 def _current(session: Session, project_id: int, image_ids: Sequence[int]) -> dict[int, _Now]:
     current: dict[int, _Now] = {}
     for ids in gallery.chunks(image_ids):
-        query = sa.select(Image.id, Image.class_id, Image.label_version).where(gallery.named(project_id, ids))
-        current.update((image_id, _Now(class_id, version)) for image_id, class_id, version in session.execute(query))
+        rows = session.execute(_CURRENT, {"project_id": project_id, "ids": ids})
+        current.update((image_id, _Now(class_id, version)) for image_id, class_id, version in rows)
     for image_id in image_ids:
         if image_id not in current:
             raise NotFound("image_missing", image=image_id)

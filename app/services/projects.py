@@ -154,13 +154,18 @@ def by_slug(session: Session, slug: str) -> Project:
     return project
 
 
+# Every label asks these two; putting a statement together anew costs as much as asking it.
+_ID_OF = sa.select(Project.id).where(Project.slug == sa.bindparam("slug"))
+_LOCK = sa.select(Project.id).where(Project.id == sa.bindparam("project_id")).with_for_update(key_share=True)
+
+
 def id_of(session: Session, slug: str) -> int:
     """The id of the project of an address, for requests that need nothing else of it.
 
     Raises:
         NotFound: there is none.
     """
-    found = session.scalar(sa.select(Project.id).where(Project.slug == unicodedata.normalize("NFC", slug)))
+    found = session.scalar(_ID_OF, {"slug": unicodedata.normalize("NFC", slug)})
     if found is None:
         raise NotFound("project_missing", slug=slug[:MAX_SLUG])
     return found
@@ -175,7 +180,7 @@ def lock(session: Session, project_id: int) -> None:
     Raises:
         NotFound: there is no such project.
     """
-    if session.scalar(sa.select(Project.id).where(Project.id == project_id).with_for_update(key_share=True)) is None:
+    if session.scalar(_LOCK, {"project_id": project_id}) is None:
         raise NotFound("project_missing", slug=project_id)
 
 

@@ -157,7 +157,7 @@ def seen(session: Session, project_id: int, change_set_id: int, image_ids: list[
     """The labels as the change left them, so that a repeated request does not learn of later changes by others."""
     written = {image_id: (class_id, version) for image_id, class_id, version in history.written(session, change_set_id)}
     rest = [image_id for image_id in image_ids if image_id not in written]
-    now = {row.id: (row.class_id, row.version) for row in gallery.rows(session, project_id, rest)}
+    now = {row.id: (row.class_id, row.version) for row in gallery.rows(session, project_id, rest)} if rest else {}
     return [as_json(image_id, *(written.get(image_id) or now[image_id])) for image_id in image_ids]
 
 
