@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,12 +101,14 @@ def _switched(recipe: Recipe, value: str) -> dict[str, Any]:
     return {key: item for key, item in neutral.items() if key.startswith(_PREFIX)}
 
 
-def varied(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The fields in which flat recipes differ, in the order of ``FIELDS``; several changes of pictures are one."""
-    if not recipes:
-        return []
-    first = recipes[0]
-    found = [key for key in FIELDS if any(one.get(key) != first.get(key) for one in recipes[1:])]
+def varied(recipes: Sequence[Recipe]) -> list[str]:
+    """The fields in which recipes differ, in the order of ``FIELDS``.
+
+    Changes of pictures are one field where several differ, or where one of the recipes has none at all.
+    """
+    flat = [recipe.flat() for recipe in recipes]
+    found = [key for key in FIELDS if any(one[key] != flat[0][key] for one in flat[1:])]
     inner = [key for key in found if key.startswith(_PREFIX)]
     outer = [key for key in found if key != "preset" and not key.startswith(_PREFIX)]
-    return outer + (inner if len(inner) < 2 else [AUGMENTATION])
+    together = len(inner) > 1 or (inner and not all(recipe.augmentation.active for recipe in recipes))
+    return outer + ([AUGMENTATION] if together else inner)

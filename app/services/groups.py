@@ -103,8 +103,7 @@ def by_id(session: Session, project_id: int, group_id: int) -> Group:
     job = _job(session, project_id, group_id)
     lines = run_list.lines(session, project_id, group_id)[::-1]
     recipes = _recipes(session, group_id)
-    flat = {number: recipe.flat() for number, recipe in recipes.items()}
-    fields = tuple(matrix.varied([flat[line.number] for line in lines]))
+    fields = tuple(matrix.varied([recipes[line.number] for line in lines]))
     checked = _checked(session, group_id)
     members = [_member(line, recipes[line.number], fields, checked.get(line.number, (0, 0))) for line in lines]
     return Group(

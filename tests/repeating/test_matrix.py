@@ -28,7 +28,7 @@ def test_recipes__every_combination_with_augmentation_on_and_off():
     assert [name for name, _ in made][:2] == ["A augmentation=on seed=0", "A augmentation=on seed=1"]
     assert [recipe.augmentation.active for _, recipe in made] == [True] * 3 + [False] * 3
     assert [recipe.seed for _, recipe in made] == [0, 1, 2] * 2
-    assert matrix.varied([recipe.flat() for _, recipe in made]) == ["seed", "augmentation"]
+    assert matrix.varied([recipe for _, recipe in made]) == ["seed", "augmentation"]
 
 
 def test_recipes__without_any_change_of_pictures_there_is_nothing_to_compare():
