@@ -1,4 +1,4 @@
-"""Ready recipes: the five posts exactly as published, and beside each an improved default.
+"""Ready recipes: the five posts exactly as published, beside each an improved one, and three on a pretrained network.
 
 Sources are the posts 000 to 004 (layer tables in docs/presets.md) and, for post 002, its author's notebooks.
 Legacy ``shear_range=0.2`` means 0.2 degrees, and the presets keep that.
@@ -16,7 +16,7 @@ class Preset:
 
     name: str
     title: str  # translated where shown
-    post: str  # "000" to "004"
+    post: str  # "000" to "004"; "" for those that belong to no post
     improved: bool
     recipe: Recipe
 
@@ -77,6 +77,15 @@ _ALL = (
     _preset("deepconv-plus", N_("Cats and dogs, improved"), "004", True, architecture="deepconv-plus", image_size=80,
             optimizer="adam", learning_rate=0.002, schedule="cosine", epochs=60, batch_size=64, patience=20,
             augmentation=_GENTLE),
+    _preset("transfer-few", N_("Few pictures on a pretrained network"), "", True, architecture="efficientnet-lite0",
+            image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=60, batch_size=16,
+            folds=5, patience=0),
+    _preset("transfer", N_("Pretrained network, frozen"), "", True, architecture="efficientnet-lite0",
+            image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=40, batch_size=32,
+            patience=0),
+    _preset("transfer-fine", N_("Pretrained network in two stages"), "", True, architecture="efficientnet-lite0",
+            image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=20, batch_size=32,
+            patience=0, unfrozen_blocks=2, fine_epochs=8, fine_rate=0.0005),
 )  # fmt: skip
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from app.domain.presets import PRESETS, Preset
 from app.domain.text import N_
 
+FEW = 300  # images
+
 LINES: dict[str, str] = {
     "wbc": N_(
         "2 convolutions, 5 folds, pictures turned and mirrored. The post reports 90 %% validation accuracy as the mean "
@@ -30,6 +32,15 @@ LINES: dict[str, str] = {
     "cifar-plus": N_("Normalised convolutions, small shifts and mirrored pictures, 60 epochs. For small pictures."),
     "deepconv": N_("6 convolutions, 10 epochs, pictures unchanged. The post reports 84.2 %% on its test set."),
     "deepconv-plus": N_("7 normalised convolutions and changed pictures, 60 epochs. For thousands of pictures."),
+    "transfer-few": N_(
+        "EfficientNet-Lite0 knows 1.2 million photographs already; 5 even folds learn only what is new. "
+        "For up to some hundreds of pictures, in seconds."
+    ),
+    "transfer": N_("The same network with one part set aside for validation. For hundreds of pictures and more."),
+    "transfer-fine": N_(
+        "As before, then the last two blocks of the network learn too. For a thousand pictures and more that look "
+        "unlike photographs of everyday things."
+    ),
 }
 
 
@@ -44,7 +55,7 @@ class PresetPair:
 
 def pairs() -> list[PresetPair]:
     """All presets by post."""
-    posts = sorted({preset.post for preset in PRESETS.values()})
+    posts = sorted({preset.post for preset in PRESETS.values() if preset.post})
     found = []
     for post in posts:
         ours = [preset for preset in PRESETS.values() if preset.post == post]
@@ -53,15 +64,14 @@ def pairs() -> list[PresetPair]:
     return found
 
 
-def recommended(images: int, side: float) -> Preset:
-    """The preset to begin with.
+def pretrained() -> list[Preset]:
+    """The presets on a pretrained network."""
+    return [preset for preset in PRESETS.values() if preset.recipe.pretrained]
 
-    Args:
-        images: labelled images that can be trained on.
-        side: mean of the longer sides of the pictures in pixels.
+
+def recommended(images: int) -> Preset:
+    """The preset to begin with for so many labelled images that can be trained on.
+
+    With few pictures only folds use all of them for checking.
     """
-    if images <= 300:
-        return PRESETS["wbc-plus"]  # few pictures: only folds use all of them for checking
-    if side <= 64:
-        return PRESETS["cifar-plus"]
-    return PRESETS["keras-blog-plus"] if images <= 5000 else PRESETS["deepconv-plus"]
+    return PRESETS["transfer-few" if images <= FEW else "transfer"]

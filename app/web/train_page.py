@@ -81,6 +81,7 @@ class TrainPage:
     fresh: bool  # nothing was chosen or typed yet: the presets are shown
     presets: Mapping[str, Preset]
     pairs: Sequence[preset_texts.PresetPair]
+    pretrained: Sequence[Preset]
     lines: Mapping[str, str]
     recommended: str
     runs: Sequence[Run]
@@ -138,8 +139,9 @@ def build(
         fresh=wishes.fresh,
         presets=PRESETS,
         pairs=preset_texts.pairs(),
+        pretrained=preset_texts.pretrained(),
         lines=preset_texts.LINES,
-        recommended=recommend(session, project, table).name,
+        recommended=preset_texts.recommended(table.free + table.validation).name,
         runs=runs.listed(session, project.id),
         copied=wishes.copied,
         forecast=forecast,
@@ -178,11 +180,6 @@ def rate_curve(recipe: Recipe) -> RateCurve:
 def sections() -> list[str]:
     """The parts of the form in their order."""
     return list(dict.fromkeys(text.section for text in TEXTS.values()))
-
-
-def recommend(session: Session, project: Project, table: splits.Table) -> Preset:
-    """The preset to begin with in this project."""
-    return preset_texts.recommended(table.free + table.validation, examples.mean_side(session, project.id))
 
 
 def waiting(session: Session) -> int:

@@ -118,9 +118,6 @@ def test_presets__each_post_has_its_improved_recipe_and_a_line():
     assert all(pair.originals and pair.improved.improved for pair in pairs())
 
 
-@pytest.mark.parametrize(
-    ("images", "side", "expected"),
-    [(90, 100, "wbc-plus"), (1797, 32, "cifar-plus"), (3000, 128, "keras-blog-plus"), (24_000, 80, "deepconv-plus")],
-)
-def test_recommended__by_the_size_of_the_project(images, side, expected):
-    assert recommended(images, side).name == expected
+@pytest.mark.parametrize(("images", "expected"), [(90, "transfer-few"), (300, "transfer-few"), (301, "transfer")])
+def test_recommended__by_the_size_of_the_project(images, expected):
+    assert recommended(images).name == expected
