@@ -141,7 +141,7 @@ function setNow(one, now) {
   badge.textContent = name(now);
   badge.hidden = now === one.dataset.seen;
   bar.dataset.count = Number(bar.dataset.count) + difference;
-  bar.hidden = Number(bar.dataset.count) <= 0 && bar.classList.contains("warning");
+  bar.hidden = Number(bar.dataset.count) <= 0 || bar.dataset.judge === "now";
   showNow();
 }
 

@@ -44,7 +44,7 @@ def test_compare__from_the_list_to_a_corrected_label(page: Page, live_server, da
     expect(page.locator(f'.tile[data-image="{image}"] .tile-now')).to_be_visible()
     expect(page.locator("#changed-labels")).to_be_visible()
     page.get_by_role("link", name="Count again with the labels of today").click()
-    expect(page.locator("#changed-labels")).to_contain_text("Counted again with the labels of today.")
+    expect(page.locator("#recounted")).to_contain_text("Counted again with the labels of today.")
     expect(page.locator(".fix-class").first).to_be_enabled()
     page.keyboard.press("KeyZ")
     until(lambda: label_of(image) == before)

@@ -236,3 +236,26 @@ def test_japanese__every_sentence(client):
     shown = text(client.get(f"{PAGE}?runs=1,2", headers={"Accept-Language": "ja"}))
     assert "学習 2 は学習 1 より 29.2 ポイント優れています。" in shown
     assert "8 枚が正解に、1 枚が不正解に変わりました。" in shown
+
+
+def test_report__is_one_file_that_needs_nothing_else(client):
+    answer = client.get(f"{PAGE}/report.html?runs=1,2")
+    assert answer.headers["content-disposition"] == 'attachment; filename="blood-runs-1-2.html"'
+    html = answer.text
+    assert "Run 2 is better than run 1: 29.2 points." in text(answer)
+    assert html.count('src="data:image/') >= 9
+    assert "polyline" in html
+    assert "<details open>" in html
+    assert not re.search(r"<script|<link|<a |(?:src|href)=\"(?!data:image/)|url\((?!#)|@import", html)
+    assert 'lang="ja"' in client.get(f"{PAGE}/report.html?runs=1,2&lang=ja").text
+
+
+def test_report__has_heat_maps_and_the_recipe(client):
+    html = client.get(f"{PAGE}/report.html?runs=1,4&on=validation").text
+    assert html.count("Heat map for") >= 1
+    assert '"patience": ' in html
+
+
+def test_report__of_runs_that_cannot_be_compared_is_not_found(client):
+    for query in ("", "?runs=1", "?runs=1,77"):
+        assert client.get(f"{PAGE}/report.html{query}").status_code == 404

@@ -9,9 +9,10 @@ from fastapi.responses import Response
 from app.db.models import Project
 from app.db.run_models import Run
 from app.domain.enums import JobState
+from app.domain.errors import NotFound
 from app.services import compare, run_list, runs
 from app.services.compare import MOST_RUNS
-from app.web import compare_page, i18n
+from app.web import compare_page, compare_report, i18n, self_contained
 from app.web.compare_query import CompareQuery
 from app.web.deps import ProjectDep, ReadSession, StateDep
 from app.web.templating import redirect, render
@@ -49,6 +50,32 @@ def show(request: Request, project: ProjectDep, session: ReadSession, state: Sta
         "compare/compare.html",
         compare_page.build(session, state.judged, project, found, query, known, language),
     )
+
+
+@router.get("/p/{slug}/compare/report.html", name="compare_report")
+def report(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
+    """The same comparison as one file in the reader's language.
+
+    Raises:
+        NotFound: an unknown run, or runs that cannot be compared.
+    """
+    query = CompareQuery.parse(request.query_params)
+    found = [runs.by_number(session, project.id, number) for number in query.runs[:MOST_RUNS]]
+    known = compare.roles(session, found) if len(found) > 1 else []
+    if not known:
+        raise NotFound("compare_runs_missing", most=MOST_RUNS)
+    page = compare_page.build(session, state.judged, project, found, query, known, i18n.choose(request))
+    made = compare_report.build(session, page)
+    answer = render(request, "compare/report.html", made)
+    html = bytes(answer.body).decode()
+    text = self_contained.inline(html, compare_report.SHEETS, compare_report.pictures(state.store, made))
+    name = f"{project.slug}-runs-{'-'.join(str(run.number) for run in found)}.html"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "Vary": answer.headers["Vary"],
+    }
+    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def _choose(

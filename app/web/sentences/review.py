@@ -3,6 +3,10 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "compare_runs_missing": N_(
+        "A report needs 2 to %(most)s finished runs that have answers of the same kind. "
+        "Choose them on the page Compare runs."
+    ),
     "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
     "explain_request_invalid": N_(
         "Heat maps can be made for 1 to %(most)s pictures at a time, all with the same model, layer and class."
