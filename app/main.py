@@ -38,6 +38,7 @@ ROUTES = (
     "images",
     "confirming",
     "labelling",
+    "label_items",
     "splits",
     "versions",
     "health_page",

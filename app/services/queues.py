@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.models import Image
+from app.db.session import Database
 from app.domain.enums import Split
 from app.services import doubted, gallery, leases, names
 from app.services.gallery import ImageFilter, ImageRow
@@ -90,26 +92,32 @@ class Ranked:
 _NOTHING = np.empty(0, dtype=np.int64)
 
 
-def draw(session: Session, project_id: int, queue: Queue, wish: Wish, said: Said | None = None) -> list[ImageRow]:
+def draw(database: Database, project_id: int, queue: Queue, wish: Wish, said: Said | None = None) -> list[ImageRow]:
     """The next images for one person, leased to that person where others work the queue off as well.
+
+    Looking for them only reads; what is written are leases, in a transaction of milliseconds: labels of other people
+    wait for nobody's search.
 
     ``said``: everything that is suggested; the orders that a model chooses are empty without it.
     """
     found: list[ImageRow] = []
-    if queue.order not in SHARED:
-        return peek(session, project_id, queue, wish, said)
-    leases.one_at_a_time(session, project_id)
-    leases.forget_old(session, project_id)
     while len(found) < wish.limit:
-        part = peek(session, project_id, queue, replace(wish, limit=wish.limit - len(found)), said)
-        if not part:
-            break
-        mine = set(leases.take(session, project_id, [row.id for row in part], wish.holder))
-        # Somebody may have labelled one and given it back since it was looked up: only what is still so counts.
-        now = {row.id: row for row in gallery.rows(session, project_id, list(mine))}
-        found += [row for row in part if row == now.get(row.id)]
+        with database.read() as session:
+            part = peek(session, project_id, queue, replace(wish, limit=wish.limit - len(found)), said)
+        if not part or queue.order not in SHARED:
+            return found + part
+        found += database.write_together(partial(_leased, project_id=project_id, rows=part, holder=wish.holder))
         wish = replace(wish, without=wish.without | {row.id for row in part})
     return found
+
+
+def _leased(session: Session, *, project_id: int, rows: Sequence[ImageRow], holder: str) -> list[ImageRow]:
+    """Those of ``rows`` that nobody else has, and that are still as they were when they were looked up."""
+    leases.one_at_a_time(session, project_id)
+    leases.forget_old(session, project_id)
+    mine = leases.take(session, project_id, [row.id for row in rows], holder)
+    now = {row.id: row for row in gallery.rows(session, project_id, mine)}
+    return [row for row in rows if row == now.get(row.id)]
 
 
 def peek(session: Session, project_id: int, queue: Queue, wish: Wish, said: Said | None = None) -> list[ImageRow]:

@@ -75,6 +75,15 @@ def everything(session: Session, state: AppState, project: Project, queue: queue
     return suggestions.said(session, state.arrays, project.id) if queue.order in queues.ASKED else None
 
 
+def drawn(state: AppState, project: Project, queue: queues.Queue, wish: queues.Wish) -> list[ImageRow]:
+    """The next images of a queue; where a model orders it, by what it says now."""
+    if not wish.limit:
+        return []
+    with state.database.read() as session:
+        said = everything(session, state, project, queue)
+    return queues.draw(state.database, project.id, queue, wish, said)
+
+
 def items(
     request: Request, session: Session, project: Project, queue: queues.Queue, rows: Sequence[ImageRow]
 ) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ const steps = new Steps(saver, (step, value) => {
   open(step.item);
 });
 let last = null; // the class given last, for "same again"
+let left = null; // the picture that was done with, until the next one is there
 
 const pageUrl = (imageId) => {
   const url = new URL(page.page, location.href);
@@ -71,12 +72,14 @@ function finish() {
   history.replaceState(null, "", page.page);
 }
 
+// While the next picture is on its way, keys that are meant for it must not change the one that was left.
 async function go(options) {
-  if (await queue.next(options)) {
-    show();
-  } else {
-    finish();
-  }
+  left = queue.current;
+  form.ariaBusy = "true";
+  const found = await queue.next(options);
+  left = null;
+  form.ariaBusy = "false";
+  (found ? show : finish)();
 }
 
 function open(item) {
@@ -110,8 +113,10 @@ function note(item) {
   strip.add(item, stripName(item, classes, texts), classes.get(item.class_id)?.color, pageUrl(item.id));
 }
 
+const idle = () => form.hidden || (left !== null && left === queue.current);
+
 function label(classId, source = "label") {
-  if (form.hidden) {
+  if (idle()) {
     return;
   }
   const item = queue.current;
@@ -137,7 +142,7 @@ function label(classId, source = "label") {
 }
 
 function mark(field, value, { leave = false } = {}) {
-  if (form.hidden) {
+  if (idle()) {
     return;
   }
   const item = queue.current;
@@ -166,9 +171,9 @@ const right = () => (queue.current.class_id === null ? toast(texts.right_none) :
 function skip() {
   const item = queue.current;
   const kept = queue.onlyUnlabelled && item.class_id === null && item.state === "active";
-  if (kept && !form.hidden) {
+  if (kept) {
     mark("skipped", "", { leave: true });
-  } else if (!form.hidden) {
+  } else if (!idle()) {
     go();
   }
 }
@@ -185,9 +190,7 @@ const undo = () => steps.undo();
 const redo = () => steps.redo();
 
 function back() {
-  if (form.hidden) {
-    show();
-  } else if (queue.back()) {
+  if (form.hidden || queue.back()) {
     show();
   } else {
     toast(texts.first);
@@ -276,7 +279,7 @@ for (const hidden of form.querySelectorAll("[data-live], #stage-tools")) {
 }
 
 connectKeys(page.classes, texts, stage, {
-  ...actions, label, accept, exclude: toggleExcluded, onward: () => !form.hidden && go(), reason: () => !form.hidden && askReason(),
+  ...actions, label, accept, exclude: toggleExcluded, onward: () => idle() || go(), reason: () => !form.hidden && askReason(),
 });
 
 // Labels and marks of an earlier visit that the server does not have yet.

@@ -118,8 +118,9 @@ def test_bad_line__every_label_arrives_exactly_once(rough_page: Page, live_serve
     rough_page.route("**/labels", unreliable)
     rough_page.goto(f"{live_server}{rows.path}/label")
     wanted = [chance.randrange(3) for _ in range(30)]
-    for number in wanted:
+    for place, number in enumerate(wanted):
         rough_page.keyboard.press(f"Digit{number + 1}")
+        expect(rough_page.locator("#picture-name")).to_have_text(f"血液_{place + 1:05d}.png")
     saved(rough_page)
     assert len(failed) > 5
     assert stored(database, rows) == [*wanted, None, None]

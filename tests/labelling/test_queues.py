@@ -23,8 +23,7 @@ OPEN = ImageFilter(unlabelled=True)
 
 
 def drawn(bench: Bench, queue: Queue, holder="a", limit=100, **wish) -> list[int]:
-    with bench.database.write() as session:
-        return [row.id for row in queues.draw(session, bench.project_id, queue, Wish(holder, limit, **wish))]
+    return [row.id for row in queues.draw(bench.database, bench.project_id, queue, Wish(holder, limit, **wish))]
 
 
 @pytest.fixture
@@ -211,6 +210,38 @@ def test_items__are_leased_to_the_browser_that_asks(client, rows):
     client.post(path, json={"release": [item["id"] for item in mine], "limit": 0})
     client.cookies.delete("labeller")
     assert len(client.post(path, json={"limit": 20}).json()["items"]) == 20
+
+
+@pytest.mark.parametrize("way", ["items", "form"])
+def test_items__while_they_are_looked_for_others_write(client, database, rows, monkeypatch, way):
+    """The lock of the database is held for leases and labels, never for the search in between."""
+    looked: list[int] = []
+    peek = queues.peek
+
+    def other_label(*args, **kwargs):
+        with database.write() as session:
+            change = LabelChange(rows.images[20 + len(looked)], rows.classes[1])
+            request_id = f"other-{len(looked)}"
+            labels.assign(
+                session,
+                rows.project_id,
+                [change],
+                source=LabelSource.GALLERY,
+                actor="ken",
+                request_id=request_id,
+            )
+        looked.append(change.image_id)
+        return peek(*args, **kwargs)
+
+    monkeypatch.setattr(queues, "peek", other_label)
+    if way == "items":
+        found = client.post(f"{rows.path}/label/items", json={"limit": 5}).json()["items"]
+        assert [item["id"] for item in found] == rows.images[:5]
+    else:
+        form = {"do": rows.classes[0], "image_id": rows.images[0], "version": 0, "request_id": "plain"}
+        answer = client.post(f"{rows.path}/label", data=form, follow_redirects=False)
+        assert answer.headers["location"].endswith(f"at={rows.images[1]}")
+    assert looked
 
 
 def test_items__refuse_what_is_no_queue(client, rows):

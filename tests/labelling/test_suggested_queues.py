@@ -45,10 +45,10 @@ def say(database, store, rows, margins, spreads=None):
 
 
 def drawn(database, arrays, rows, order, holder="a"):
-    with database.write() as session:
+    with database.read() as session:
         said = suggestions.said(session, arrays, rows.project_id)
-        found = queues.draw(session, rows.project_id, Queue(order, OPEN), Wish(holder, 100), said)
-        return [rows.images.index(row.id) for row in found]
+    found = queues.draw(database, rows.project_id, Queue(order, OPEN), Wish(holder, 100), said)
+    return [rows.images.index(row.id) for row in found]
 
 
 def test_uncertain__begins_with_the_smallest_margin_and_never_shows_a_test_image(database, store, arrays, rows):

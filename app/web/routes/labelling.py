@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Form, Query, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
@@ -19,8 +20,7 @@ from app.services.gallery import ImageFilter, ImageRow
 from app.web import i18n, pictures, suggested
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.messages import sentence
-from app.web.queues import AHEAD, STRIP, Around, Queue, before, labeller, read_queue, remember, replaced, rows_around
-from app.web.selection import Strict
+from app.web.queues import STRIP, Around, Queue, before, labeller, read_queue, remember, rows_around
 from app.web.templating import address, redirect, render
 
 router = APIRouter(prefix="/p/{slug}/label")
@@ -40,7 +40,6 @@ ORDERS = {
     queues.Order.UNCERTAIN.value: N_("least certain first"),
     queues.Order.DISAGREE.value: N_("models disagree most first"),
 }
-MOST_KNOWN, MOST_HELD = 2000, 500
 
 
 @dataclass(frozen=True)
@@ -78,21 +77,6 @@ class LabelPage:
     typed: str = ""
 
 
-class Ask(Strict):
-    """What a page needs of its queue: ``limit`` more images behind ``after``, other than ``without``.
-
-    ``hold`` names those that it goes on to show, ``release`` those that it is done with. ``since`` is the newest change
-    set that it knows of: the answer says who replaced labels of this person behind it.
-    """
-
-    after: Annotated[int, Field(ge=0, le=2**53)] = 0
-    without: Annotated[list[Id], Field(max_length=MOST_KNOWN)] = []
-    hold: Annotated[list[Id], Field(max_length=MOST_HELD)] = []
-    release: Annotated[list[Id], Field(max_length=MOST_HELD)] = []
-    limit: Annotated[int, Field(ge=0, le=200)] = AHEAD
-    since: Annotated[int, Field(ge=0, le=2**53)] | None = None
-
-
 class Step(BaseModel):
     """A press of a button: ``do`` is the id of a class, "none", "back", "undo", "redo" or a mark."""
 
@@ -118,70 +102,49 @@ def show(
     return page(request, session, project, actor, at)
 
 
-@router.post("/items", name="label_items")
-def items(
-    request: Request,
-    project: ProjectDep,
-    session: WriteSession,
-    actor: ActorDep,
-    state: StateDep,
-    tasks: BackgroundTasks,
-    body: Ask,
-) -> JSONResponse:
-    """The next images of the queue for this browser, which nobody else gets as long as it has them."""
-    queue, holder = read_queue(request), labeller(request)
-    leases.release(session, holder, body.release)
-    kept = set(leases.take(session, project.id, body.hold, holder)) if queue.order in queues.SHARED else set(body.hold)
-    wish = queues.Wish(holder, body.limit, body.after, frozenset(body.without))
-    rows = queues.draw(session, project.id, queue, wish, suggested.everything(session, state, project, queue))
-    tasks.add_task(suggested.keep_fresh, state, project.id)
-    answer = JSONResponse(
-        {
-            "items": suggested.items(request, session, project, queue, rows),
-            "lost": [image_id for image_id in body.hold if image_id not in kept],
-            "elsewhere": 0 if rows else queues.with_others(session, project.id, queue, holder),
-            **replaced(session, project.id, actor, body.since),
-        }
-    )
-    remember(request, answer, holder)
-    return answer
-
-
 @router.post("", name="label_save")
 def save(
     request: Request,
     project: ProjectDep,
-    session: WriteSession,
+    state: StateDep,
     actor: ActorDep,
     step: Annotated[Step, Form()],
 ) -> Response:
     """One step without JavaScript, then the next picture."""
-    queue = read_queue(request)
-    do, image_id, request_id = step.do, step.image_id, step.request_id
+    queue, holder = read_queue(request), labeller(request)
+    take = partial(taken, project=project, queue=queue, step=step, actor=actor, holder=holder)
     try:
-        if do in ("undo", "redo"):
-            take_back = labels.undo if do == "undo" else labels.redo
-            taken = take_back(session, project.id, actor=actor, request_id=request_id)
-            change_set_id = taken.change_set.id
-            first = history.written(session, change_set_id, 1) or marks.written(session, change_set_id, 1)
-            return to(request, project, queue, first[0][0] if first else image_id)
-        if do == "back":
-            return to(request, project, queue, before(session, project, queue, image_id, actor))
-        who: marks.Who = {"source": LabelSource.LABEL_MODE, "actor": actor, "request_id": request_id}
-        if do in marks.BUTTONS:
-            if do != "skip" or queue.open:
-                marks.press(session, project.id, (image_id,), do, step.text, **who)
-        else:
-            change = labels.LabelChange(image_id, pictures.class_of(do), step.version)
-            labels.assign(session, project.id, [change], **who)
+        back_to = state.database.write_together(take)
     except AppError as error:
-        session.rollback()
-        return page(request, session, project, actor, image_id, error=error)
-    holder = labeller(request)
-    leases.release(session, holder, [image_id])
-    said = suggested.everything(session, request.app.state.miwake, project, queue)
-    following = queues.draw(session, project.id, queue, queues.Wish(holder, 1, image_id, frozenset([image_id])), said)
+        with state.database.read() as session:
+            return page(request, session, project, actor, step.image_id, error=error)
+    if back_to is not None:
+        return to(request, project, queue, back_to)
+    following = suggested.drawn(
+        state, project, queue, queues.Wish(holder, 1, step.image_id, frozenset([step.image_id]))
+    )
     return to(request, project, queue, following[0].id if following else None)
+
+
+def taken(session: Session, *, project: Project, queue: Queue, step: Step, actor: str, holder: str) -> int | None:
+    """Take a step; the image that it leads back to, None where the next one of the queue follows."""
+    do, image_id, request_id = step.do, step.image_id, step.request_id
+    if do in ("undo", "redo"):
+        take_back = labels.undo if do == "undo" else labels.redo
+        change_set_id = take_back(session, project.id, actor=actor, request_id=request_id).change_set.id
+        first = history.written(session, change_set_id, 1) or marks.written(session, change_set_id, 1)
+        return first[0][0] if first else image_id
+    if do == "back":
+        return before(session, project, queue, image_id, actor)
+    who: marks.Who = {"source": LabelSource.LABEL_MODE, "actor": actor, "request_id": request_id}
+    if do in marks.BUTTONS:
+        if do != "skip" or queue.open:
+            marks.press(session, project.id, (image_id,), do, step.text, **who)
+    else:
+        change = labels.LabelChange(image_id, pictures.class_of(do), step.version)
+        labels.assign(session, project.id, [change], **who)
+    leases.release(session, holder, [image_id])
+    return None
 
 
 @router.post("/suggest", name="label_suggest")
