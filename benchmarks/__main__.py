@@ -19,6 +19,7 @@ PROGRAMS = {
     "idle": "processor and memory while nothing is done",
     "scale": "server time of each page with 200,000 and 1,000,000 images",
     "compare": "data of the compare page with 20,000 and 200,000 answers",
+    "keys": "from a key in label mode to the next picture, with 100,000 images",
     "labels": "10,000 labels by 16 clients at once",
     "streams": "what 200 open pages cost the server",
     "safety": "what repeatability and checkpoints cost a training",

@@ -23,6 +23,7 @@ TITLES = {
     "idle": "Cost while nothing is done",
     "scale": "Pages of large projects",
     "compare": "Comparing runs",
+    "keys": "From a key to the next picture",
     "labels": "Many people labelling at once",
     "streams": "Many open pages",
     "safety": "Cost of repeatability and of checkpoints",
