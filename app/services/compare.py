@@ -22,7 +22,7 @@ from app.domain.stats import bootstrap, exact, paired
 from app.services import answers
 from app.services.answers import Answers
 
-MOST_RUNS = 4
+MOST_RUNS = 6  # so many curves can be told apart
 FEW = 50  # pictures below which the exact interval is shown too
 UNKNOWN = -1  # position of a class that none of the runs has, or of no label
 _PROBED = 100  # common pictures by which it is counted how many runs were judged on them

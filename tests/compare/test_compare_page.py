@@ -69,6 +69,9 @@ def test_three_runs__p_values_are_adjusted_and_flips_can_be_chosen(client):
     assert "Run 2 is better" not in shown
     assert 'data-kind="gained"' in answer.text
     assert re.search(r"wrong → right\s+8", shown)
+    assert "Recall of every class" in shown
+    row = "単球 8 62.5% said 8 times 100.0% +37.5 said 10 times 62.5% ±0.0 said 9 times"
+    assert row in shown
 
 
 def test_flips__each_kind_lists_its_pictures(client):
@@ -105,7 +108,7 @@ def test_one_run__is_compared_with_the_one_before(client):
 
 def test_choose__without_enough_runs(client):
     for query in ("", "?runs=1", "?runs=x", "?runs=0"):
-        assert "Choose two to 4 finished runs." in text(client.get(PAGE + query))
+        assert "Choose two to 6 finished runs." in text(client.get(PAGE + query))
     assert re.findall(r'value="(\d)" checked', client.get(f"{PAGE}?runs=1").text) == ["1"]
 
 
