@@ -1,5 +1,6 @@
 """What the form says about the values of a network that was trained on ImageNet."""
 
+from app.domain.recipe import Recipe
 from app.domain.text import N_
 from app.web.field_text import FieldText
 
@@ -69,3 +70,12 @@ TEXTS: dict[str, FieldText] = {
         N_("A tenth of the first one or less: large steps would destroy what the network knows."),
     ),
 }
+
+
+def matters(name: str, recipe: Recipe) -> bool:
+    """False for a value that a recipe does not use, as far as it is a matter of pretrained networks."""
+    if name in ("normalisation", "precision"):
+        return not recipe.pretrained or (name == "normalisation" and not recipe.backbone_scaling)
+    if name in ("fine_epochs", "fine_rate"):
+        return recipe.pretrained and bool(recipe.unfrozen_blocks)
+    return name not in TEXTS or recipe.pretrained

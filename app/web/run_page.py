@@ -14,7 +14,7 @@ from app.domain.published import Published, beside
 from app.domain.recipe import Augmentation, Recipe
 from app.services import progress, report, runs
 from app.services.progress import EpochRow, Snapshot
-from app.web import charts, curve_text, i18n, run_words
+from app.web import charts, curve_text, i18n, network_fields, run_words
 from app.web.fields import TEXTS
 
 MOST_EPOCHS = 500  # rows of the epoch table of one page; the file has all
@@ -127,7 +127,7 @@ def _settings(recipe: Recipe, t: run_words.Catalogue) -> list[Setting]:
     lines = []
     for name, value in recipe.flat().items():
         text = TEXTS.get(name)
-        if text is None or not _matters(name, recipe):
+        if text is None or not (_matters(name, recipe) and network_fields.matters(name, recipe)):
             continue
         if isinstance(value, bool):
             shown = t.gettext("yes") if value else t.gettext("no")

@@ -1,11 +1,14 @@
 """The form of a recipe: exact round trip, typed values kept, errors beside their fields."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Recipe
+from app.web import network_fields
 from app.web.fields import ARCHITECTURES, TEXTS
 from app.web.forms import TrainForm, control_id
 from app.web.messages import sentence
@@ -121,3 +124,14 @@ def test_presets__each_post_has_its_improved_recipe_and_a_line():
 @pytest.mark.parametrize(("images", "expected"), [(90, "transfer-few"), (300, "transfer-few"), (301, "transfer")])
 def test_recommended__by_the_size_of_the_project(images, expected):
     assert recommended(images).name == expected
+
+
+def test_matters__values_of_a_pretrained_network_only_where_there_is_one():
+    pretrained = Recipe(architecture="efficientnet-lite0")
+    shown = {name for name in FIELDS if network_fields.matters(name, pretrained)}
+    assert set(network_fields.TEXTS) - shown == {"fine_epochs", "fine_rate"}
+    assert {"normalisation", "precision"} & shown == set()
+    wrong = replace(pretrained, backbone_scaling=False, unfrozen_blocks=1)
+    assert all(network_fields.matters(name, wrong) for name in [*network_fields.TEXTS, "normalisation"])
+    own = {name for name in FIELDS if network_fields.matters(name, Recipe())}
+    assert own == set(FIELDS) - set(network_fields.TEXTS)
