@@ -12,6 +12,7 @@ from app.config import child_environment
 
 PROGRAMS = {
     "engine": "training and explanation beside the posts' own programs",
+    "transfer": "frozen epochs beside a peer; from files to a tested transfer classifier",
     "demo": "from the first command to the review page",
     "imports": "pictures a second that come into a project",
     "latency": "from the click to the first training step, and small jobs in a second",

@@ -18,6 +18,7 @@ TITLES = {
     "demo": "From the first command to the review page",
     "imports": "Importing",
     "chaos": "Faults",
+    "transfer": "Training on a pretrained network",
     "latency": "From the click to the first training step",
     "interactive": "Quick answers",
     "idle": "Cost while nothing is done",

@@ -49,6 +49,29 @@ CASES = (
     Case("cats_dogs", "penguins", "post 002, another set: test .875", changes=("epochs=60",)),
     Case("cats_dogs", "deepconv", "post 004, 23,994 pictures: test .842"),
     Case("cats_dogs", "deepconv-plus", "post 004, 23,994 pictures: test .842", target=0.80),
+    Case("wbc90", "transfer-few", "post 000: validation .90, test 12 of 12", folds=5, seeds=(0, 1, 2), target=0.95),
+    Case("wbc", "transfer", "no post", seeds=(0, 1, 2)),
+    Case("wbc", "transfer-fine", "no post", target=0.98, figures=("test", "validation")),
+    Case(
+        "monkeys6",
+        "transfer",
+        "post 002, 3,000 penguins: test .875",
+        seeds=(0, 1, 2),
+        target=0.99,
+        figures=("test", "validation"),
+    ),
+    Case(
+        "monkeys6", "transfer", "post 002 fed its network like this", changes=("backbone_scaling=0", "image_size=128")
+    ),
+    Case("monkeys6", "transfer", "the same, scaled as the network expects", changes=("image_size=128",)),
+    Case(
+        "cats_dogs",
+        "transfer",
+        "post 004, 23,994 pictures: test .909",
+        seeds=(0, 1, 2),
+        target=0.992,
+        figures=("test", "validation"),
+    ),
 )
 
 

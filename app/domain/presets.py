@@ -81,10 +81,10 @@ _ALL = (
             image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=60, batch_size=16,
             folds=5, patience=0),
     _preset("transfer", N_("Pretrained network, frozen"), "", True, architecture="efficientnet-lite0",
-            image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=40, batch_size=32,
+            image_size=224, optimizer="adam", learning_rate=0.003, schedule="cosine", epochs=60, batch_size=32,
             patience=0),
     _preset("transfer-fine", N_("Pretrained network in two stages"), "", True, architecture="efficientnet-lite0",
-            image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=20, batch_size=32,
+            image_size=224, optimizer="adam", learning_rate=0.003, schedule="cosine", epochs=30, batch_size=32,
             patience=0, unfrozen_blocks=2, fine_epochs=8, fine_rate=0.0005),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from app.domain.enums import ImageState
 from app.domain.errors import NotFound
 
 LIMIT = 12
+SIDES = 1000  # images of one project are mostly of one size
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,10 @@ def another(session: Session, project_id: int, image_id: int) -> Example | None:
     """The next of ``listed`` after an image, for what takes two; None where there is no other."""
     shown = [example for example in listed(session, project_id) if example.image_id != image_id]
     return next((example for example in shown if example.image_id > image_id), next(iter(shown), None))
+
+
+def mean_side(session: Session, project_id: int) -> float:
+    """Mean of the longer sides of the first ``SIDES`` images in pixels; 0 without images."""
+    longer = sa.case((Image.width > Image.height, Image.width), else_=Image.height).label("longer")
+    some = sa.select(longer).where(Image.project_id == project_id).limit(SIDES).subquery()
+    return float(session.scalar(sa.select(sa.func.avg(some.c.longer))) or 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.presets import PRESETS, Preset
 from app.domain.text import N_
 
-FEW = 300  # images
+FEW, TINY = 300, 64  # images, pixels
 
 LINES: dict[str, str] = {
     "wbc": N_(
@@ -69,9 +69,16 @@ def pretrained() -> list[Preset]:
     return [preset for preset in PRESETS.values() if preset.recipe.pretrained]
 
 
-def recommended(images: int) -> Preset:
-    """The preset to begin with for so many labelled images that can be trained on.
+def recommended(images: int, side: float) -> Preset:
+    """The preset to begin with.
 
-    With few pictures only folds use all of them for checking.
+    With few pictures only folds use all of them for checking. A network that knows photographs says little of tiny
+    pictures: on handwritten digits it is worse than one that begins from nothing.
+
+    Args:
+        images: labelled images that can be trained on.
+        side: mean of the longer sides of the pictures in pixels.
     """
+    if side <= TINY:
+        return PRESETS["wbc-plus" if images <= FEW else "cifar-plus"]
     return PRESETS["transfer-few" if images <= FEW else "transfer"]

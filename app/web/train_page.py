@@ -141,7 +141,7 @@ def build(
         pairs=preset_texts.pairs(),
         pretrained=preset_texts.pretrained(),
         lines=preset_texts.LINES,
-        recommended=preset_texts.recommended(table.free + table.validation).name,
+        recommended=recommend(session, project, table).name,
         runs=runs.listed(session, project.id),
         copied=wishes.copied,
         forecast=forecast,
@@ -184,6 +184,11 @@ def sections() -> list[str]:
 
 def waiting(session: Session) -> int:
     """Trainings of all projects that wait or run now."""
+def recommend(session: Session, project: Project, table: splits.Table) -> Preset:
+    """The preset to begin with in this project."""
+    return preset_texts.recommended(table.free + table.validation, examples.mean_side(session, project.id))
+
+
     states = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     query = sa.select(sa.func.count()).select_from(Job).where(Job.lane == Lane.GPU, Job.state.in_(states))
     return session.scalar(query) or 0

@@ -183,7 +183,7 @@ def test_weights__of_a_file_are_checked_and_used(tmp_path, monkeypatch):
     write_legacy(source, file)
     with pytest.raises(AppError, match="weights_broken"):
         fit(recipe, begin=train.Begin(weights=tmp_path))
-    digest = networks._digest(file, file.stat().st_mtime_ns, len(about.digest))
+    digest = networks.digest(file, file.stat().st_mtime_ns, len(about.digest))
     monkeypatch.setitem(backbones.KNOWN, about.name, replace(about, digest=digest))
     (result,) = fit(recipe, begin=train.Begin(weights=tmp_path))
     theirs = [variable.numpy() for layer in source.layers for variable in layer.weights]

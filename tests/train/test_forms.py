@@ -121,9 +121,12 @@ def test_presets__each_post_has_its_improved_recipe_and_a_line():
     assert all(pair.originals and pair.improved.improved for pair in pairs())
 
 
-@pytest.mark.parametrize(("images", "expected"), [(90, "transfer-few"), (300, "transfer-few"), (301, "transfer")])
-def test_recommended__by_the_size_of_the_project(images, expected):
-    assert recommended(images).name == expected
+@pytest.mark.parametrize(
+    ("images", "side", "expected"),
+    [(90, 100, "transfer-few"), (301, 100, "transfer"), (90, 64, "wbc-plus"), (1797, 64, "cifar-plus")],
+)
+def test_recommended__by_the_size_of_the_project(images, side, expected):
+    assert recommended(images, side).name == expected
 
 
 def test_matters__values_of_a_pretrained_network_only_where_there_is_one():

@@ -95,13 +95,14 @@ def checked(name: str, folder: Path | None) -> Path:
     path = (folder or Path()) / about.file
     if folder is None or not path.is_file():
         raise AppError("backbone_file_missing", name=about.title, file=about.file, folder=str(folder or ""))
-    if _digest(path, path.stat().st_mtime_ns, len(about.digest)) != about.digest:
+    if digest(path, path.stat().st_mtime_ns, len(about.digest)) != about.digest:
         raise AppError("weights_broken", file=about.file, reason="its hash is not the one that Keras names")
     return path
 
 
 @cache
-def _digest(path: Path, _changed: int, length: int) -> str:
+def digest(path: Path, _changed: int, length: int) -> str:
+    """MD5 (32 characters) or SHA-256 of a file, read once for each time at which it was changed."""
     with path.open("rb") as file:
         kind = "md5" if length == 32 else "sha256"  # as Keras has them; it is no protection against an attacker
         return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()

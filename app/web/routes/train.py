@@ -19,7 +19,7 @@ from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, runs, splits
 from app.services.runs import ANYHOW, How
-from app.web import preset_texts, preview, train_page
+from app.web import preview, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.forms import TrainForm
 from app.web.submitted import SubmittedDep
@@ -137,8 +137,7 @@ def start_values(session: Session, project: Project, preset: str, copied: int | 
         run = runs.by_number(session, project.id, copied)
         return Recipe.from_json(run.recipe), run.name, runs.how_of(session, run)
     if not preset:
-        table = splits.table(session, project.id)
-        return preset_texts.recommended(table.free + table.validation).recipe, "", ANYHOW
+        return train_page.recommend(session, project, splits.table(session, project.id)).recipe, "", ANYHOW
     if preset not in PRESETS:
         raise NotFound("preset_missing", name=preset[:40], known=", ".join(PRESETS))
     return PRESETS[preset].recipe, "", ANYHOW
