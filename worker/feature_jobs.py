@@ -7,10 +7,11 @@ import numpy as np
 import sqlalchemy as sa
 
 from app.db.feature_models import ProjectArray
+from app.db.health_models import HealthCheck
 from app.db.models import Image
 from app.db.run_models import Run, RunClass
 from app.domain.recipe import Recipe
-from app.services import feature_map, feature_space, features, jobs, suggesting
+from app.services import feature_map, feature_space, features, health_check, jobs, suggesting
 from app.services.jobs import Claim
 from app.storage.arrays import Array, Arrays
 from worker import order_maker
@@ -41,11 +42,20 @@ def features_of(parts: Parts, claim: Claim, lease: Lease) -> End:
     if rows:
         made = feature_space.build(rows, Arrays(parts.store))
         _keep(parts, claim, features.SPACE, made, {"method": features.METHOD})
+        _look_again(parts, project_id, new=bool(wanted))
     with parts.database.read() as session:
         due = suggesting.due(session, project_id)
     if due:
         suggesting.refresh(parts.database, parts.store, Arrays(parts.store), project_id)
     return _end(parts, lease)
+
+
+def _look_again(parts: Parts, project_id: int, *, new: bool) -> None:
+    """What only features tell of the health of a project is found without anybody asking for another check."""
+    with parts.database.write() as session:
+        check = session.get(HealthCheck, project_id)
+        if check is not None and (new or not check.results.get("features")):
+            health_check.request(session, project_id, turned=bool(check.results.get("turned")))
 
 
 def _writer(parts: Parts, claim: Claim, before: int, total: int) -> Write:

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from app.services import feature_findings
+from app.db.run_models import Job
+from app.domain.enums import JobKind
+from app.services import feature_findings, features, health_check, jobs
 from app.storage.arrays import Arrays
 from tests.features.factory import add_features, add_pictures, clouds, label
+from tests.jobs import processes
+from worker import runner
 
 
 @pytest.fixture
@@ -53,3 +58,23 @@ def test_pairs__are_those_that_nearly_agree(database, store, arrays):
         (rows.images[11], rows.images[40]),
     ]
     assert found[0].likeness == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("before", "again"), [({"features": False, "turned": True}, 1), ({"features": True}, 0), (None, 0)]
+)
+def test_features__that_are_there_have_the_project_checked_again(settings, database, store, before, again):
+    """What only they tell is found without anybody pressing "Check now"."""
+    rows = add_pictures(database, store, 20)
+    add_features(database, store, rows, clouds(20)[0])
+    with database.write() as session:
+        if before is not None:
+            health_check.store(session, rows.project_id, [], before, 20)
+        job = features.request(session, rows.project_id)
+        claim = jobs.claim(session, job.id, "w", 60)
+    assert isinstance(claim, jobs.Claim)
+    runner.run(processes.parts(settings, database, store), claim)
+    with database.read() as session:
+        asked = session.scalars(sa.select(Job).where(Job.kind == JobKind.FACTS)).all()
+        assert [one.spec["turned"] for one in asked] == [True] * again
+        assert session.get_one(Job, job.id).state == "done"

@@ -188,20 +188,22 @@ def rights(database, rows):
         return [tuple(row) for row in session.execute(query.order_by(Image.id))]
 
 
+def ask_rights(page: Page):
+    """Open the dialog of the selection."""
+    dialog = page.locator("#rights-dialog")
+    if not page.locator("button[value=rights]").is_visible():
+        page.get_by_text("More", exact=True).click()
+    page.get_by_role("button", name="Source and licence …").click()
+    expect(dialog.get_by_label("Source", exact=True)).to_be_focused()
+    return dialog
+
+
 def test_rights__of_a_selection_and_of_all_that_match(page: Page, live_server, database, rows):
     opened(page, live_server, rows)
     tile(page, 1).click()
     tile(page, 2).click(modifiers=["Shift"])
-    dialog = page.locator("#rights-dialog")
-
-    def ask():
-        if not page.locator("button[value=rights]").is_visible():
-            page.get_by_text("More", exact=True).click()
-        page.get_by_role("button", name="Source and licence …").click()
-        expect(dialog.get_by_label("Source")).to_be_focused()
-
-    ask()
-    dialog.get_by_label("Source").fill("Lab 7")
+    dialog = ask_rights(page)
+    dialog.get_by_label("Source", exact=True).fill("Lab 7")
     dialog.get_by_label("May be published").select_option("yes")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog).to_be_hidden()
@@ -211,10 +213,23 @@ def test_rights__of_a_selection_and_of_all_that_match(page: Page, live_server, d
     saved(page)
     assert rights(database, rows)[1] == ("Lab 7", "", "")
     page.keyboard.press("Control+KeyA")
-    ask()
-    dialog.get_by_label("Licence").fill("CC BY 4.0")
+    ask_rights(page)
+    dialog.get_by_label("Licence", exact=True).fill("CC BY 4.0")
     dialog.get_by_label("May be published").select_option("unknown")
     dialog.get_by_role("button", name="Save").click()
     saved(page)
     assert {row[1:] for row in rights(database, rows)} == {("CC BY 4.0", "")}
     assert rights(database, rows)[1][0] == "Lab 7"
+
+
+def test_rights__are_taken_off_a_selection(page: Page, live_server, database, rows):
+    with database.write() as session:
+        session.execute(sa.update(Image).values(origin="Lab 7", licence="CC0"))
+    opened(page, live_server, rows)
+    page.keyboard.press("Control+KeyA")
+    dialog = ask_rights(page)
+    dialog.get_by_label("Take the source off").check()
+    expect(dialog.get_by_label("Source", exact=True)).to_be_disabled()
+    dialog.get_by_role("button", name="Save").click()
+    saved(page)
+    assert set(rights(database, rows)) == {("", "CC0", "")}
