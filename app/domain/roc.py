@@ -14,13 +14,13 @@ class Curves:
 
     Attributes:
         thresholds: an image is called so from this score on; the first is infinite: nothing is.
-        fpr, tpr: shares of the others and of the class that are called so.
+        wrongly, found_share: shares of the others and of the class that are called so.
         precision: share of the class among those called so; 1 where nothing is.
     """
 
     thresholds: NDArray[np.float64]
-    fpr: NDArray[np.float64]
-    tpr: NDArray[np.float64]
+    wrongly: NDArray[np.float64]
+    found_share: NDArray[np.float64]
     precision: NDArray[np.float64]
 
 
@@ -36,19 +36,19 @@ def curves(scores: NDArray[np.floating], mine: NDArray[np.bool_]) -> Curves | No
     called = last + 1
     return Curves(
         thresholds=np.concatenate([[np.inf], ranked[last]]),
-        fpr=np.concatenate([[0.0], (called - hits) / others]),
-        tpr=np.concatenate([[0.0], hits / count]),
+        wrongly=np.concatenate([[0.0], (called - hits) / others]),
+        found_share=np.concatenate([[0.0], hits / count]),
         precision=np.concatenate([[1.0], hits / called]),
     )
 
 
 def thinned(found: Curves, most: int = MOST) -> Curves:
     """A curve of at most about ``most`` points for drawing: those that move furthest along it."""
-    if len(found.tpr) <= most:
+    if len(found.found_share) <= most:
         return found
-    way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(found.fpr)) + np.abs(np.diff(found.tpr)))])
+    way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(found.wrongly)) + np.abs(np.diff(found.found_share)))])
     # Steps of precision are kept too: they lie where the curve has hardly begun.
     way += np.concatenate([[0.0], np.cumsum(np.abs(np.diff(found.precision)))])
     kept = np.unique(np.searchsorted(way, np.linspace(0, way[-1], most - 2)))
     kept = np.unique(np.concatenate([[0], np.minimum(kept, len(way) - 1), [len(way) - 1]]))
-    return Curves(found.thresholds[kept], found.fpr[kept], found.tpr[kept], found.precision[kept])
+    return Curves(found.thresholds[kept], found.wrongly[kept], found.found_share[kept], found.precision[kept])

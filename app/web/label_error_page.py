@@ -56,10 +56,9 @@ def build(
         None if value is None else value - 1 for value in (number_of(query.get(key), 1) for key in _KEYS)
     )
     fits = [one for one in found.open if given in (None, one.given) and probable in (None, one.suggested)]
-    at = number_of(query.get("at"), 1)
     places = {one.item_id: place for place, one in enumerate(fits)}
     first = ((number_of(query.get("page"), 1) or 1) - 1) * PAGE
-    place = places.get(at or 0, first if first < len(fits) else 0)
+    place = places.get(number_of(query.get("at"), 1) or 0, first if first < len(fits) else 0)
     selected = fits[place] if fits else None
     begin = place // PAGE * PAGE
     return LabelErrorPage(

@@ -117,7 +117,9 @@ def _drawn(found: Sureness, position: int) -> Drawn:
     if curves is None:
         return Drawn(position, "", "", auroc, ap, share)
     few = roc.thinned(curves)
-    return Drawn(position, _points(few.fpr, few.tpr), _points(few.tpr, few.precision), auroc, ap, share)
+    return Drawn(
+        position, _points(few.wrongly, few.found_share), _points(few.found_share, few.precision), auroc, ap, share
+    )
 
 
 def _lines(table: Sequence[Threshold]) -> dict[str, str]:

@@ -112,13 +112,13 @@ def test_curves__equal_scikit_learn_with_ties(seed, count, steps):
         assert found is None
         return
     assert found is not None
-    fpr, tpr, thresholds = roc_curve(mine, probabilities[:, 0], drop_intermediate=False)
-    assert found.fpr == pytest.approx(fpr, abs=1e-6)
-    assert found.tpr == pytest.approx(tpr, abs=1e-6)
+    wrongly, found_share, thresholds = roc_curve(mine, probabilities[:, 0], drop_intermediate=False)
+    assert found.wrongly == pytest.approx(wrongly, abs=1e-6)
+    assert found.found_share == pytest.approx(found_share, abs=1e-6)
     assert found.thresholds == pytest.approx(thresholds, abs=1e-6)
     precision, recall, _ = precision_recall_curve(mine, probabilities[:, 0])
     assert found.precision[::-1] == pytest.approx(precision, abs=1e-6)
-    assert found.tpr[::-1] == pytest.approx(recall, abs=1e-6)
+    assert found.found_share[::-1] == pytest.approx(recall, abs=1e-6)
 
 
 def test_thinned__keeps_the_ends_and_the_area():
@@ -126,6 +126,8 @@ def test_thinned__keeps_the_ends_and_the_area():
     found = roc.curves(probabilities[:, 0], labels == 0)
     assert found is not None
     few = roc.thinned(found)
-    assert len(few.tpr) <= roc.MOST
-    assert (few.tpr[0], few.tpr[-1]) == (0, 1)
-    assert np.trapezoid(few.tpr, few.fpr) == pytest.approx(np.trapezoid(found.tpr, found.fpr), abs=1e-3)
+    assert len(few.found_share) <= roc.MOST
+    assert (few.found_share[0], few.found_share[-1]) == (0, 1)
+    assert np.trapezoid(few.found_share, few.wrongly) == pytest.approx(
+        np.trapezoid(found.found_share, found.wrongly), abs=1e-3
+    )
