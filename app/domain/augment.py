@@ -42,6 +42,21 @@ class Draws:
     def __len__(self) -> int:
         return len(self.matrices)
 
+    def only(self, chosen: NDArray[np.bool_]) -> "Draws":
+        """The same with nothing done to the pictures that are not ``chosen``, (n,)."""
+        still = draw(Augmentation(), 1, 2, np.random.default_rng(0))
+        mine = chosen[:, None]
+        return replace(
+            self,
+            matrices=np.where(mine, self.matrices, still.matrices),
+            pixels=np.where(mine, self.pixels, still.pixels),
+            mixing=np.where(mine, self.mixing, still.mixing),
+        )
+
+    def at(self, places: NDArray[np.int64]) -> "Draws":
+        """The draws of the pictures at ``places``, which may name one several times."""
+        return replace(self, matrices=self.matrices[places], pixels=self.pixels[places], mixing=self.mixing[places])
+
     def part(self, which: slice) -> "Draws":
         """The draws of some of the pictures."""
         return replace(

@@ -1,5 +1,6 @@
 """What a single value of a recipe may be, and how its text is read."""
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from app.domain.errors import Invalid
 class Field:
     """One value of the recipe: what it may be."""
 
-    kind: str  # "int", "float", "bool", "choice", "color" or "text"
+    kind: str  # "int", "float", "bool", "choice", "color", "names" or "text"
     group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
     low: float = -math.inf
     high: float = math.inf
@@ -34,6 +35,8 @@ class Field:
             if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
                 raise Invalid("field_color", value=str(value))
             return str(value).lower()
+        if self.kind == "names":
+            return _parse_names(value)
         if self.kind == "text":
             return str(value)[:200]
         return self._parse_number(value)
@@ -54,6 +57,17 @@ class Field:
 def plain(number: float) -> str:
     """A limit as people write it: all digits of the largest seed, and no exponent for a small rate."""
     return f"{number:.10f}".rstrip("0").rstrip(".")
+
+
+def _parse_names(value: Any) -> str:
+    """A JSON list of names, from one or from a list; "" for none."""
+    try:
+        names = json.loads(value.strip() or "[]") if isinstance(value, str) else value or []
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise Invalid("field_names", value=str(value)[:60])
+    return json.dumps(list(dict.fromkeys(names)), ensure_ascii=False) if names else ""
 
 
 def _parse_bool(value: Any) -> bool:

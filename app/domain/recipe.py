@@ -3,6 +3,7 @@
 ``FIELDS`` (``app.domain.recipe_fields``) describes every value once: its kind, its limits and its place in the form.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -99,6 +100,9 @@ class Recipe:
         class_balance: ``weights`` makes mistakes on small classes cost more, ``batches`` shows them more often.
         label_smoothing: part of the target that is spread evenly over all classes.
         averaging: decay of a moving average of the weights, which is what is validated and kept; 0 is off.
+        added_copies: changed copies of each picture that stand beside the originals in every epoch; 0 changes the
+            pictures themselves, anew in each epoch.
+        augmented_classes: names of the classes whose pictures are changed, as a JSON list; "" is all of them.
         monitor: value by which the best epoch is chosen, and early stopping decided.
         patience: epochs without improvement before the training ends; 0 switches early stopping off.
         logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
@@ -133,6 +137,8 @@ class Recipe:
     class_balance: str = "none"
     label_smoothing: float = 0.0
     averaging: float = 0.0
+    added_copies: int = 0
+    augmented_classes: str = ""
     epochs: int = 50
     batch_size: int = 32
     folds: int = 0
@@ -164,6 +170,11 @@ class Recipe:
     def scale(self) -> str:
         """What is done to the pixels before the network; a pretrained one scales them by itself."""
         return "none" if self.pretrained and self.backbone_scaling else self.normalisation
+
+    @property
+    def chosen_classes(self) -> frozenset[str]:
+        """Names of the classes whose pictures are changed; empty for all of them."""
+        return frozenset(json.loads(self.augmented_classes or "[]"))
 
     @property
     def all_epochs(self) -> int:
@@ -229,6 +240,10 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     wrong = values["architecture"] in BACKBONES and not values["backbone_scaling"]
     if wrong and values["normalisation"] == "featurewise":  # features are computed once, for all folds
         errors["normalisation"] = Invalid("backbone_featurewise")
+    if values["architecture"] in BACKBONES:  # they have features of changed copies instead
+        for name in ("added_copies", "augmented_classes"):
+            if values[name]:
+                errors[name] = Invalid("backbone_changes_all")
     try:
         name_pattern(values["group_pattern"])
     except Invalid as error:

@@ -62,6 +62,8 @@ FIELDS: dict[str, Field] = {
     "precision": Field("choice", "optimisation", choices=PRECISIONS),
     "deterministic": Field("bool", "optimisation"),
     "seed": Field("int", "data", 0, 2**31 - 1),
+    "added_copies": Field("int", "augmentation", 0, 20),
+    "augmented_classes": Field("names", "augmentation"),
     "augmentation.rotation": Field("float", "augmentation", 0, 180),
     "augmentation.width_shift": Field("float", "augmentation", 0, 1),
     "augmentation.height_shift": Field("float", "augmentation", 0, 1),

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, ImageCount
+from app.db.models import Image, ImageCount, LabelClass
 from app.domain.enums import ImageState
 from app.domain.errors import NotFound
 
@@ -59,6 +59,12 @@ def one(session: Session, project_id: int, image_id: int) -> Example:
     if row is None:
         raise NotFound("image_missing", image=image_id)
     return Example(*row)
+
+
+def class_of(session: Session, image_id: int) -> str:
+    """The name of the class of an image; "" when it has none."""
+    query = sa.select(LabelClass.name).join(Image, Image.class_id == LabelClass.id).where(Image.id == image_id)
+    return session.scalar(query) or ""
 
 
 def another(session: Session, project_id: int, image_id: int) -> Example | None:

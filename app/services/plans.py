@@ -119,6 +119,8 @@ def _problems(table: Table, recipe: Recipe, way: Validation, pool: dict[ClassCou
     problems: list[AppError] = []
     if len(table.used) < 2:
         problems.append(Invalid("too_few_classes", count=len(table.used), needed=2, name=table.used[0].name))
+    if unknown := sorted(recipe.chosen_classes - {row.name for row in table.used}):
+        problems.append(Invalid("augmented_class_missing", names=_names(unknown)))
     if absent := [row.name for row in pool if not pool[row]]:
         problems.append(Invalid("class_without_training", names=_names(absent)))
     if way == Validation.FOLDS and recipe.stratified:

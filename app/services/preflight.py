@@ -20,7 +20,16 @@ from app.services.plans import Forecast, Validation
 
 RUNS_LOOKED_AT = 100
 RUNS_USED = 5
-KIND = ("architecture", "image_size", "batch_size", "precision", "deterministic", "unfrozen_blocks", "feature_copies")
+KIND = (
+    "architecture",
+    "image_size",
+    "batch_size",
+    "precision",
+    "deterministic",
+    "unfrozen_blocks",
+    "feature_copies",
+    "added_copies",
+)
 LIMIT, FREE = "job_memory", "available"  # keys of ``Worker.info``, bytes
 
 
@@ -101,7 +110,7 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     pace = measured(session, recipe)
     models = max(recipe.folds, 1)
     return Preflight(
-        steps=math.ceil(learned / recipe.batch_size),
+        steps=math.ceil(_shown(recipe, forecast, learned) / recipe.batch_size),
         models=models,
         memory=memory,
         room=room,
@@ -134,6 +143,15 @@ def _sizes(recipe: Recipe, forecast: Forecast) -> tuple[int, int]:
     if forecast.validation_by == Validation.FOLDS:
         learned = round(forecast.train * (recipe.folds - 1) / recipe.folds)
     return learned, forecast.train + forecast.validation + forecast.test
+
+
+def _shown(recipe: Recipe, forecast: Forecast, learned: int) -> float:
+    """Pictures of one epoch: added copies are shown beside the originals."""
+    if not recipe.added_copies or not recipe.augmentation.active or not forecast.train:
+        return learned
+    chosen = recipe.chosen_classes
+    changed = sum(row.train for row in forecast.classes if not chosen or row.name in chosen)
+    return learned * (1 + recipe.added_copies * changed / forecast.train)
 
 
 def _layers(recipe: Recipe, classes: int) -> tuple[Sequence[architectures.Layer], Invalid | None]:

@@ -4,6 +4,21 @@ from app.domain.text import N_
 from app.web.field_text import FieldText
 
 TEXTS: dict[str, FieldText] = {
+    "added_copies": FieldText(
+        "augmentation",
+        N_("Added copies"),
+        N_(
+            "0 changes the pictures themselves, anew in each epoch. 1 doubles them as post 004 did: each original as "
+            "it is, and a changed copy that stays the same in all epochs."
+        ),
+        unit=N_("copies"),
+        step="1",
+    ),
+    "augmented_classes": FieldText(
+        "classes",
+        N_("Classes that are changed"),
+        N_("Only pictures of the ticked classes are changed; when none is ticked, those of all classes."),
+    ),
     "augmentation.rotation": FieldText(
         "augmentation",
         N_("Turn"),

@@ -1,5 +1,6 @@
 """The form of a recipe: fields from ``FIELDS``, what was typed kept as it was typed, errors beside their fields."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ EXTRA = frozenset(
     {"form", "name", "image", "draw", "from", "needs", "spread", "request"}
 )  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
+CLASSES, ONLY = "augmented_classes", "only:"  # only:NAME is the tick box of one class
+MAX_NAMES = 20_000  # characters of a list of names
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200
 NEEDS = re.compile(r"|gpu|worker:[^\s,:]{1,100}")
@@ -82,13 +85,16 @@ class TrainForm:
         values = {key: show(value) for key, value in base.flat().items()}
         if complete:
             values |= {key: "0" for key, spec in FIELDS.items() if spec.kind == "bool"}
-        values |= {key: show(sent[key])[:MAX_TEXT] for key in FIELDS if key in sent}
+        values |= {key: show(sent[key])[: MAX_NAMES if key == CLASSES else MAX_TEXT] for key in FIELDS if key in sent}
+        picked = [key.removeprefix(ONLY) for key in sent if key.startswith(ONLY)]
+        if picked or (complete and CLASSES not in sent):
+            values[CLASSES] = show(picked) if picked else ""
         errors: dict[str, AppError] = {}
         if strict:
             errors = {
                 key[:60]: Invalid("field_unknown", name=key[:60])
                 for key in sent
-                if key not in FIELDS.keys() | EXTRA and not known(key)
+                if key not in FIELDS.keys() | EXTRA and not known(key) and not key.startswith(ONLY)
             }
         name = show(sent.get("name", "")).strip()
         if len(name) > NAME_LENGTH:
@@ -157,6 +163,8 @@ def show(value: Any) -> str:
     """A value as the form shows it; ``Field.parse`` reads it back exactly."""
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)

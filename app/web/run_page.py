@@ -129,7 +129,9 @@ def _settings(recipe: Recipe, t: run_words.Catalogue) -> list[Setting]:
         text = TEXTS.get(name)
         if text is None or not (_matters(name, recipe) and network_fields.matters(name, recipe)):
             continue
-        if isinstance(value, bool):
+        if name == "augmented_classes":
+            shown = ", ".join(sorted(recipe.chosen_classes))
+        elif isinstance(value, bool):
             shown = t.gettext("yes") if value else t.gettext("no")
         else:
             plain = f"{value:g}" if isinstance(value, float) else str(value)
@@ -151,6 +153,8 @@ def _matters(name: str, recipe: Recipe) -> bool:
         pair = inner.removesuffix("_low").removesuffix("_high")
         names = [inner] if pair == inner else [f"{pair}_low", f"{pair}_high"]
         return any(getattr(recipe.augmentation, one) != getattr(Augmentation(), one) for one in names)
+    if name in ("added_copies", "augmented_classes"):
+        return bool(getattr(recipe, name)) and recipe.augmentation.active
     if name in ("validation_share", "use_validation_folder"):
         return not recipe.folds
     return name != "pad_color" or recipe.resize_mode == "pad"

@@ -47,6 +47,8 @@ class PreviewStrip:
     src: str  # address of all tiles in one row
     singles: Sequence[Single]
     message: str
+    class_name: str  # of the picture, "" when it has none
+    still: bool  # pictures of this class are not changed
 
 
 @dataclass(frozen=True)
@@ -232,14 +234,18 @@ def strip(
         for operation in preview.active(recipe.augmentation)
     ]
     found = not message
+    class_name = examples.class_of(session, chosen) if chosen else ""
+    still = bool(recipe.chosen_classes) and class_name not in recipe.chosen_classes
     return PreviewStrip(
         images=shown,
         image_id=chosen,
         draw=wishes.draw,
         tiles=preview.TILES + 1,
         src=src() if found else "",
-        singles=singles if found else [],
+        singles=singles if found and not still else [],
         message=message,
+        class_name=class_name,
+        still=still,
     )
 
 
@@ -248,6 +254,7 @@ FIELD_OF = {
     "class_too_small_for_validation": "validation_share",
     "class_missing_in_fold": "stratified",
     "memory_too_small": "batch_size",
+    "augmented_class_missing": "augmented_classes",
     "network_needs_larger_images": "image_size",
 }
 

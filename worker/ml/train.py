@@ -13,6 +13,7 @@ from app.domain import augment, schedules
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
 from worker.ml import balance, data, device, models
+from worker.ml.changing import Changes
 from worker.ml.checkpoint import State
 from worker.ml.folds import Begin, FoldPlan, FoldResult
 from worker.ml.frozen import Indices, Source, Stopped
@@ -25,7 +26,6 @@ from worker.ml.steps import EVALUATION_BATCH
 __all__ = ["Begin", "EpochResult", "FoldPlan", "FoldResult", "Reporter", "Silent", "fit_folds"]
 
 _REPORT_SECONDS = 0.25  # between two looks at should_stop, and two reports within an epoch
-_ORDER, _DRAWS = 1, 2  # so that one seed does not draw the same numbers for two purposes
 
 
 class _Stopped(Exception):
@@ -93,6 +93,7 @@ class _Trainer:
     ) -> None:
         self.recipe, self.names, self.pictures = recipe, tuple(names), source.pictures
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+        self._changes = Changes(recipe, self.labels, self.names)
         self.precision = begin.precision or models.resolve_precision(recipe)
         batch_size = min(recipe.batch_size, begin.most)
         self._stages = Stages(recipe, len(self.names), self.precision, batch_size, source, begin.devices)
@@ -190,7 +191,7 @@ class _Trainer:
         """Train and validate; True when the training should end early."""
         started = time.perf_counter()
         steps, stage = self._now.steps, self._now.stage
-        per_epoch = math.ceil(len(plan.train) / steps.batch_size)
+        per_epoch = math.ceil(self._changes.count(plan.train) / steps.batch_size)
         watched = [keeper.watched(result) for result in keeper.epochs if result.stage == stage.number]
         rates = schedules.rates(stage.recipe, len(watched) + 1, per_epoch, watched)
         loss, accuracy = self._train(plan, epoch, rates, reporter)
@@ -202,11 +203,9 @@ class _Trainer:
 
     def _train(self, plan: FoldPlan, epoch: int, rates: NDArray[np.float32], reporter: Reporter) -> tuple[float, float]:
         """Mean loss and accuracy of one pass over the training pictures."""
-        stage, batch, count = self._now.stage.recipe, self._now.steps.batch_size, len(plan.train)
-        rng = np.random.default_rng((self.recipe.seed, plan.fold, _ORDER, epoch))
-        order = balance.order(plan.train, self.labels, rng, even=self.recipe.class_balance == "batches")
-        rng = np.random.default_rng((self.recipe.seed, plan.fold, _DRAWS, epoch))
-        draws = augment.draw(stage.augmentation, count, stage.image_size, rng)
+        stage, batch, count = self._now.stage.recipe, self._now.steps.batch_size, self._changes.count(plan.train)
+        shown = self._changes.epoch(plan.train, plan.fold, epoch, stage.augmentation)
+        order, draws = shown.order, shown.draws
         versions = self._now.versions(count, plan.fold, epoch)
         loss, right = 0.0, 0
         for part in self._parts(count, batch, reporter):

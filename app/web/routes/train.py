@@ -16,7 +16,7 @@ from app.db.run_models import Job, Run
 from app.domain.enums import JobKind
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
-from app.domain.recipe import FIELDS, Recipe
+from app.domain.recipe import FIELDS, Augmentation, Recipe
 from app.services import examples, runs, splits
 from app.services.runs import ANYHOW, How
 from app.web import preview, train_page
@@ -158,6 +158,8 @@ def augment_preview(
     """
     query = request.query_params
     recipe = Recipe().updated({key: query[key] for key in FIELDS if key in query})
+    if recipe.chosen_classes and examples.class_of(session, image) not in recipe.chosen_classes:
+        recipe = replace(recipe, augmentation=Augmentation())
     seed = FIELDS["seed"].parse(query.get("draw", "0"))
     data = state.store.get(examples.one(session, project.id, image).canonical_sha256)
     second = examples.another(session, project.id, image) if recipe.augmentation.mixes else None

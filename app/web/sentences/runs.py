@@ -3,6 +3,14 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "augmented_class_missing": N_(
+        "Only pictures of some classes are to be changed, but these have no labelled images here: %(names)s. "
+        "Tick other classes, or none."
+    ),
+    "backbone_changes_all": N_(
+        "A pretrained network cannot do this: its features are computed once. Use its own changed copies, or a "
+        "network that learns from scratch."
+    ),
     "class_missing_in_fold": N_(
         "With seed %(seed)s the class “%(name)s” has no training image in model %(fold)s. "
         "Keep the classes even (stratified), label more of them, or choose another seed."
@@ -36,6 +44,7 @@ SENTENCES: dict[str, str] = {
     "field_color": N_("“%(value)s” is not a colour. Write it like #000000."),
     "field_float": N_("“%(value)s” cannot be used. Type a number from %(low)s to %(high)s."),
     "field_int": N_("“%(value)s” cannot be used. Type a whole number from %(low)s to %(high)s."),
+    "field_names": N_('“%(value)s” is no list of names. Write it like ["first", "second"].'),
     "field_order": N_("The lower limit %(low)s is above the upper limit %(high)s. Exchange them or set both to 1."),
     "field_unknown": N_("There is no setting “%(name)s”. Remove it, or check how it is spelt."),
     "folds_one": N_("One fold would leave nothing to learn from. Use 0 for a validation share, or at least 2."),
