@@ -93,9 +93,9 @@ def _counts(found: Pairing, t: gettext.NullTranslations, language: str) -> str:
         "lost": i18n.show_number(flips.lost, language),
     }
     text = t.ngettext(
-        "Of %(total)s common picture run %(first)s has %(one)s right and run %(second)s %(other)s; %(gained)s became "
+        "Of %(total)s common picture run %(first)s has %(one)s right, run %(second)s has %(other)s; %(gained)s became "
         "right and %(lost)s became wrong.",
-        "Of %(total)s common pictures run %(first)s has %(one)s right and run %(second)s %(other)s; %(gained)s became "
+        "Of %(total)s common pictures run %(first)s has %(one)s right, run %(second)s has %(other)s; %(gained)s became "
         "right and %(lost)s became wrong.",
         flips.total,
     )

@@ -46,7 +46,7 @@ def judged(database):
 def test_verdict__eight_against_one_is_proven(client):
     shown = text(client.get(f"{PAGE}?runs=1,2"))
     assert "Run 2 is better than run 1: 29.2 points." in shown
-    assert "Of 24 common pictures run 1 has 14 right and run 2 21; 8 became right and 1 became wrong." in shown
+    assert "Of 24 common pictures run 1 has 14 right, run 2 has 21; 8 became right and 1 became wrong." in shown
     assert "0.039" in shown
     assert "This test set was looked at 4 times." in shown
 

@@ -59,7 +59,7 @@ def test_post_004__not_overall_but_for_each_class_and_cat_is_only_said_more_ofte
     said = told(found, ["cat", "dog"])
     assert said.headline == "No proven difference; these pictures can show 3.8 points."
     assert said.counts == (
-        "Of 1,000 common pictures run 1 has 842 right and run 2 822; 81 became right and 101 became wrong."
+        "Of 1,000 common pictures run 1 has 842 right, run 2 has 822; 81 became right and 101 became wrong."
     )
     assert said.classes == "Proven better: cat. Proven worse: dog."
     assert said.leaning.startswith("Run 2 says “cat” 622 times instead of 440; truly there are 500.")
