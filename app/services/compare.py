@@ -136,10 +136,14 @@ class Pairing:
 
 def roles(session: Session, runs: Sequence[Run]) -> list[PredictionRole]:
     """The roles in which all of the runs have answers, the test set first."""
-    query = sa.select(Prediction.run_id, Prediction.role).where(Prediction.run_id.in_([run.id for run in runs]))
-    known = {(run_id, role) for run_id, role in session.execute(query.distinct())}
     offered = (PredictionRole.TEST, PredictionRole.VALIDATION)
-    return [role for role in offered if all((run.id, role) in known for run in runs)]
+    return [role for role in offered if all(_answered(session, run, role) for run in runs)]
+
+
+def _answered(session: Session, run: Run, role: PredictionRole) -> bool:
+    """True when the run has at least one answer in this role; it is not counted how many."""
+    query = sa.select(Prediction.id).where(Prediction.run_id == run.id, Prediction.role == role).limit(1)
+    return session.scalar(query) is not None
 
 
 def before(session: Session, run: Run) -> int | None:
