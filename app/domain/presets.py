@@ -85,7 +85,7 @@ _ALL = (
             patience=0),
     _preset("transfer-fine", N_("Pretrained network in two stages"), "", True, architecture="efficientnet-lite0",
             image_size=224, optimizer="adam", learning_rate=0.003, schedule="cosine", epochs=30, batch_size=32,
-            patience=0, unfrozen_blocks=2, fine_epochs=8, fine_rate=0.0005),
+            patience=0, unfrozen_blocks=2, fine_epochs=10, fine_rate=0.0002),
 )  # fmt: skip
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from fastapi import Request
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
-from app.domain import architectures, schedules
+from app.domain import architectures, own_network, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
 from app.domain.presets import PRESETS, Preset
@@ -102,6 +103,7 @@ class TrainPage:
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
     vary_errors: Mapping[str, str]
     preflight: preflight_card.Card
+    own_example: str
     request_mark: str  # so that the same form sent twice starts one training
     hosts: Sequence[str]  # that a training can be sent to
     gpu: bool  # a worker has a graphics card
@@ -152,7 +154,7 @@ def build(
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
-        net=network(recipe, len(forecast.classes), gettext),
+        net=network(recipe, len(forecast.classes), gettext, weights_folder(request)),
         rate=rate_curve(recipe),
         strip=strip(request, session, project, form, recipe, wishes),
         workers=len(alive),
@@ -162,6 +164,7 @@ def build(
         preflight=preflight_card.card(
             preflight.look(session, project.id, recipe, forecast, form.how.needs), t, i18n.choose(request)
         ),
+        own_example=own_network.EXAMPLE,
         request_mark=secrets.token_hex(8),
         hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         gpu=any(GPU in worker.wishes for worker in alive),
@@ -184,21 +187,27 @@ def sections() -> list[str]:
     return list(dict.fromkeys(text.section for text in TEXTS.values()))
 
 
-def waiting(session: Session) -> int:
-    """Trainings of all projects that wait or run now."""
 def recommend(session: Session, project: Project, table: splits.Table) -> Preset:
     """The preset to begin with in this project."""
     return preset_texts.recommended(table.free + table.validation, examples.mean_side(session, project.id))
 
 
+def waiting(session: Session) -> int:
+    """Trainings of all projects that wait or run now."""
     states = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     query = sa.select(sa.func.count()).select_from(Job).where(Job.lane == Lane.GPU, Job.state.in_(states))
     return session.scalar(query) or 0
 
 
-def network(recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> NetworkCard:
-    """The layers of the network, or why it cannot be built."""
-    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe)]
+def weights_folder(request: Request) -> Path:
+    """Where this machine looks for files of weights."""
+    folder: Path = request.app.state.miwake.settings.weights_folder
+    return folder
+
+
+def network(recipe: Recipe, classes: int, gettext: Callable[[str], str], folder: Path) -> NetworkCard:
+    """The layers of the network, or why it cannot be built; ``folder`` is that of the files of weights."""
+    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe, folder)]
     try:
         layers = architectures.layer_table(recipe, max(classes, 2))
     except Invalid as error:

@@ -1,7 +1,6 @@
 """A run on a pretrained network as the child of a worker does it: what it leaves for the next one."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -64,11 +63,11 @@ def test_run__leaves_features_for_the_next_run_which_reads_no_picture_for_them(t
         ({}, []),
         ({"architecture": "conv2"}, []),
         ({"backbone_scaling": False}, ["backbone_scaled_wrongly"]),
-        ({"architecture": "vgg16", "unfrozen_blocks": 6}, ["backbone_blocks"]),
+        ({"architecture": "vgg16", "unfrozen_blocks": 6}, ["backbone_file_missing", "backbone_blocks"]),
         ({"augmentation.rotation": 10}, ["backbone_unchanged"]),
         ({"augmentation.rotation": 10, "feature_copies": 2}, []),
         ({"augmentation.rotation": 10, "unfrozen_blocks": 1}, []),
     ],
 )
-def test_warnings__of_a_recipe(changed, codes):
-    assert [error.code for error in transfer.warnings(replace(RECIPE).updated(changed))] == codes
+def test_warnings__of_a_recipe(changed, codes, tmp_path):
+    assert [error.code for error in transfer.warnings(RECIPE.updated(changed), tmp_path)] == codes

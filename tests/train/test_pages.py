@@ -99,6 +99,17 @@ def test_train__bad_input_is_refused_with_a_reason(client, database, subtests):
             assert runs_in(database) == []
 
 
+def test_train__of_a_pretrained_network_names_the_file_it_needs_and_warns_of_the_wrong_scale(client, database):
+    slug = rows_of(database, {"好中球": 40, "単球": 10}).slug
+    page = client.get(f"/p/{slug}/train", params={"preset": "transfer"}).text
+    assert "block14_add" not in page  # blocks are numbered, not named
+    assert "frozen" in page
+    wrong = {"preset": "transfer", "architecture": "vgg16", "form": "1"}  # a tick that is not sent is off
+    page = client.get(f"/p/{slug}/train", params=wrong).text
+    assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in page
+    assert "VGG16 was trained with pixels as BGR" in page
+
+
 def test_train__data_box_counts_and_warns(client, database):
     slug = rows_of(database, {"好中球": 40, "単球": 10}).slug
     page = client.get(f"/p/{slug}/train", params={"preset": "cifar"}).text
