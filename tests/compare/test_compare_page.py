@@ -262,3 +262,23 @@ def test_report__has_heat_maps_and_the_recipe(client):
 def test_report__of_runs_that_cannot_be_compared_is_not_found(client):
     for query in ("", "?runs=1", "?runs=1,77"):
         assert client.get(f"{PAGE}/report.html{query}").status_code == 404
+
+
+def test_entry__list_of_runs_and_page_of_a_run_lead_here(client):
+    page = client.get("/p/blood/runs").text
+    assert re.findall(r'form="compare-form" name="runs" value="(\d)"', page) == ["4", "3", "2", "1"]
+    assert f'href="{PAGE}?runs=2"' in client.get("/p/blood/runs/2").text
+    assert f'href="{PAGE}?runs=1"' not in client.get("/p/blood/runs/1").text
+    ticked = client.get(f"{PAGE}?runs=2&runs=1")
+    assert "Run 2 is better than run 1" in text(ticked)  # the older one is what the other is compared with
+
+
+def test_six_runs__each_has_a_colour_and_a_seventh_is_too_many(client, database, store):
+    with database.write() as session:
+        made = inspected.known(session)
+        for _ in range(3):
+            inspected.run(session, store, made, folds=0)
+    page = client.get(f"{PAGE}?runs=1,2,3,4,5,6")
+    assert 'class="run-mark run-5"' in page.text
+    assert "adjusted for 5 comparisons (Holm)" in text(page)
+    assert "Choose two to 6 finished runs." in text(client.get(f"{PAGE}?runs=1,2,3,4,5,6,7"))
