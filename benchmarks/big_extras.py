@@ -22,8 +22,8 @@ SELECT id, :method, sha256, :sketch, 0.5, 0.2, 1, 5, 0.1, 0.5, 0.2 FROM image WH
 """
 _FINDINGS = """
 INSERT INTO health_finding (project_id, kind, signature, score, params, found, created_at)
-SELECT project_id, CASE WHEN id % 200 = 7 THEN 'blurred' ELSE 'copies' END, sha256, id % 97, {none}, {yes}, created_at
-FROM image WHERE project_id = :project AND id % 200 IN (7, 100)
+SELECT project_id, CASE WHEN id % 200 = 8 THEN 'blurred' ELSE 'copies' END, sha256, id % 97, {none}, {yes}, created_at
+FROM image WHERE project_id = :project AND id % 200 IN (8, 100)
 """
 _PARAMS = '\'{"exact": true, "value": 0.5}\''
 _MEMBERS = """

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.health_models import HealthFinding, HealthMember
+from app.db.lookups import by_lookup
 from app.db.models import Image
 from app.domain import groups
 from app.domain.enums import ImageState, Split
@@ -43,17 +44,28 @@ class Row(Protocol):
     def path(self) -> str: ...
 
 
+def _open(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """Groups of copies that the newest check found and nobody said to be fine."""
+    return (
+        HealthFinding.project_id == project_id,
+        HealthFinding.kind == FindingKind.COPIES,
+        HealthFinding.kept_at.is_(None),
+        HealthFinding.found.is_(True),
+    )
+
+
+def copy_groups(session: Session, project_id: int) -> int:
+    """How many groups of copies there are."""
+    query = sa.select(sa.func.count(sa.distinct(HealthMember.finding_id))).join(HealthFinding)
+    return session.scalar(query.where(*_open(project_id))) or 0
+
+
 def copies(session: Session, project_id: int) -> dict[int, int]:
     """Group of copies by image id, as the newest check found them, without those that were said to be fine."""
     query = (
         sa.select(HealthMember.image_id, HealthMember.finding_id)
         .join(HealthFinding, HealthFinding.id == HealthMember.finding_id)
-        .where(
-            HealthFinding.project_id == project_id,
-            HealthFinding.kind == FindingKind.COPIES,
-            HealthFinding.kept_at.is_(None),
-            HealthFinding.found.is_(True),
-        )
+        .where(*_open(project_id))
     )
     return {image_id: finding_id for image_id, finding_id in session.execute(query)}  # noqa: C416 - rows are no pairs
 
@@ -68,22 +80,19 @@ def taken(session: Session, project_id: int) -> dict[int, tuple[str, datetime]]:
 
 def copies_of_test(session: Session, project_id: int) -> int:
     """How many labelled images outside of the test set are copies of one that is in it."""
-    group_of = copies(session, project_id)
-    query = sa.select(Image.id, Image.split == Split.TEST).where(
-        Image.project_id == project_id,
-        Image.state == ImageState.ACTIVE,
-        Image.class_id.is_not(None),
-        Image.id.in_(
-            sa.select(HealthMember.image_id).join(HealthFinding).where(HealthFinding.project_id == project_id)
-        ),
+    by_lookup(session)
+    tested = sa.func.sum(sa.case((Image.split == Split.TEST, 1), else_=0)).label("tested")
+    groups = (
+        sa.select(tested, sa.func.count().label("all"))
+        .select_from(HealthMember)
+        .join(HealthFinding, HealthFinding.id == HealthMember.finding_id)
+        .join(Image, Image.id == HealthMember.image_id)
+        .where(*_open(project_id), Image.state == ImageState.ACTIVE, Image.class_id.is_not(None))
+        .group_by(HealthMember.finding_id)
+        .subquery()
     )
-    inside, outside = set(), []
-    for image_id, tested in session.execute(query):
-        if tested:
-            inside.add(group_of.get(image_id))
-        elif image_id in group_of:
-            outside.append(group_of[image_id])
-    return sum(group in inside for group in outside)
+    outside = sa.select(sa.func.sum(groups.c.all - groups.c.tested)).where(groups.c.tested > 0)
+    return int(session.scalar(outside) or 0)
 
 
 def torn(session: Session, project_id: int, by: str) -> list[Invalid]:

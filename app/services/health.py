@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db.count_models import ImageKind
 from app.db.health_models import HealthCheck, HealthFinding, HealthMember
+from app.db.lookups import by_lookup
 from app.db.models import Image
 from app.db.run_models import Job
 from app.domain.enums import FINAL_STATES, ImageState, Split
@@ -155,14 +156,32 @@ def _wrong(groups: sa.CTE, topic: Topic) -> sa.ColumnElement[bool]:
     }[topic]
 
 
-def counts(session: Session, project_id: int) -> dict[Topic, int]:
-    """How many findings each topic has that nobody chose to keep; three queries."""
+def summary(session: Session, project_id: int, limit: int) -> dict[Topic, tuple[int, list[Finding]]]:
+    """How many findings each topic has that nobody chose to keep, and the strongest of them with their images."""
+    by_lookup(session)
     groups = _groups(project_id)
-    sums = [sa.func.sum(sa.case((_wrong(groups, topic), 1), else_=0)) for topic in Topic if topic in GROUPS]
-    row = session.execute(sa.select(*sums).select_from(groups)).one()
-    found = {topic: int(value or 0) for topic, value in zip([t for t in Topic if t in GROUPS], row, strict=True)}
-    query = (
-        sa.select(HealthFinding.kind, sa.func.count())
+    parts = []
+    for topic in Topic:
+        some = _strongest(project_id, topic, groups).limit(limit).subquery()
+        parts.append(sa.select(sa.literal(topic.value), sa.literal(0), some.c.id))
+    for topic in GROUPS:
+        many = sa.select(sa.func.count()).select_from(groups).where(_wrong(groups, topic)).scalar_subquery()
+        parts.append(sa.select(sa.literal(topic.value), many, sa.literal(0)))
+    parts.append(_singles(project_id))
+    counts, first = dict.fromkeys(Topic, 0), dict[Topic, list[int]]()
+    for name, count, finding_id in session.execute(sa.union_all(*parts)):
+        if finding_id:
+            first.setdefault(Topic(name), []).append(finding_id)
+        elif name in counts:
+            counts[Topic(name)] = count
+    loaded = {one.id: one for one in load(session, project_id, [one for some in first.values() for one in some])}
+    return {topic: (counts[topic], [loaded[one] for one in first.get(topic, []) if one in loaded]) for topic in Topic}
+
+
+def _singles(project_id: int) -> sa.Select[str, int, int]:
+    """How many images each kind of findings about single images has."""
+    return (
+        sa.select(HealthFinding.kind, sa.func.count(), sa.literal(0))
         .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
         .join(Image, Image.id == HealthMember.image_id)
         .where(
@@ -174,25 +193,17 @@ def counts(session: Session, project_id: int) -> dict[Topic, int]:
         )
         .group_by(HealthFinding.kind)
     )
-    singles = {str(row[0]): int(row[1]) for row in session.execute(query)}
-    return found | {topic: singles.get(topic.value, 0) for topic in Topic if topic not in GROUPS}
+
+
+def counts(session: Session, project_id: int) -> dict[Topic, int]:
+    """How many findings each topic has that nobody chose to keep."""
+    return {topic: count for topic, (count, _first) in summary(session, project_id, 0).items()}
 
 
 def ids(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> list[int]:
     """The findings of a topic, the strongest first."""
+    by_lookup(session)
     return list(session.scalars(_strongest(project_id, topic, _groups(project_id, kept=kept), kept=kept)))
-
-
-def first(session: Session, project_id: int, limit: int) -> dict[Topic, list[Finding]]:
-    """The strongest findings of each topic with their images, from four statements."""
-    groups = _groups(project_id)
-    parts = []
-    for topic in Topic:
-        some = _strongest(project_id, topic, groups).limit(limit).subquery()
-        parts.append(sa.select(sa.literal(topic.value), some.c.id))
-    found = [(Topic(name), finding_id) for name, finding_id in session.execute(sa.union_all(*parts))]
-    loaded = {one.id: one for one in load(session, project_id, [finding_id for _topic, finding_id in found])}
-    return {topic: [loaded[which] for name, which in found if name is topic and which in loaded] for topic in Topic}
 
 
 def _strongest(project_id: int, topic: Topic, groups: sa.CTE, *, kept: bool = False) -> sa.Select[int]:

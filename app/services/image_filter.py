@@ -7,12 +7,14 @@ from typing import Self
 
 import sqlalchemy as sa
 
+from app.db.lookups import one_of
 from app.db.models import Image, ImportBatch
 from app.domain.enums import ImageState, Split
 from app.domain.errors import AppError, Invalid
 
 NONE = "none"  # in a query string: without a class, without a split
 ALL = "all"
+FEW = 50  # ids that stand in a statement one by one
 CHUNK = 10_000  # ids in one statement; SQLite allows 32,766 parameters
 MAX_QUERY = 200
 BIG = 2**53  # larger numbers do not survive JSON in a browser
@@ -142,7 +144,9 @@ def named(
     SQLite would rather walk through an index of all images of the project than look up more than a few ids: the sum,
     which no index has, leaves it no choice.
     """
-    return sa.and_(Image.id.in_(image_ids), Image.project_id + 0 == project_id)
+    few = isinstance(image_ids, sa.BindParameter) or len(image_ids) <= FEW
+    listed = Image.id.in_(image_ids) if few else one_of(Image.id.expression, image_ids)
+    return sa.and_(listed, Image.project_id + 0 == project_id)
 
 
 def checked() -> sa.ColumnElement[bool]:

@@ -70,10 +70,8 @@ class RunsPage:
 def index(request: Request, project: ProjectDep, session: ReadSession) -> Response:
     """Show what the newest check found."""
     table = splits.table(session, project.id)
-    found = health.counts(session, project.id)
     state = health.state(session, project.id)
-    strongest = health.first(session, project.id, SHOWN)
-    parts = [_part(topic, found[topic], strongest[topic]) for topic in Topic]
+    parts = [_part(topic, *found) for topic, found in health.summary(session, project.id, SHOWN).items()]
     different = health_runs.discordant(session, project.id)
     gettext = i18n.translations(i18n.choose(request)).gettext
     context = HealthPage(

@@ -211,7 +211,7 @@ def page(
         together=TEXTS["group_by"],
         pattern=TEXTS["group_pattern"],
         pause=TEXTS["group_seconds"],
-        copies=len(set(grouping.copies(session, project.id).values())),
+        copies=grouping.copy_groups(session, project.id),
         changed=moved,
     )
     return render(request, "splits/index.html", context, status_code=status)
