@@ -129,7 +129,9 @@ def through_the_web(samples: Sequence[Sample]) -> list[Record]:
             seconds = send(address, name, chosen)
             used = _cpu(running.process.pid) - before
             rate = len(chosen) / seconds
-            note = f"{1000 * used / len(chosen):.2f} ms of processor time for each picture on the side of the server"
+            most = len(chosen) / used * (os.cpu_count() or 1)
+            note = f"{1000 * used / len(chosen):.2f} ms of processor time for each picture on the side of the server, "
+            note += f"hence at most {most:,.0f} pictures/s if all processors did nothing else"
             title = f"through the web, {len(chosen):,} pictures, {LANES} requests of {FILES} files at once"
             records.append(Record(title, round(rate), "pictures/s", TARGET, rate >= TARGET, WEB, note))
             print(f"{title}: {rate:.0f} pictures/s, {note}", flush=True)
