@@ -68,6 +68,11 @@ class Forecast:
         return sum(row.validation for row in self.classes)
 
     @property
+    def largest(self) -> int:
+        """All images of the largest class."""
+        return max((row.train + row.validation + row.test for row in self.classes), default=0)
+
+    @property
     def test(self) -> int:
         """Test images of all classes."""
         return sum(row.test for row in self.classes)

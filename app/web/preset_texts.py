@@ -1,5 +1,6 @@
 """One line about each preset, and which one to begin with. Templates translate them, so a percent sign is doubled."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.presets import PRESETS, Preset
@@ -64,9 +65,21 @@ def pairs() -> list[PresetPair]:
     return found
 
 
-def pretrained() -> list[Preset]:
-    """The presets on a pretrained network."""
-    return [preset for preset in PRESETS.values() if preset.recipe.pretrained]
+@dataclass(frozen=True)
+class Ready:
+    """Everything the page shows of the presets; ``recommended`` is the name of the one to begin with."""
+
+    presets: Mapping[str, Preset]
+    pretrained: Sequence[Preset]
+    pairs: Sequence[PresetPair]
+    lines: Mapping[str, str]
+    recommended: str
+
+
+def ready(recommended: Preset) -> Ready:
+    """All presets: those on a pretrained network, and those of the posts."""
+    pretrained = [preset for preset in PRESETS.values() if preset.recipe.pretrained]
+    return Ready(PRESETS, pretrained, pairs(), LINES, recommended.name)
 
 
 def recommended(images: int, side: float) -> Preset:

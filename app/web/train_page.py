@@ -14,7 +14,7 @@ from app.db.run_models import Job, Run
 from app.domain import architectures, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
-from app.domain.presets import PRESETS, Preset
+from app.domain.presets import Preset
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, grouping, plans, preflight, runs, splits, transfer, worker_list
 from app.services.jobs.workers import GPU
@@ -82,11 +82,7 @@ class TrainPage:
     sections: Mapping[str, Sequence[Control]]
     summary: Sequence[tuple[str, str, str]]
     fresh: bool  # nothing was chosen or typed yet: the presets are shown
-    presets: Mapping[str, Preset]
-    pairs: Sequence[preset_texts.PresetPair]
-    pretrained: Sequence[Preset]
-    lines: Mapping[str, str]
-    recommended: str
+    ready: preset_texts.Ready
     runs: Sequence[Run]
     copied: int | None
     forecast: plans.Forecast
@@ -132,24 +128,19 @@ def build(
     table = splits.table(session, project.id)
     recipe = form.nearest(base)
     forecast = plans.forecast(table, recipe)
-    controls = form.controls(gettext)
     alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
         project=project,
         form=form,
-        sections={name: [c for c in controls.values() if c.text.section == name] for name in sections()},
+        sections=in_sections(form.controls(gettext)),
         summary=form.summary(gettext),
         fresh=wishes.fresh,
-        presets=PRESETS,
-        pairs=preset_texts.pairs(),
-        pretrained=preset_texts.pretrained(),
-        lines=preset_texts.LINES,
-        recommended=recommend(session, project, table).name,
+        ready=preset_texts.ready(recommend(session, project, table)),
         runs=runs.listed(session, project.id),
         copied=wishes.copied,
         forecast=forecast,
         table=table,
-        most=max((row.train + row.validation + row.test for row in forecast.classes), default=0),
+        most=forecast.largest,
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
@@ -180,9 +171,10 @@ def rate_curve(recipe: Recipe) -> RateCurve:
     return RateCurve(points, first, most, last, open=recipe.schedule == "plateau")
 
 
-def sections() -> list[str]:
-    """The parts of the form in their order."""
-    return list(dict.fromkeys(text.section for text in TEXTS.values()))
+def in_sections(controls: Mapping[str, Control]) -> dict[str, list[Control]]:
+    """The controls by the part of the form that they stand in, in their order."""
+    names = dict.fromkeys(text.section for text in TEXTS.values())
+    return {name: [control for control in controls.values() if control.text.section == name] for name in names}
 
 
 def recommend(session: Session, project: Project, table: splits.Table) -> Preset:
@@ -240,7 +232,6 @@ def strip(
         )
         for operation in preview.active(recipe.augmentation)
     ]
-    found = not message
     class_name = examples.class_of(session, chosen) if chosen else ""
     still = bool(recipe.chosen_classes) and class_name not in recipe.chosen_classes
     return PreviewStrip(
@@ -248,8 +239,8 @@ def strip(
         image_id=chosen,
         draw=wishes.draw,
         tiles=preview.TILES + 1,
-        src=src() if found else "",
-        singles=singles if found and not still else [],
+        src="" if message else src(),
+        singles=[] if message or still else singles,
         message=message,
         class_name=class_name,
         still=still,
