@@ -48,6 +48,7 @@ ROUTES = (
     "train",
     "runs",
     "run_classes",
+    "run_folds",
     "run_borders",
     "run_sureness",
     "run_labels",

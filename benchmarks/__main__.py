@@ -26,6 +26,7 @@ PROGRAMS = {
     "safety": "what repeatability and checkpoints cost a training",
     "storage": "pictures in a folder, in a bucket, and through the cache; moving an installation",
     "features": "what the offline network computes in a second; neighbours, suggestions and the map of 100,000 images",
+    "inspecting": "server time of the pages of one run with up to 200,000 answers and 100 classes",
     "label_errors": "planted label errors found by our confident learning and by cleanlab",
     "finders": "recall and precision of what the health page finds; how long a check takes",
 }

@@ -30,6 +30,7 @@ TITLES = {
     "safety": "Cost of repeatability and of checkpoints",
     "storage": "Store of pictures and models",
     "features": "Features, neighbours, suggestions, map",
+    "inspecting": "Pages of one run",
     "label_errors": "Probably wrong labels, beside cleanlab",
     "finders": "What the health page finds",
     "web": "Pages",

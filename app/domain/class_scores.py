@@ -85,10 +85,9 @@ class Averages:
 NAMES = ("precision", "recall", "f1", "auroc", "ap")
 
 
-def figures(matrix: NDArray[np.int64], labels: Ints, probabilities: NDArray[np.floating]) -> list[ClassFigures]:
-    """All figures of all classes of a run's answers."""
+def figures(matrix: NDArray[np.int64], ranked: Sequence[tuple[float | None, float | None]]) -> list[ClassFigures]:
+    """All figures of all classes of a run's answers; ``ranked`` as ``ranking`` gives it."""
     total = int(matrix.sum())
-    ranked = ranking(labels, probabilities)
     found = []
     for position in range(len(matrix)):
         support, answered = int(matrix[position].sum()), int(matrix[:, position].sum())

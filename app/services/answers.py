@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Prediction, Run, RunItem
-from app.domain import calibration, confident
+from app.domain import calibration, class_scores, confident
 from app.domain.confident import Suspicions
 from app.domain.enums import PredictionRole
 
@@ -41,6 +41,11 @@ class Answers:
     def size(self) -> int:
         """Bytes in memory."""
         return self.probabilities.nbytes + 4 * self.items.nbytes
+
+    @cached_property
+    def ranking(self) -> list[tuple[float | None, float | None]]:
+        """AUROC and average precision of each class; computed once."""
+        return class_scores.ranking(self.labels, self.probabilities)
 
     @cached_property
     def suspicions(self) -> Suspicions:

@@ -52,7 +52,7 @@ def report(
     found = answers.load(session, kept, run, role, len(classes), fold)
     matrix = metrics.confusion(found.labels, found.predicted, len(classes))
     total, correct = int(matrix.sum()), int(np.trace(matrix))
-    figures = class_scores.figures(matrix, found.labels, found.probabilities)
+    figures = class_scores.figures(matrix, found.ranking)
     return ClassReport(
         classes=classes,
         matrix=matrix,

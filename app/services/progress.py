@@ -97,9 +97,7 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
     """The run as it is now, with the epoch rows whose id is greater than ``after``; a handful of queries.
 
     A run whose folds are trained by several jobs is shown as one: fold and epoch are those of the lowest fold that is
-    trained, share and time left those of all.
-
-    ``run.job`` need not be loaded: the job is read afresh.
+    trained, share and time left those of all. ``run.job`` need not be loaded: the job is read afresh.
     """
     job = session.scalars(sa.select(Job).where(Job.id == run.job_id).execution_options(populate_existing=True)).one()
     recipe = Recipe.from_json(run.recipe)
@@ -109,8 +107,7 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
     state, told = family.state, family.told or (job.progress,)
     positions = [_position(one, rows, recipe.all_epochs) for one in told]
     position = positions[0]
-    done = sa.select(RunFold.fold).where(RunFold.run_id == run.id, RunFold.stop_reason != "", RunFold.fold < folds)
-    ended = set(session.scalars(done)) | (set() if family.spread else set(range(position.fold)))
+    ended = _ended(session, run, folds) | (set() if family.spread else set(range(position.fold)))
     return Snapshot(
         state=state,
         attempt=job.attempt,
@@ -135,6 +132,11 @@ def snapshot(session: Session, run: Run, after: int = 0) -> Snapshot:
         best=best_epoch([row for row in rows if row.fold == position.fold], recipe.monitor),
         rows=[row for row in rows if row.id > after],
     )
+
+
+def _ended(session: Session, run: Run, folds: int) -> set[int]:
+    done = sa.select(RunFold.fold).where(RunFold.run_id == run.id, RunFold.stop_reason != "", RunFold.fold < folds)
+    return set(session.scalars(done))
 
 
 def _wait(session: Session, job: Job) -> str:

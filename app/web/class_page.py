@@ -15,7 +15,7 @@ from app.services.class_report import ClassReport
 from app.web.review_query import ROLES
 
 MODES = ("counts", "row", "column")
-MOST = 40  # classes of the matrix that are shown at once
+MOST = 30  # classes of the matrix that are shown at once
 
 
 @dataclass(frozen=True)

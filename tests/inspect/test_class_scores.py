@@ -40,7 +40,7 @@ def there(value: Any) -> Any:
 def judged(labels, probabilities):
     predicted = probabilities.argmax(axis=1)
     matrix = metrics.confusion(labels, predicted, probabilities.shape[1])
-    return matrix, class_scores.figures(matrix, labels, probabilities), predicted
+    return matrix, class_scores.figures(matrix, class_scores.ranking(labels, probabilities)), predicted
 
 
 @settings(max_examples=80)
@@ -131,7 +131,7 @@ def test_bias__a_run_that_just_says_cat_more_often():
     """Post 004: 500 cats and 500 dogs; after flipping cats 28 cats and 150 dogs were wrong."""
     matrix = np.array([[472, 28], [150, 350]])
     labels = np.repeat([0, 1], 500)
-    cat, dog = class_scores.figures(matrix, labels, np.full((1000, 2), 0.5, np.float32))
+    cat, dog = class_scores.figures(matrix, class_scores.ranking(labels, np.full((1000, 2), 0.5)))
     assert (there(cat.bias).said, there(cat.bias).true) == pytest.approx((0.622, 0.5))
     assert (there(cat.bias).verdict, there(dog.bias).verdict) == (1, -1)
     assert there(cat.bias).interval.low > 0.09
