@@ -215,7 +215,10 @@ def _sketches(ones: Sequence[One]) -> np.ndarray:
 
 
 def _judge_odd(database: Database, name: str, ones: Sequence[One], counts: Counts) -> None:
-    """Dark, bright, blurred, plain and odd ones; what the untouched set has of them already is not counted."""
+    """Dark, bright, blurred, plain and odd ones; what the untouched set has of them already is not counted.
+
+    A photograph of an odd size stays one when it is darkened: what is asked is whether the untouched one was named.
+    """
     changed = [replace(one) for one in ones]
     planted.plant_odd(changed, len(ones) // 100, np.random.default_rng(3))
     planted.measured([one for one in changed if one.kind], PROCESSES)
@@ -225,7 +228,7 @@ def _judge_odd(database: Database, name: str, ones: Sequence[One], counts: Count
         for kind in planted.ODD:
             known = {group[0].path for group in _groups(session, before_id, Topic(kind), before_by_id)}
             after = [group[0] for group in _groups(session, after_id, Topic(kind), after_by_id)]
-            reported = [one for one in after if one.kind or one.path not in known]
+            reported = [one for one in after if one.kind == kind or one.path not in known]
             hits = [one for one in reported if one.kind == kind]
             there = sum(one.kind == kind for one in changed)
             counts.add(kind, planted=there, found=len(hits), reported=len(reported), true=len(hits))
