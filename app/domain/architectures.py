@@ -7,13 +7,14 @@ Sources of the posts' networks are named in docs/presets.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import prod
 from typing import Protocol, Self
 
-from app.domain import backbones
+from app.domain import backbones, own_network
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
+from app.domain.recipe_fields import OWN
 from app.domain.text import N_
 
 LEARNS, FROZEN = N_("learns in the second stage"), N_("frozen")  # a block of a pretrained network
@@ -212,6 +213,8 @@ def layer_table(recipe: Recipe, classes: int) -> list[Layer]:
     Raises:
         Invalid: ``network_needs_larger_images`` when nothing would be left of the picture after the pooling layers.
     """
+    if recipe.architecture == OWN:
+        return _own(recipe, classes)
     smallest = smallest_size(recipe.architecture)
     if recipe.image_size < smallest:
         params = {"architecture": recipe.architecture, "size": recipe.image_size, "smallest": smallest}
@@ -221,6 +224,23 @@ def layer_table(recipe: Recipe, classes: int) -> list[Layer]:
     sketch = Sketch(recipe.image_size)
     BUILDERS[recipe.architecture](sketch)
     return sketch.end(classes, recipe.logit_dropout)
+
+
+def builder(recipe: Recipe) -> Callable[[Net], object]:
+    """What adds the layers of a recipe's network that is not pretrained, up to the outputs."""
+    if recipe.architecture == OWN:
+        return partial(own_network.build, own_network.parse(recipe.layers))
+    return BUILDERS[recipe.architecture]
+
+
+def _own(recipe: Recipe, classes: int) -> list[Layer]:
+    sketch = Sketch(recipe.image_size)
+    builder(recipe)(sketch)
+    layers = sketch.end(classes, recipe.logit_dropout)
+    weights = sum(layer.parameters for layer in layers)
+    if weights > own_network.MOST_WEIGHTS:
+        raise Invalid("layers_too_many_weights", count=weights, most=own_network.MOST_WEIGHTS)
+    return layers
 
 
 def _with_backbone(recipe: Recipe, classes: int) -> list[Layer]:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.domain.errors import Invalid
 class Field:
     """One value of the recipe: what it may be."""
 
-    kind: str  # "int", "float", "bool", "choice", "color", "names" or "text"
+    kind: str  # "int", "float", "bool", "choice", "color", "names", "layers" or "text"
     group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
     low: float = -math.inf
     high: float = math.inf
@@ -29,16 +30,8 @@ class Field:
             if value not in self.choices:
                 raise Invalid("field_choice", value=str(value), choices=", ".join(self.choices))
             return value
-        if self.kind == "bool":
-            return _parse_bool(value)
-        if self.kind == "color":
-            if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
-                raise Invalid("field_color", value=str(value))
-            return str(value).lower()
-        if self.kind == "names":
-            return _parse_names(value)
-        if self.kind == "text":
-            return str(value)[:200]
+        if self.kind in _TEXTS:
+            return _TEXTS[self.kind](value)
         return self._parse_number(value)
 
     def _parse_number(self, value: Any) -> int | float:
@@ -79,3 +72,18 @@ def _parse_bool(value: Any) -> bool:
     if text in ("0", "false", "off", "no", ""):
         return False
     raise Invalid("field_bool", value=str(value))
+
+
+def _parse_color(value: Any) -> str:
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
+        raise Invalid("field_color", value=str(value))
+    return str(value).lower()
+
+
+_TEXTS: dict[str, Callable[[Any], Any]] = {
+    "bool": _parse_bool,
+    "color": _parse_color,
+    "names": _parse_names,
+    "layers": lambda value: str(value).strip(),
+    "text": lambda value: str(value)[:200],
+}

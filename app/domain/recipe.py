@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from app.domain import own_network
 from app.domain.errors import AppError, Invalid
 from app.domain.fields import plain
 from app.domain.groups import name_pattern
@@ -18,6 +19,7 @@ from app.domain.recipe_fields import (
     FILL_MODES,
     NORMALISATIONS,
     OPTIMIZERS,
+    OWN,
     RESIZE_MODES,
     SCHEDULES,
 )
@@ -100,6 +102,7 @@ class Recipe:
         class_balance: ``weights`` makes mistakes on small classes cost more, ``batches`` shows them more often.
         label_smoothing: part of the target that is spread evenly over all classes.
         averaging: decay of a moving average of the weights, which is what is validated and kept; 0 is off.
+        layers: the network ``own`` as a list of layers, see ``app.domain.own_network``; "" for the others.
         added_copies: changed copies of each picture that stand beside the originals in every epoch; 0 changes the
             pictures themselves, anew in each epoch.
         augmented_classes: names of the classes whose pictures are changed, as a JSON list; "" is all of them.
@@ -123,6 +126,7 @@ class Recipe:
     unfrozen_blocks: int = 0
     fine_epochs: int = 20
     fine_rate: float = 0.0001
+    layers: str = ""
     image_size: int = 96
     resize_mode: str = "stretch"
     pad_color: str = "#000000"
@@ -240,6 +244,21 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     wrong = values["architecture"] in BACKBONES and not values["backbone_scaling"]
     if wrong and values["normalisation"] == "featurewise":  # features are computed once, for all folds
         errors["normalisation"] = Invalid("backbone_featurewise")
+    errors |= _cross_check_network(values)
+    try:
+        name_pattern(values["group_pattern"])
+    except Invalid as error:
+        errors["group_pattern"] = error
+    return errors
+
+
+def _cross_check_network(values: Mapping[str, Any]) -> dict[str, AppError]:
+    errors: dict[str, AppError] = {}
+    if values["layers"] or values["architecture"] == OWN:
+        try:
+            own_network.parse(values["layers"])
+        except Invalid as error:
+            errors["layers"] = error
     if values["architecture"] in BACKBONES:  # they have features of changed copies instead
         for name in ("added_copies", "augmented_classes"):
             if values[name]:

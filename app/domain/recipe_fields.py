@@ -10,6 +10,7 @@ ARCHITECTURES = (
     "conv2", "conv2-plus", "conv3", "conv3-plus", "conv4", "conv4-plus",
     "cifar4", "cifar4-plus", "deepconv", "deepconv-plus",
 )  # fmt: skip
+OWN = "own"  # the network that the field ``layers`` describes
 BACKBONES = (
     "efficientnet-lite0", "vgg16", "mobilenet-v3-large", "efficientnet-v2-b0", "resnet50", "convnext-tiny",
 )  # fmt: skip
@@ -24,7 +25,8 @@ FILL_MODES = ("nearest", "constant", "reflect", "wrap")
 
 FIELDS: dict[str, Field] = {
     "preset": Field("text", ""),
-    "architecture": Field("choice", "network", choices=ARCHITECTURES + BACKBONES),
+    "architecture": Field("choice", "network", choices=(*ARCHITECTURES, OWN, *BACKBONES)),
+    "layers": Field("layers", "network"),
     "head_units": Field("int", "network", 0, 2048),
     "head_dropout": Field("float", "network", 0, 0.9),
     "backbone_scaling": Field("bool", "network"),

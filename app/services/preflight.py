@@ -15,6 +15,7 @@ from app.domain.errors import Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
 from app.domain.recipe import Recipe
+from app.domain.recipe_fields import OWN
 from app.services import health, jobs, spreading
 from app.services.plans import Forecast, Validation
 
@@ -22,6 +23,7 @@ RUNS_LOOKED_AT = 100
 RUNS_USED = 5
 KIND = (
     "architecture",
+    "layers",
     "image_size",
     "batch_size",
     "precision",
@@ -99,7 +101,9 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1)) if layers else None
     proposal: dict[str, int] = {}
     if refusal is not None:
-        proposal = {"image_size": architectures.smallest_size(recipe.architecture)}
+        proposal = (
+            {} if recipe.architecture == OWN else {"image_size": architectures.smallest_size(recipe.architecture)}
+        )
     elif memory is not None and room is not None and memory.low > room[1]:
         refusal, proposal = _too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1])
     elif refused := _few(forecast):
@@ -224,7 +228,7 @@ def measured(session: Session, recipe: Recipe) -> Pace | None:
     query = sa.select(Run.id, Run.number, Run.recipe, Run.environment).join(Job, Job.id == Run.job_id)
     query = query.where(Job.state != JobState.QUEUED).order_by(Run.id.desc()).limit(RUNS_LOOKED_AT)
     flat = recipe.flat()
-    alike = [row for row in session.execute(query).all() if _kind(row.recipe, 2) == _kind(flat, 2)]
+    alike = [row for row in session.execute(query).all() if _kind(row.recipe, 3) == _kind(flat, 3)]
     same = [row for row in alike if _kind(row.recipe) == _kind(flat)]
     for rows in (same, alike):
         used = rows[:RUNS_USED]

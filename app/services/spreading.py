@@ -83,7 +83,7 @@ def seconds_per_picture(session: Session, recipe: Recipe) -> float | None:
 
 
 def _kind(recipe: Recipe) -> tuple[object, ...]:
-    return recipe.architecture, recipe.image_size, recipe.precision
+    return recipe.architecture, recipe.layers, recipe.image_size, recipe.precision
 
 
 def _pace(session: Session, run_id: int) -> float | None:

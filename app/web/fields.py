@@ -15,6 +15,7 @@ ARCHITECTURES = {
     "cifar4-plus": N_("5 normalised convolutions for small pictures"),
     "deepconv": N_("DeepConvNet, 6 convolutions (post 004)"),
     "deepconv-plus": N_("7 normalised convolutions"),
+    "own": N_("own network (list of layers)"),
 } | network_fields.BACKBONES
 
 _MORE = augmentation_fields.TEXTS | network_fields.TEXTS
@@ -25,6 +26,14 @@ TEXTS: dict[str, FieldText] = {
         N_("Network"),
         N_("The layers that learn. More layers see larger structures, and need more images and time."),
         choices=ARCHITECTURES,
+    ),
+    "layers": FieldText(
+        "own",
+        N_("Layers"),
+        N_(
+            "A JSON list of conv, norm, relu, pool, border, mean, flatten, dropout and dense. Behind mean or flatten "
+            "stand only relu, dropout and dense; the outputs are added by themselves."
+        ),
     ),
     "image_size": FieldText(
         "main",

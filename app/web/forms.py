@@ -22,7 +22,8 @@ EXTRA = frozenset(
 )  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 CLASSES, ONLY = "augmented_classes", "only:"  # only:NAME is the tick box of one class
-MAX_NAMES = 20_000  # characters of a list of names
+MAX_NAMES = 20_000  # characters of a list of names or layers
+LONG = (CLASSES, "layers")
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200
 NEEDS = re.compile(r"|gpu|worker:[^\s,:]{1,100}")
@@ -85,7 +86,7 @@ class TrainForm:
         values = {key: show(value) for key, value in base.flat().items()}
         if complete:
             values |= {key: "0" for key, spec in FIELDS.items() if spec.kind == "bool"}
-        values |= {key: show(sent[key])[: MAX_NAMES if key == CLASSES else MAX_TEXT] for key in FIELDS if key in sent}
+        values |= {key: show(sent[key])[: MAX_NAMES if key in LONG else MAX_TEXT] for key in FIELDS if key in sent}
         picked = [key.removeprefix(ONLY) for key in sent if key.startswith(ONLY)]
         if picked or (complete and CLASSES not in sent):
             values[CLASSES] = show(picked) if picked else ""

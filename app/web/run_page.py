@@ -17,6 +17,7 @@ from app.services.progress import EpochRow, Snapshot
 from app.web import charts, curve_text, i18n, network_fields, run_words
 from app.web.fields import TEXTS
 
+_CHANGES = ("added_copies", "augmented_classes")
 MOST_EPOCHS = 500  # rows of the epoch table of one page; the file has all
 
 
@@ -153,8 +154,9 @@ def _matters(name: str, recipe: Recipe) -> bool:
         pair = inner.removesuffix("_low").removesuffix("_high")
         names = [inner] if pair == inner else [f"{pair}_low", f"{pair}_high"]
         return any(getattr(recipe.augmentation, one) != getattr(Augmentation(), one) for one in names)
-    if name in ("added_copies", "augmented_classes"):
-        return bool(getattr(recipe, name)) and recipe.augmentation.active
+    used = {"layers": recipe.architecture == "own", **dict.fromkeys(_CHANGES, recipe.augmentation.active)}
+    if name in used:
+        return bool(getattr(recipe, name)) and used[name]
     if name in ("validation_share", "use_validation_folder"):
         return not recipe.folds
     return name != "pad_color" or recipe.resize_mode == "pad"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
-from app.domain import architectures, schedules
+from app.domain import architectures, own_network, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
 from app.domain.presets import Preset
@@ -99,6 +99,7 @@ class TrainPage:
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
     vary_errors: Mapping[str, str]
     preflight: preflight_card.Card
+    own_example: str
     request_mark: str  # so that the same form sent twice starts one training
     hosts: Sequence[str]  # that a training can be sent to
     gpu: bool  # a worker has a graphics card
@@ -154,6 +155,7 @@ def build(
         preflight=preflight_card.card(
             preflight.look(session, project.id, recipe, forecast, form.how.needs), t, i18n.choose(request)
         ),
+        own_example=own_network.EXAMPLE,
         request_mark=secrets.token_hex(8),
         hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         gpu=any(GPU in worker.wishes for worker in alive),

@@ -44,7 +44,7 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
         chain.x = _features(recipe, inputs)
         architectures.head(chain, recipe.head_units, recipe.head_dropout)
     else:
-        architectures.BUILDERS[recipe.architecture](chain)
+        architectures.builder(recipe)(chain)
     outputs = layers.Dense(classes, dtype=device.FLOAT32, kernel_initializer=chain.initializer, name=LOGITS)(chain.x)
     if recipe.logit_dropout:
         outputs = layers.Dropout(recipe.logit_dropout, dtype=device.FLOAT32, name="logit_dropout")(outputs)

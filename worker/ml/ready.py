@@ -25,7 +25,7 @@ Shape = tuple[str | int | float, ...]
 def shape_of(model: SavedModel) -> Shape:
     """What must be equal for two models to share a network."""
     recipe = model.recipe
-    network = (recipe.architecture, recipe.image_size, recipe.logit_dropout, recipe.scale)
+    network = (recipe.architecture, recipe.layers, recipe.image_size, recipe.logit_dropout, recipe.scale)
     head = (recipe.head_units, recipe.head_dropout, recipe.backbone_scaling) if recipe.pretrained else ()
     return (*network, *head, len(model.class_names), model.precision)
 

@@ -39,6 +39,29 @@ SENTENCES: dict[str, str] = {
         "The saved state of this training cannot be read (%(reason)s), or belongs to another training. Start the "
         "training again without it."
     ),
+    "layer_nothing_left": N_(
+        "Layer %(number)s (%(layer)s, line %(line)s) leaves nothing of the picture. Take larger pictures, or fewer "
+        "pool layers."
+    ),
+    "layer_order": N_(
+        "Layer %(number)s (%(layer)s, line %(line)s) needs a map, but mean or flatten stands before it. Move it up."
+    ),
+    "layer_order_dense": N_(
+        "Layer %(number)s (dense, line %(line)s) needs a row of numbers. Put mean or flatten before it."
+    ),
+    "layer_unknown": N_("Line %(line)s: there is no layer “%(layer)s”. There are: %(known)s."),
+    "layer_value": N_("Line %(line)s: “%(value)s” cannot be used as %(name)s of %(layer)s. Allowed are: %(allowed)s."),
+    "layer_value_missing": N_("Line %(line)s: %(layer)s needs a value for %(name)s."),
+    "layer_value_unknown": N_("Line %(line)s: %(layer)s has no value %(name)s. It has: %(known)s."),
+    "layers_count": N_("The list has %(count)s layers; from 1 to %(most)s are possible."),
+    "layers_too_many_weights": N_(
+        "These layers have %(count)s weights; %(most)s are possible. Put mean in place of flatten, or take fewer units."
+    ),
+    "layers_unreadable": N_(
+        "The list of layers cannot be read at line %(line)s, character %(column)s. Write a JSON list such as "
+        '["relu", "pool"], of at most 8,000 characters.'
+    ),
+    "layers_without": N_("The list needs at least one of: %(missing)s."),
     "model_broken": N_(
         "The saved model cannot be used (%(reason)s). Restore the data folder from a backup, or train again."
     ),

@@ -1,0 +1,168 @@
+"""A network as a list of layers that somebody wrote: read with the place of every mistake, then built like the others.
+
+The list is JSON: names such as ``"relu"``, or objects such as ``{"layer": "conv", "filters": 32, "kernel": 3}``. The
+layers are those of ``architectures.Net``; the outputs are added behind the last one. Nothing in it is executed.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import Invalid
+from app.domain.fields import Field
+
+MOST_LAYERS = 100
+MOST_TEXT = 8_000
+MOST_WEIGHTS = 50_000_000
+PADDINGS = ("same", "valid")
+EXAMPLE = """[
+  {"layer": "conv", "filters": 32, "kernel": 3}, "norm", "relu", "pool",
+  {"layer": "conv", "filters": 64, "kernel": 3}, "norm", "relu",
+  "mean",
+  {"layer": "dropout", "rate": 0.3}
+]"""
+
+# For each layer what it needs and what it may have: (Field, default), None where the value must be given.
+VALUES: dict[str, dict[str, tuple[Field, Any]]] = {
+    "conv": {
+        "filters": (Field("int", "", 1, 1024), None),
+        "kernel": (Field("int", "", 1, 11), 3),
+        "padding": (Field("choice", "", choices=PADDINGS), "same"),
+        "bias": (Field("bool", ""), True),
+    },
+    "norm": {},
+    "relu": {},
+    "pool": {},
+    "mean": {},
+    "flatten": {},
+    "border": {"pixels": (Field("int", "", 1, 16), 1)},
+    "dropout": {"rate": (Field("float", "", 0, 0.9), None)},
+    "dense": {"units": (Field("int", "", 1, 4096), None)},
+}
+ON_MAPS = frozenset({"conv", "norm", "pool", "mean", "flatten", "border"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer: its place in the list and the line it stands on, both from 1."""
+
+    number: int
+    line: int
+    kind: str
+    values: Mapping[str, Any]
+
+
+def parse(text: str) -> list[Step]:
+    """The layers of a list.
+
+    Raises:
+        Invalid: ``layers_unreadable`` (line, column), ``layers_count``, ``layer_unknown``, ``layer_value``,
+            ``layer_order`` or ``layers_without``, each with the line where it has one.
+    """
+    steps = [_step(number, line, item) for number, (line, item) in enumerate(_items(text), 1)]
+    if not 1 <= len(steps) <= MOST_LAYERS:
+        raise Invalid("layers_count", count=len(steps), most=MOST_LAYERS)
+    map_left = True
+    for step in steps:
+        if not map_left and step.kind in ON_MAPS:
+            raise Invalid("layer_order", line=step.line, number=step.number, layer=step.kind)
+        if map_left and step.kind == "dense":
+            raise Invalid("layer_order_dense", line=step.line, number=step.number)
+        map_left = map_left and step.kind not in ("mean", "flatten")
+    if map_left or not any(step.kind == "conv" for step in steps):
+        raise Invalid("layers_without", missing="mean, flatten" if map_left else "conv")
+    return steps
+
+
+def _items(text: str) -> Iterator[tuple[int, Any]]:
+    """Each element of a JSON list with its line, so that a mistake can be shown where it is."""
+    decoder, place = json.JSONDecoder(), _skip(text, 0)
+    if len(text) > MOST_TEXT or text[place : place + 1] != "[":
+        raise _unreadable(text, place)
+    place = _skip(text, place + 1)
+    while text[place : place + 1] != "]":
+        try:
+            item, end = decoder.raw_decode(text, place)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise _unreadable(text, getattr(error, "pos", place)) from None
+        yield text.count("\n", 0, place) + 1, item
+        place = _skip(text, end)
+        if text[place : place + 1] == ",":
+            place = _skip(text, place + 1)
+            if text[place : place + 1] == "]":
+                raise _unreadable(text, place)
+        elif text[place : place + 1] != "]":
+            raise _unreadable(text, place)
+    if text[place + 1 :].strip():
+        raise _unreadable(text, place + 1)
+
+
+def _skip(text: str, place: int) -> int:
+    while place < len(text) and text[place] in " \t\r\n":
+        place += 1
+    return place
+
+
+def _unreadable(text: str, place: int) -> Invalid:
+    line = text.count("\n", 0, place) + 1
+    return Invalid("layers_unreadable", line=line, column=place - (text.rfind("\n", 0, place) + 1) + 1)
+
+
+def _step(number: int, line: int, item: Any) -> Step:
+    given = {"layer": item} if isinstance(item, str) else item
+    kind = given.get("layer") if isinstance(given, dict) else None
+    if not isinstance(kind, str) or kind not in VALUES:
+        raise Invalid("layer_unknown", line=line, number=number, layer=str(kind)[:40], known=", ".join(VALUES))
+    about = VALUES[kind]
+    odd = next((name for name in given if name != "layer" and name not in about), None)
+    if odd is not None:
+        known = ", ".join(about) or "–"
+        raise Invalid("layer_value_unknown", line=line, number=number, layer=kind, name=odd[:40], known=known)
+    values = {name: _value(given, name, step=(number, line, kind)) for name in about}
+    return Step(number, line, kind, values)
+
+
+def _value(given: Mapping[str, Any], name: str, *, step: tuple[int, int, str]) -> Any:
+    number, line, kind = step
+    spec, default = VALUES[kind][name]
+    if name not in given:
+        if default is None:
+            raise Invalid("layer_value_missing", line=line, number=number, layer=kind, name=name)
+        return default
+    value = given[name]
+    try:
+        # True is 1 for Python, and no number for whoever wrote it.
+        return spec.parse(str(value) if isinstance(value, bool) and spec.kind != "bool" else value)
+    except Invalid:
+        allowed = ", ".join(spec.choices) if spec.choices else f"{spec.low:g} – {spec.high:g}"
+        if spec.kind == "bool":
+            allowed = "true, false"
+        raise Invalid(
+            "layer_value", line=line, number=number, layer=kind, name=name, value=str(value)[:40], allowed=allowed
+        ) from None
+
+
+def build(steps: list[Step], net: Any) -> None:
+    """Add the layers to ``net`` (``architectures.Net``).
+
+    Raises:
+        Invalid: ``layer_nothing_left`` where the picture is used up.
+    """
+    net.initializer = "he_normal"
+    for step in steps:
+        try:
+            _add(net, step)
+        except ValueError:
+            raise Invalid("layer_nothing_left", line=step.line, number=step.number, layer=step.kind) from None
+    net.initializer = "glorot_uniform"
+
+
+def _add(net: Any, step: Step) -> None:
+    values = step.values
+    if step.kind == "conv":
+        net.conv(values["filters"], values["kernel"], padding=values["padding"], bias=values["bias"])
+    elif values:
+        getattr(net, step.kind)(*values.values())
+    else:
+        getattr(net, step.kind)()
