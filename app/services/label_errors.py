@@ -23,16 +23,23 @@ class Suspect:
 
     item_id: int
     image_id: int
+    given: int
+    suggested: int
+    trust: float  # probability of the label
+    sure: float  # probability of the suggested class
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """A suspect with what is needed to show its picture. ``version`` is that of its label."""
+
+    suspect: Suspect
     name: str
     width: int
     height: int
     canonical_sha256: str
     thumbnail_sha256: str
     version: int
-    given: int
-    suggested: int
-    trust: float  # probability of the label
-    sure: float  # probability of the suggested class
 
 
 @dataclass(frozen=True)
@@ -78,12 +85,12 @@ def find(session: Session, kept: answers.Kept, run: Run) -> Found:
     said = answers.load(session, kept, run, PredictionRole.VALIDATION, len(classes))
     found = said.suspicions
     fates: dict[str, list[Suspect]] = {"open": [], "changed": [], "dismissed": [], "left_out": []}
-    rows = _rows(session, said.items[found.places].tolist())
-    for place, suggested, trust in zip(found.places.tolist(), found.suggested.tolist(), found.trust, strict=True):
-        item, image, dismissed = rows[int(said.items[place])]
-        sure = float(said.probabilities[place, suggested])
-        suspect = _suspect(item, image, suggested, float(trust), sure)
-        fates[_fate(item, image, dismissed)].append(suspect)
+    items, images = said.items[found.places].tolist(), said.images[found.places].tolist()
+    given, suggested = said.labels[found.places].tolist(), found.suggested.tolist()
+    sure = said.probabilities[found.places, found.suggested].tolist()
+    became = _fates(session, items)
+    for row in zip(items, images, given, suggested, found.trust.tolist(), sure, strict=True):
+        fates[became[row[0]]].append(Suspect(*row))
     return Found(
         classes=classes,
         total=len(said.labels),
@@ -109,37 +116,30 @@ def like(session: Session, arrays: Arrays, project_id: int, image_id: int) -> li
     return sorted(found, key=lambda one: -one.likeness)[:NEAR]
 
 
-def _rows(session: Session, item_ids: Sequence[int]) -> dict[int, tuple[RunItem, Image, bool]]:
-    found = {}
-    for some in chunks(item_ids):
-        query = sa.select(RunItem, Image, checked()).join(Image, Image.id == RunItem.image_id)
-        for item, image, right in session.execute(query.where(RunItem.id.in_(some))):
-            found[item.id] = (item, image, bool(right))
-    return found
+def pictured(session: Session, suspects: Sequence[Suspect]) -> list[Pictured]:
+    """Some suspects with their pictures, in the order given; at most a page of them."""
+    columns = (Image.name, Image.width, Image.height, RunItem.canonical_sha256, Image.thumbnail_sha256)
+    query = sa.select(RunItem.id, *columns, Image.label_version).join(Image, Image.id == RunItem.image_id)
+    rows = {row[0]: row for row in session.execute(query.where(RunItem.id.in_([one.item_id for one in suspects])))}
+    return [Pictured(one, *rows[one.item_id][1:]) for one in suspects]
 
 
-def _fate(item: RunItem, image: Image, dismissed: bool) -> str:
-    if item.label_version != image.label_version:
-        return "changed"
-    if dismissed:
-        return "dismissed"
+def _fates(session: Session, item_ids: Sequence[int]) -> dict[int, str]:
+    """What has become of the label of each item since the run saw it."""
     # What a model says must not choose the images of a test set: it would flatter the model.
-    test = Split.TEST in (item.split, image.split)
-    return "left_out" if test or image.state != ImageState.ACTIVE else "open"
-
-
-def _suspect(item: RunItem, image: Image, suggested: int, trust: float, sure: float) -> Suspect:
-    return Suspect(
-        item_id=item.id,
-        image_id=image.id,
-        name=image.name,
-        width=image.width,
-        height=image.height,
-        canonical_sha256=item.canonical_sha256,
-        thumbnail_sha256=image.thumbnail_sha256,
-        version=image.label_version,
-        given=item.label,
-        suggested=suggested,
-        trust=trust,
-        sure=sure,
+    left_out = sa.or_(
+        RunItem.split == Split.TEST,
+        sa.func.coalesce(Image.split, "") == Split.TEST,
+        Image.state != ImageState.ACTIVE,
     )
+    fate = sa.case(
+        (RunItem.label_version != Image.label_version, "changed"),
+        (checked(), "dismissed"),
+        (left_out, "left_out"),
+        else_="open",
+    )
+    found: dict[int, str] = {}
+    for some in chunks(item_ids):
+        query = sa.select(RunItem.id, fate).join(Image, Image.id == RunItem.image_id)
+        found |= {item: became for item, became in session.execute(query.where(RunItem.id.in_(some)))}  # noqa: C416
+    return found

@@ -30,11 +30,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Part:
-    """Padding or border with its lines; ``rings`` when right answers, of all classes or of one, ring."""
+    """Padding or border with its lines.
+
+    Attributes:
+        rings: the right answers, of all classes or of one, that ring the loudest.
+        judged: enough right answers have a map, so silence means something.
+    """
 
     name: str
     rows: Sequence[Row]
     rings: Row | None
+    judged: bool
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,9 @@ def _part(name: str, pictures: Sequence[Looked], classes: int) -> Part:
         counted = borders.tally([one for one in map(look, group) if one is not None])
         if counted is not None:
             rows.append(Row(which, said, counted))
-    loud = [row for row in rows if row.which == "right" and row.tally.rings]
-    return Part(name, rows, max(loud, key=lambda row: row.tally.interval.low, default=None))
+    right = [row for row in rows if row.which == "right"]
+    loud = max((row for row in right if row.tally.rings), key=lambda row: row.tally.interval.low, default=None)
+    return Part(name, rows, loud, any(row.tally.count >= borders.FEWEST for row in right))
 
 
 def _fitting(pictures: Sequence[Looked], part: str, which: str, said: int | None) -> list[Shown]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.db.models import LabelClass, Project
 from app.db.run_models import Run
 from app.services import answers, label_errors
-from app.services.label_errors import Found, Like, Suspect
+from app.services.label_errors import Found, Like, Pictured
 from app.storage.arrays import Arrays
 from app.web.review_query import number_of
 
@@ -28,11 +28,11 @@ class LabelErrorPage:
     given: int | None  # filter by the label, a position
     probable: int | None  # filter by the suggested class
     values: dict[str, Any]
-    tiles: Sequence[Suspect]
+    tiles: Sequence[Pictured]
     matching: int
     page: int
     pages: int
-    selected: Suspect | None
+    selected: Pictured | None
     place: int
     previous: int | None
     next: int | None
@@ -59,8 +59,8 @@ def build(
     places = {one.item_id: place for place, one in enumerate(fits)}
     first = ((number_of(query.get("page"), 1) or 1) - 1) * PAGE
     place = places.get(number_of(query.get("at"), 1) or 0, first if first < len(fits) else 0)
-    selected = fits[place] if fits else None
-    begin = place // PAGE * PAGE
+    tiles = label_errors.pictured(session, fits[place - place % PAGE :][:PAGE])
+    selected = tiles[place % PAGE] if tiles else None
     return LabelErrorPage(
         project=project,
         run=run,
@@ -69,15 +69,15 @@ def build(
         given=given,
         probable=probable,
         values={"given": None if given is None else given + 1, "true": None if probable is None else probable + 1},
-        tiles=fits[begin : begin + PAGE],
+        tiles=tiles,
         matching=len(fits),
-        page=begin // PAGE + 1,
+        page=place // PAGE + 1,
         pages=-(-len(fits) // PAGE),
         selected=selected,
         place=place + 1,
         previous=fits[place - 1].item_id if place else None,
         next=fits[place + 1].item_id if place + 1 < len(fits) else None,
-        like=label_errors.like(session, arrays, project.id, selected.image_id) if selected else None,
+        like=label_errors.like(session, arrays, project.id, selected.suspect.image_id) if selected else None,
         today={item.id: item for item in project.classes},
         offered=frozenset(item.id for item in project.offered),
         class_data=_keys(project),

@@ -93,8 +93,8 @@ class ReviewPage:
 
 def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
     """The role shown first, and all that the run has answers for."""
-    known = {role for role, _ in review.counts(session, run)}
-    roles = [role.value for role in (PredictionRole.TEST, PredictionRole.VALIDATION) if role in known]
+    wanted = (PredictionRole.TEST, PredictionRole.VALIDATION)
+    roles = [role.value for role in wanted if review.has(session, run, role)]
     return (roles[0] if roles else "test"), roles
 
 
