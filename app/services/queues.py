@@ -137,11 +137,9 @@ def total(session: Session, project_id: int, queue: Queue) -> int:
 
 
 def with_others(session: Session, project_id: int, queue: Queue, holder: str) -> int:
-    """How many images without a label somebody else has on the screen."""
-    if queue.order not in OPEN:
-        return 0
-    held = leases.of_others(session, project_id, holder)
-    return gallery.total(session, project_id, replace(queue.chosen, ids=tuple(held))) if held else 0
+    """How many images of the queue somebody else has on the screen."""
+    held = leases.of_others(session, project_id, holder) if queue.order in SHARED else []
+    return total(session, project_id, replace(queue, chosen=replace(queue.chosen, ids=tuple(held)))) if held else 0
 
 
 def _order(session: Session, project_id: int, queue: Queue, said: Said | None) -> Ranked | None:

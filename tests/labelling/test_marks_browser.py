@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from app.db.models import ChangeSet, Image
+from tests.labelling.test_gallery_browser import opened
 from tests.labelling.test_label_browser import saved
 
 pytestmark = pytest.mark.browser
@@ -102,9 +103,10 @@ def test_marks__survive_a_bad_line_and_a_reload(rough_page: Page, live_server, d
 
 
 def test_gallery__marks_a_selection_and_all_that_match(page: Page, live_server, database, rows):
-    page.goto(f"{live_server}{rows.path}/images")
-    page.locator(".grid-tile").nth(0).click()
-    page.locator(".grid-tile").nth(2).click(modifiers=["Shift"])
+    opened(page, live_server, rows)
+    page.locator("#tile-0").click()
+    page.locator("#tile-2").click(modifiers=["Shift"])
+    expect(page.locator("#selection")).to_have_text("3 selected")
     page.keyboard.press("KeyF")
     expect(page.locator('.grid-tile[data-marks="?"]')).to_have_count(3)
     page.keyboard.press("Shift+KeyX")

@@ -189,6 +189,19 @@ def test_doubts__the_button_of_the_plain_form_says_that_a_label_is_right(databas
     assert doubts(database, made) == [second, *others]
 
 
+def test_doubts__that_others_have_on_the_screen_are_told(database, client, run):
+    made, _ = run
+    first, second, *others = [doubt.image_id for doubt in doubts(database, made)]
+    with database.write() as session:
+        leases.take(session, made.project.id, [first, second, *others], "ken")
+        leases.take(session, made.project.id, [made.test[0].id], "ken")  # not of this queue
+    path = f"/p/{made.project.slug}/label"
+    answer = client.post(f"{path}/items?queue=wrong", json={"limit": 5}).json()
+    assert (answer["items"], answer["elsewhere"]) == ([], len(others) + 2)
+    text = client.get(f"{path}?queue=wrong").text
+    assert f"Somebody else has {len(others) + 2} more on the screen" in text
+
+
 def test_doubts__there_are_none_before_a_run(database, many):
     with database.read() as session:
         assert doubted.doubts(session, many.project_id) == []
