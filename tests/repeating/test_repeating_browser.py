@@ -1,0 +1,46 @@
+"""Several trainings, what does not fit, and other stopping, in a real browser."""
+
+import re
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page, expect
+
+from app.db.run_models import Worker
+from app.db.session import db_now
+
+pytestmark = pytest.mark.browser
+
+
+def test_form__refuses_proposes_and_starts_a_matrix(page: Page, live_server, database, made):
+    info = {"host": "lab", "job_memory": 2 * 2**30, "available": 2**30, "slots": {"gpu": 1}}
+    with database.write() as session:
+        session.execute(sa.insert(Worker).values(name="lab:1", heartbeat=db_now() + 14, info=info))
+    page.goto(f"{live_server}/p/blood/train?preset=deepconv-plus")
+    page.locator("#f-image_size").fill("500")
+    page.locator("#f-batch_size").fill("500")
+    expect(page.locator("#preflight .notice.error")).to_contain_text("This training needs at least")
+    page.locator("#take-proposal").click()
+    expect(page.locator("#preflight .notice")).to_have_count(0)
+    page.locator("#several > summary").click()
+    page.locator("#f-vary-1").select_option("optimizer")
+    page.get_by_label("SGD").check()
+    expect(page.locator("#several-sum")).to_contain_text("optimizer=sgd")
+    page.get_by_label("Lion").check()
+    page.locator("#f-repeats").fill("2")
+    expect(page.locator("#several-sum")).to_contain_text("4 trainings are started together.")
+    page.get_by_role("button", name="Start training").last.click()
+    expect(page.locator("#group tbody").last.locator("tr")).to_have_count(4)
+    page.locator("#stop-all").click()
+    expect(page.locator("#group")).to_have_attribute("data-finished", "1")
+
+
+def test_replay__follows_the_slider(page: Page, live_server, kfold):
+    page.goto(f"{live_server}/p/blood/runs/1/replay?patience=0")
+    expect(page.locator("#replay")).not_to_contain_text("early")
+    page.locator("#patience-slider").evaluate(
+        "slider => { slider.value = 2; slider.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    expect(page.locator("#replay")).to_contain_text("early")
+    expect(page.locator("#f-patience")).to_have_value("2")
+    expect(page).to_have_url(re.compile("patience=2"))
