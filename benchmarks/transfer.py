@@ -30,7 +30,7 @@ from worker.ml import device, models, train
 
 COMMAND = "python -m benchmarks.transfer"
 FILES = Path(os.environ.get("SHARED_PICTURES", Path(__file__).resolve().parents[2] / "shared" / "data")) / "cats_dogs"
-EPOCHS, MEASURED, PICTURES = 30, 2, 320
+EPOCHS, MEASURED, PICTURES = 30, 2, 512
 RECIPES = {
     "VGG16, 128 px": Recipe(architecture="vgg16", image_size=128, epochs=EPOCHS, patience=0),
     "EfficientNet-Lite0, 160 px": Recipe(architecture="efficientnet-lite0", image_size=160, epochs=EPOCHS, patience=0),
