@@ -69,7 +69,6 @@ def of(session: Session, run: Run) -> dict[str, Any]:
         "seed": run.recipe["seed"],
         "deterministic": bool(run.recipe.get("deterministic")),
         "environment": run.environment,
-        "worker": job.owner,
         "attempts": job.attempt,
         "seconds": run.seconds,
         "models": [
