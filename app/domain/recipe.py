@@ -263,10 +263,6 @@ def _cross_check_network(values: Mapping[str, Any]) -> dict[str, AppError]:
         for name in ("added_copies", "augmented_classes"):
             if values[name]:
                 errors[name] = Invalid("backbone_changes_all")
-    try:
-        name_pattern(values["group_pattern"])
-    except Invalid as error:
-        errors["group_pattern"] = error
     return errors
 
 
