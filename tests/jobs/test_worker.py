@@ -86,7 +86,8 @@ def test_training__leaves_a_row_for_every_epoch_fold_and_image(bench, finished):
     assert sorted((row.fold, row.epoch, row.attempt) for row in epochs) == [(0, 1, 1), (0, 2, 1), (1, 1, 1), (1, 2, 1)]
     folds = all_of(bench, sa.select(RunFold).where(RunFold.run_id == finished.id))
     assert all(row.stop_reason == "epochs" and bench.store.exists(row.weights_sha256) for row in folds)
-    assert all(set(row.metrics) == {"loss", "accuracy", "val_loss", "val_accuracy"} for row in folds)
+    named = {"loss", "accuracy", "val_loss", "val_accuracy", "kept"}
+    assert all(set(row.metrics) == named for row in folds)
     predictions = all_of(bench, sa.select(Prediction).where(Prediction.run_id == finished.id))
     items = {row.id: row for row in all_of(bench, sa.select(RunItem).where(RunItem.run_id == finished.id))}
     held = {row.item_id: row.fold for row in predictions if row.role == PredictionRole.VALIDATION}
