@@ -26,7 +26,7 @@ from tests.labelling.factories import class_ids, make_images, make_project
 
 COMMAND = "python -m benchmarks inspecting"
 SIZES = ((20_000, 100, 100.0), (200_000, 3, 300.0), (200_000, 100, 300.0))
-PAGES = ("classes", "sureness", "labels", "folds", "borders")
+PAGES = ("classes", "sureness", "labels")
 ROUNDS = 3
 ORIGIN = "http://127.0.0.1:8124"
 
