@@ -25,7 +25,7 @@ export class Run {
   }
 
   async #open(fits) {
-    const { imports = [] } = await read(this.page.open);
+    const { imports = [] } = await read(this.control, this.page.open);
     return imports.find(fits);
   }
 
@@ -162,9 +162,9 @@ export class Run {
     const refused = open ? "" : await this.#list(made.body);
     if (refused) return this.view.problem(file.name, refused);
     if (open) this.view.draw(fill(this.texts.zip_goes_on, { number: open.number }));
-    const message = await this.#pieces(file, open?.received ?? 0);
+    const failed = await this.#pieces(file, open?.received ?? 0);
     if (this.control.stopped) return this.cancel();
-    if (message) return this.#refused(file, message);
+    if (failed) return this.#refused(file, failed);
     return this.#start(file, encoding);
   }
 
@@ -180,28 +180,35 @@ export class Run {
       };
       const url = `${this.urls.piece}?at=${at}&size=${file.size}`;
       const answer = await send(this.control, url, file.slice(at, at + PIECE), options);
-      if (!answer.ok) return answer.stopped ? "" : answer.message || this.texts.unreadable;
+      if (!answer.ok) return answer;
       this.view.sent = at = answer.body.received;
       this.view.draw("");
     }
-    return "";
+    return null;
   }
 
   async #start(file, encoding) {
     const query = encoding ? `?${new URLSearchParams({ encoding })}` : "";
-    const told = await read(this.urls.folders + query);
-    if (told.error !== undefined) return this.#refused(file, told.error || this.texts.unreadable);
+    const onWait = () => this.view.draw(this.texts.offline);
+    const told = await read(this.control, this.urls.folders + query, onWait);
+    if (told.stopped) return this.cancel();
+    if (told.error !== undefined) return this.#refused(file, { status: 400, message: told.error });
+    this.view.draw("");
     const rules = await this.decide(file.name, told.total, told.folders);
     if (!rules) {
       await this.cancel();
       return this.view.draw(this.texts.called_off);
     }
-    const answer = await this.post(this.urls.start + query, rules);
-    return answer.ok ? answer.body.report : this.#refused(file, answer.message);
+    const answer = await this.post(this.urls.start + query, rules, onWait);
+    if (answer.stopped) return this.cancel();
+    // 409: the first try had come through and only its answer was lost, or another tab was faster. The report tells.
+    if (answer.ok || answer.status === 409) return this.urls.report;
+    return this.#refused(file, answer);
   }
 
-  async #refused(file, message) {
-    this.view.problem(file.name, message);
-    await this.cancel();
+  /** Only a refusal ends the import: after anything else the same file, chosen again, goes on where it stands. */
+  async #refused(file, { status, message }) {
+    this.view.problem(file.name, message || this.texts.unreadable);
+    if (status >= 400 && status < 500) await this.cancel();
   }
 }

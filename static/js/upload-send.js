@@ -96,15 +96,23 @@ export async function send(control, url, body, { type = "", onProgress = () => {
   return { ok: false, stopped: true, message: "", again: false };
 }
 
-/** The JSON of a page of ours, or {error: message}. */
-export async function read(url) {
-  try {
-    const answer = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
-    const body = await answer.json();
-    return answer.ok ? body : { error: body.error?.message ?? answer.statusText };
-  } catch {
-    return { error: "" };
+/**
+ * The JSON of a page of ours, or {error: message} when the server refuses. While the server is away or in trouble it is
+ * asked again; {stopped: true} when everything was given up.
+ */
+export async function read(control, url, onWait = () => {}) {
+  for (let count = 0; await control.ready(); count += 1) {
+    try {
+      const answer = await fetch(url, { headers: { Accept: "application/json" }, cache: "no-store" });
+      if (answer.ok) return await answer.json();
+      if (answer.status < 500) return { error: parse(await answer.text()).error?.message ?? answer.statusText };
+    } catch {
+      // The network is gone, or the answer broke off: the same as a server that is away.
+    }
+    onWait();
+    await control.sleep(WAITS[Math.min(count, WAITS.length - 1)]);
   }
+  return { stopped: true };
 }
 
 async function reachable() {

@@ -126,6 +126,30 @@ def test_drop__of_a_zip_is_queued(page, live_server, project, settings):
     expect(page.locator(".page-head")).to_contain_text("画像.zip")
 
 
+def test_zip__outlives_answers_that_are_lost_before_and_after_it_was_sent(rough_page, live_server, project, tmp_path):
+    failures: list[str] = []
+
+    def twice(route: Route) -> None:
+        place = route.request.url.rpartition("/")[2]
+        failures.append(place)
+        if failures.count(place) == 1:
+            route.abort()
+        elif failures.count(place) == 2:
+            route.fulfill(status=500, body="in trouble")
+        else:
+            route.continue_()
+
+    rough_page.route("**/import/open", twice)
+    rough_page.route("**/imports/1/folders", twice)
+    (tmp_path / "1.zip").write_bytes(zip_of({"cat/1.png": picture(1)}))
+    rough_page.goto(f"{live_server}/p/{project.slug}/import")
+    rough_page.set_input_files("#pick-files", tmp_path / "1.zip")
+    go(rough_page)
+    rough_page.wait_for_url("**/imports/1")
+    expect(rough_page.locator("#no-worker")).to_be_visible()  # the import waits to be unpacked; it was not cancelled
+    assert failures == ["open"] * 3 + ["folders"] * 3
+
+
 def test_zip__that_is_refused_says_why_on_the_page(page, live_server, project, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"not a zip")
     page.goto(f"{live_server}/p/{project.slug}/import")
