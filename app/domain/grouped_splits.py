@@ -84,9 +84,9 @@ def held(strata: Ints, groups: Ints, wanted: Ints, generator: np.random.Generato
             if (after < sizes)[shares.tables[index] > 0].all() and _nearer(after, taken, target):
                 taken = after
                 mask[shares.members[index]] = True
+    taken = _fill_empty(taken, wanted, sizes, shares, mask)
     for value, singles in enumerate(shares.singles):
         mask[singles[: max(int(wanted[value] - taken[value]), 0)]] = True
-    _fill_empty(strata, wanted, sizes, shares, mask)
     return mask
 
 
@@ -94,14 +94,18 @@ def _nearer(after: Ints, before: Ints, target: NDArray[np.float64]) -> bool:
     return float(np.abs(after - target).sum()) < float(np.abs(before - target).sum())
 
 
-def _fill_empty(strata: Ints, wanted: Ints, sizes: Ints, shares: Shares, mask: NDArray[np.bool_]) -> None:
-    """Give a stratum of which nothing is set aside its smallest group, where that leaves something of every stratum."""
+def _fill_empty(taken: Ints, wanted: Ints, sizes: Ints, shares: Shares, mask: NDArray[np.bool_]) -> Ints:
+    """Give a stratum without single images of which nothing is set aside its smallest group.
+
+    Only where that leaves something of every stratum. Returns how many of each are set aside then.
+    """
     for value in range(len(wanted)):
-        taken = np.bincount(strata[mask], minlength=len(sizes))
-        if taken[value] or not wanted[value]:
+        if taken[value] or not wanted[value] or len(shares.singles[value]):
             continue
         for index in reversed(range(len(shares.members))):  # the smallest one first
             counts = shares.tables[index]
             if counts[value] and ((taken + counts) < sizes)[counts > 0].all():
                 mask[shares.members[index]] = True
+                taken = taken + counts
                 break
+    return taken
