@@ -15,7 +15,7 @@ from app.domain.enums import Field as What
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError
 from app.services import gallery, history, image_predictions, labels, marks, predictions
-from app.services.gallery import ImageFilter
+from app.services.gallery import ImageFilter, ImageRow
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.messages import sentence
@@ -24,6 +24,7 @@ from app.web.templating import redirect, render
 router = APIRouter(prefix="/p/{slug}")
 
 HISTORY = 50
+NAMED = 20  # images that an undo left as they are
 Number = Annotated[int, Query(ge=1, le=2**53)]
 
 
@@ -66,6 +67,8 @@ class HistoryPage:
     marks: Mapping[str, str]
     request_ids: Mapping[int, str]
     kept: int
+    left: Sequence[ImageRow]
+    actor: str
     error: str = ""
 
 
@@ -169,9 +172,16 @@ def image_page(
 
 
 @router.get("/history", name="history")
-def show_history(request: Request, project: ProjectDep, session: ReadSession, before: Number | None = None) -> Response:
-    """Show what was labelled, by whom, and offer to take it back."""
-    return history_page(request, session, project, before)
+def show_history(
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    actor: ActorDep,
+    before: Number | None = None,
+    left: Annotated[list[Number], Query(max_length=NAMED)] = [],  # noqa: B006 - FastAPI copies it
+) -> Response:
+    """Show what was labelled, by whom, and offer to take it back. ``left``: images that an undo left as they are."""
+    return history_page(request, session, project, actor, before=before, left=left)
 
 
 @router.post("/history/{change_set_id}", name="history_undo")
@@ -188,13 +198,21 @@ def undo(
         taken = labels.undo(session, project.id, change_set_id, actor=actor, request_id=request_id)
     except AppError as error:
         session.rollback()
-        return history_page(request, session, project, None, error)
-    kept = len(taken.conflicts) or None
-    return redirect(request, "history", slug=project.slug, query={"kept": kept})
+        left = [other.image_id for other in error.conflicts] if isinstance(error, labels.LabelConflict) else []
+        return history_page(request, session, project, actor, left=left[:NAMED], error=error)
+    left = [other.image_id for other in taken.conflicts]
+    return redirect(request, "history", slug=project.slug, query={"kept": len(left) or None, "left": left[:NAMED]})
 
 
 def history_page(
-    request: Request, session: Session, project: Project, before: int | None, error: AppError | None = None
+    request: Request,
+    session: Session,
+    project: Project,
+    actor: str,
+    *,
+    before: int | None = None,
+    left: Sequence[int] = (),
+    error: AppError | None = None,
 ) -> Response:
     """The page of the history; with ``error`` it says what was refused."""
     acts = history.of_project(session, project.id, before_id=before, limit=HISTORY)
@@ -210,6 +228,8 @@ def history_page(
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_ids={item.change_set_id: uuid.uuid4().hex for item in acts},
         kept=int(kept) if kept.isascii() and kept.isdigit() and len(kept) < 10 else 0,
+        left=gallery.rows(session, project.id, left),
+        actor=actor,
         error=sentence(error, gettext) if error else "",
     )
     return render(request, "gallery/history.html", context, status_code=error.status if error else 200)

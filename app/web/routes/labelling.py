@@ -72,6 +72,7 @@ class LabelPage:
     reasons: Mapping[str, str]
     marks: Mapping[str, str]
     request_id: str
+    actor: str
     error: str = ""
     conflict: labels.OtherLabel | None = None
     typed: str = ""
@@ -84,6 +85,7 @@ class Step(BaseModel):
     text: str = Field("", max_length=4000)
     image_id: int = Field(ge=1, le=2**53)
     version: int = Field(ge=0, le=2**31 - 1)
+    class_id: str = Field("", max_length=9)  # the label that was seen; "" for none
     request_id: str = Field(min_length=1, max_length=64)
 
 
@@ -139,7 +141,8 @@ def taken(session: Session, *, project: Project, queue: Queue, step: Step, actor
     who: marks.Who = {"source": LabelSource.LABEL_MODE, "actor": actor, "request_id": request_id}
     if do in marks.BUTTONS:
         if do != "skip" or queue.open:
-            marks.press(session, project.id, (image_id,), do, step.text, **who)
+            text = (step.class_id or "0") if do == "right" else step.text
+            marks.press(session, project.id, (image_id,), do, text, **who)
     else:
         change = labels.LabelChange(image_id, pictures.class_of(do), step.version)
         labels.assign(session, project.id, [change], **who)
@@ -203,6 +206,7 @@ def page(
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_id=uuid.uuid4().hex,
+        actor=actor,
         error=sentence(error, gettext) if error else "",
         conflict=error.conflicts[0] if isinstance(error, labels.LabelConflict) else None,
         typed=typed,
