@@ -78,12 +78,14 @@ def narrowed(session: Session, project_id: int, chosen: ImageFilter) -> ImageFil
 
 
 def _freshen(session: Session, project_id: int, names: Names, now: tuple[int, int]) -> None:
-    """Read what is new; everything again when images are gone, or one was made durable behind a later one."""
+    """Read what is new; everything again when images are gone, or one was made durable behind a later one.
+
+    SQLite gives the ids of the last images out again once those are gone, so no id tells which state is the newer one.
+    """
     if (len(names.ids), names.size) == now:
         return
     names.add(_rows(session, project_id, names.ids[-1] if names.ids else 0))
-    newest = session.scalar(sa.select(sa.func.max(Image.id)).where(Image.project_id == project_id))
-    if (len(names.ids), names.size) != now and (newest or 0) >= names.ids[-1]:  # else this session sees an older state
+    if (len(names.ids), names.size) != now:
         names.clear()
         names.add(_rows(session, project_id, 0))
 

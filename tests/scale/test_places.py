@@ -116,3 +116,14 @@ def test_search__knows_images_that_are_gone_and_those_that_came_late(any_databas
     assert found(any_database, big, "late") == ["later.png"]
     add(any_database, big, "slow.png", id=made)  # as of a transaction that began early and ended last
     assert found(any_database, big, "slow") == ["slow.png"]
+
+
+def test_search__finds_images_that_got_the_ids_of_others_that_are_gone(any_database, big):
+    """As after an import that was taken back and a smaller one: SQLite gives the last ids out again."""
+    gone = [add(any_database, big, f"{name}_gone.png") for name in ("one", "two", "three")]
+    assert len(found(any_database, big, "_gone")) == 3
+    with any_database.write() as session:
+        session.execute(sa.delete(Image).where(Image.id.in_(gone)))
+    add(any_database, big, "fresh.png")
+    assert found(any_database, big, "fresh") == ["fresh.png"]
+    assert found(any_database, big, "_gone") == []
