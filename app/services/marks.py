@@ -5,6 +5,7 @@ They are changed and taken back in the same way as labels: one change set for on
 one event for each image whose mark really changed. ``labels.undo`` and ``labels.redo`` work on them too.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypedDict, Unpack
 
@@ -30,10 +31,15 @@ BUTTONS = {
 }
 LONGEST = {Field.EXCLUDED: 200, Field.NOTE: 2000, Field.ORIGIN: 500, Field.LICENCE: 100}
 PUBLISH = ("yes", "no")
+_CLASS_ID = re.compile("[0-9]{1,9}")
 
 
 class Mark(NamedTuple):
-    """A mark and its value: the reason, the note or ""; None takes it off."""
+    """A mark and its value: the reason, the note or ""; None takes it off.
+
+    The value of "the label is right" is the id of the class that was seen: the mark does nothing where another one is
+    by now. "" means whatever class an image has, "0" that none was seen.
+    """
 
     field: Field
     value: str | None
@@ -68,9 +74,10 @@ def put(
     field, text = _checked(mark)
     events: list[Event] = []
     now, wanted = mark_now(field), _wanted(field, text)
+    differs = [now.is_distinct_from(wanted), *_still(field, text)]
     for piece in gallery.pieces(chosen):
         query = sa.select(Image.id, Image.mark_version, now, wanted).where(
-            *gallery.conditions(project_id, piece), now.is_distinct_from(wanted)
+            *gallery.conditions(project_id, piece), *differs
         )
         rows = session.execute(query.order_by(Image.id))
         events += [Event(image_id, version + 1, before, after) for image_id, version, before, after in rows]
@@ -155,14 +162,23 @@ def _wanted(field: Field, text: str | None) -> sa.ColumnElement[str | None]:
     return sa.literal(text, sa.String)
 
 
+def _still(field: Field, text: str | None) -> list[sa.ColumnElement[bool]]:
+    """Of a label that was found right: that the image still has the class that was seen."""
+    return [Image.class_id == int(text)] if field == Field.CHECKED and text else []
+
+
 def _checked(mark: Mark) -> Mark:
     field, value = mark
     if field not in MARKS:
         raise Invalid("mark_unknown", field=str(field)[:40])
     if value is None:
         return mark
-    if field in (Field.UNSURE, Field.SKIPPED, Field.CHECKED):
+    if field in (Field.UNSURE, Field.SKIPPED):
         return Mark(field, "")
+    if field == Field.CHECKED:
+        if value and not _CLASS_ID.fullmatch(value):
+            raise Invalid("mark_unknown", field=value[:40])
+        return mark
     text = clean_line(" ".join(value.split()))
     if field == Field.PUBLISH:
         if text not in {"", *PUBLISH}:

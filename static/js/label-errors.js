@@ -112,7 +112,8 @@ function give(classId) {
 function right() {
   const one = current();
   if (isOpen(one)) {
-    settle(one, saver.mark({ image_ids: [Number(one.dataset.image)] }, "checked", "", "review"), texts.kept);
+    const images = { image_ids: [Number(one.dataset.image)] };
+    settle(one, saver.mark(images, "checked", one.dataset.given, "review"), texts.kept); // of the class that was seen
   }
 }
 

@@ -148,7 +148,8 @@ function mark(field, value, { leave = false } = {}) {
   const item = queue.current;
   const before = markOf(item, field);
   if (before !== value) {
-    const requestId = saver.mark({ image_ids: [item.id] }, field, value, "label");
+    const sent = field === "checked" ? String(item.class_id) : value; // right is the class that was seen
+    const requestId = saver.mark({ image_ids: [item.id] }, field, sent, "label");
     steps.push({ item, field, requestId, before, after: value });
     setValue(item, field, value);
     note(item);

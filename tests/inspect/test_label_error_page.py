@@ -41,8 +41,8 @@ def items(text):
     return re.findall(r'class="tile[^>]*data-image="(\d+)"', text)
 
 
-def settle(client, image, do, class_id=None, version=1):
-    form = {"image": image, "version": version, "do": do, "class_id": class_id or "", "back": "given=1"}
+def settle(client, image, do, class_id=None, given=None, version=1):
+    form = {"image": image, "version": version, "do": do, "class_id": class_id, "given": given, "back": "given=1"}
     return client.post(PAGE, data={key: value for key, value in form.items() if value}, follow_redirects=False)
 
 
@@ -65,7 +65,7 @@ def test_page__lists_them_and_says_why(client, planted):
 
 def test_settle__right_is_remembered_and_accept_relabels(client, database, kfold, planted, made):
     first, second, _ = found(database, kfold).open
-    assert settle(client, first.image_id, "right").headers["location"] == f"{PAGE}?given=1"
+    assert settle(client, first.image_id, "right", given=made.classes[first.given].id).status_code == 303
     assert settle(client, second.image_id, "accept", made.classes[second.suggested].id).status_code == 303
     now = found(database, kfold)
     assert [one.image_id for one in now.open] == [
@@ -81,6 +81,27 @@ def test_settle__right_is_remembered_and_accept_relabels(client, database, kfold
 def test_settle__a_label_that_somebody_changed_first_is_refused(client, database, kfold, planted, made):
     one = found(database, kfold).open[0]
     assert settle(client, one.image_id, "accept", made.classes[one.suggested].id, version=7).status_code == 409
+
+
+def test_settle__right_is_the_label_that_was_seen(client, database, kfold, planted, made):
+    """Somebody labelled the picture after it was shown here: nothing says that the new label is right."""
+    one = found(database, kfold).open[0]
+    seen, other = made.classes[one.given].id, made.classes[one.suggested].id
+    assert f'name="given" value="{seen}"' in client.get(f"{PAGE}?at={one.item_id}").text
+    assert settle(client, one.image_id, "accept", other).headers["location"] == f"{PAGE}?given=1"
+    assert settle(client, one.image_id, "right", given=seen).status_code == 303
+    with database.read() as session:
+        image = session.get_one(Image, one.image_id)
+        assert (image.class_id, image.checked_id) == (other, None)
+
+
+@pytest.mark.parametrize("do", ["accept", "right"])
+def test_settle__without_the_class_it_is_refused(client, database, kfold, planted, do):
+    one = found(database, kfold).open[0]
+    assert settle(client, one.image_id, do).status_code == 422
+    with database.read() as session:
+        image = session.get_one(Image, one.image_id)
+        assert (image.class_id is not None, image.checked_id) == (True, None)
 
 
 def test_page__pair_filter_selection_and_fragment(client, database, kfold, planted):

@@ -27,6 +27,20 @@ def test_put__each_mark_and_its_undo(bench):
     assert bench.marks()[0] == ("blurred", True, True, "二つ 写っている")
 
 
+def test_put__right_is_the_class_that_was_seen(bench):
+    a, b, c = bench.images
+    seen, other = bench.classes[:2]
+    bench.assign((a, seen), (b, other))
+    found = bench.mark("checked", str(seen), a, b, c)
+    assert found.image_count == 1
+    with bench.database.read() as session:
+        checked = session.scalars(sa.select(Image.checked_id).order_by(Image.id)).all()
+    assert checked == [seen, None, None]
+    for odd in ("x", "-1", "9" * 10, "１"):
+        with pytest.raises(Invalid, match="mark_unknown"):
+            bench.mark("checked", odd, a)
+
+
 def test_put__writes_who_before_and_after(bench):
     bench.mark("excluded", "blurred", bench.images[0], actor="ken")
     bench.mark("excluded", "private", bench.images[0])

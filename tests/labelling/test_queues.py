@@ -1,5 +1,6 @@
 """Queues of label mode: their orders, what a model doubts, and that no picture is given to two people."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -183,7 +184,13 @@ def test_doubts__the_button_of_the_plain_form_says_that_a_label_is_right(databas
     first, second, *others = doubts(database, made)
     form = {"do": "right", "image_id": first.image_id, "version": 0, "request_id": "plain"}
     path = f"/p/{made.project.slug}/label?queue=wrong"
-    assert "The label is right" in client.get(path).text
+    text = client.get(path).text
+    assert "The label is right" in text
+    client.post(path, data=form, follow_redirects=False)
+    assert doubts(database, made) == [first, second, *others]  # whoever saw no label found none right
+    seen = re.search(r'name="class_id" value="(\d+)"', text)
+    assert seen is not None
+    form |= {"class_id": seen[1], "request_id": "seen"}
     answer = client.post(path, data=form, follow_redirects=False)
     assert answer.headers["location"].endswith(f"at={second.image_id}")
     assert doubts(database, made) == [second, *others]

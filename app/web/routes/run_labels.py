@@ -1,12 +1,12 @@
 """The page of the labels that a run finds probably wrong, and its answers without JavaScript."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from app.domain.enums import Field as What
 from app.domain.enums import LabelSource
@@ -19,13 +19,24 @@ router = APIRouter()
 
 
 class Settled(BaseModel):
-    """One label that somebody looked at: it gets another class, or is right."""
+    """One label that somebody looked at: it gets another class, or is right.
+
+    ``class_id`` is the class to give, ``given`` the one that was seen as the label.
+    """
 
     image: Annotated[int, Field(ge=1, le=2**53)]
     version: Annotated[int, Field(ge=0, le=2**31 - 1)]
     do: Literal["accept", "right"]
     class_id: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    given: Annotated[int, Field(ge=1, le=2**53)] | None = None
     back: Annotated[str, Field(max_length=500)] = ""
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        """Without its class a press would take the label away, or find right what nobody saw."""
+        if (self.class_id if self.do == "accept" else self.given) is None:
+            raise ValueError("the class is missing")
+        return self
 
 
 @router.get("/p/{slug}/runs/{number}/labels", name="run_labels")
@@ -48,5 +59,5 @@ def settle(
     if form.do == "accept":
         labels.assign(session, project_id, [labels.LabelChange(form.image, form.class_id, form.version)], **who)
     else:
-        marks.put_each(session, project_id, [form.image], marks.Mark(What.CHECKED, ""), **who)
+        marks.put_each(session, project_id, [form.image], marks.Mark(What.CHECKED, str(form.given)), **who)
     return redirect(request, "run_labels", slug=slug, number=number, query=dict(parse_qsl(form.back)))
