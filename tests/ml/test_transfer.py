@@ -116,6 +116,19 @@ def test_frozen__changed_copies_are_learned_from_and_nothing_else():
     assert (running.copies, running.recipe.augmentation.active) == (2, False)
 
 
+def test_frozen__changed_copies_are_the_same_with_any_cache_and_any_part_of_the_folds(monkeypatch):
+    monkeypatch.setattr(frozen, "BLOCK", 5)  # so that a block is not the same pictures in both
+    recipe = replace(BASE, optimizer="sgd", epochs=1, feature_copies=2, augmentation=Augmentation(rotation=90))
+    cold, warm = Kept(), Kept()
+    _, expected = fit(recipe, PLANS, begin=train.Begin(cache=cold))
+    (alone,) = fit(recipe, PLANS[1:])
+    warm.rows = {place: cold.rows[place] for place in (0, 1, 2, 7, 8, 19, 20)}
+    (later,) = fit(recipe, PLANS[1:], begin=train.Begin(cache=warm))
+    for result in (alone, later):
+        for mine, theirs in zip(result.model.weights, expected.model.weights, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
 def test_two_stages__frozen_blocks_stay_and_the_last_ones_learn_from_changed_pictures():
     (result,) = fit(replace(TWO, augmentation=Augmentation(horizontal_flip=True)))
     assert [one.stage for one in result.epochs] == [1, 1, 2, 2]

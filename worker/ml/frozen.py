@@ -72,18 +72,25 @@ class Base:
 
     def plain(self, pictures: data.Pictures, should_stop: Callable[[], bool]) -> Features:
         """Of some pictures as they are."""
-        return _joined(self._each(pictures, should_stop, lambda part: self._call(pictures[part])))
+        return _joined(self._each(pictures, should_stop, lambda part: self._whole(pictures[part])))
 
-    def changed(self, pictures: data.Pictures, seed: Sequence[int], should_stop: Callable[[], bool]) -> Features:
-        """Of some pictures after changes that the recipe's seed and ``seed`` decide."""
-        rng = np.random.default_rng((self._recipe.seed, _COPIES, *seed))
-        draws = augment.draw(self._recipe.augmentation, len(pictures), self._recipe.image_size, rng)
+    def _whole(self, pictures: data.Pictures) -> Any:
+        # What a picture gives must not depend on how many are with it: a smaller batch is filled up, and cut again.
+        return self._call(_filled(pictures))[: len(pictures)]
+
+    def draws(self, copy: int, count: int) -> augment.Draws:
+        """The changes of one copy of each picture of the run: the same whichever of them are asked for, and when."""
+        rng = np.random.default_rng((self._recipe.seed, _COPIES, copy))
+        return augment.draw(self._recipe.augmentation, count, self._recipe.image_size, rng)
+
+    def changed(self, pictures: data.Pictures, draws: augment.Draws, should_stop: Callable[[], bool]) -> Features:
+        """Of some pictures after the changes that were drawn for each of them."""
 
         def one(part: slice) -> Any:
-            # The kernel is compiled for one number of pictures: a smaller last batch is filled up, and cut again.
+            # The kernel is compiled for one number of pictures too.
             some, drawn = pictures[part], draws.part(part)
             filled = [_filled(values) for values in (some, drawn.matrices, drawn.pixels)]
-            return self._changed(self._kernel(*filled)[: len(some)])
+            return self._changed(self._kernel(*filled))[: len(some)]
 
         return _joined(self._each(pictures, should_stop, one))
 
@@ -145,6 +152,7 @@ def compute(
     places, rows = source.cache.known(wanted)
     found[places, 0] = rows.reshape(len(places), *shape)
     left = np.union1d(np.setdiff1d(wanted, places), learned)
+    draws = [base.draws(copy, len(source.pictures)) for copy in range(1, copies + 1)] if len(learned) else []
     for start in range(0, len(left), BLOCK):
         block = left[start : start + BLOCK]
         pictures = np.asarray(source.pictures[block])
@@ -152,8 +160,9 @@ def compute(
         if new.any():
             found[block[new], 0] = made = base.plain(pictures[new], should_stop)
             source.cache.keep(block[new], made)
-        for copy in range(1, copies + 1):
-            found[block[mine], copy] = base.changed(pictures[mine], (copy, start), should_stop)
+        if mine.any():
+            for copy, drawn in enumerate(draws, 1):
+                found[block[mine], copy] = base.changed(pictures[mine], drawn.at(block[mine]), should_stop)
         tell(min(start + BLOCK, len(left)), len(left))
     return found
 
