@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import ChangeSet, Image
 from app.db.run_models import Prediction, Run, RunClass, RunItem
+from app.db.session import Database
 from app.domain.enums import Field, LabelSource, PredictionRole
 from app.services import gallery, labels, leases, marks, suggestions
 from app.services.gallery import ImageRow
@@ -33,6 +35,23 @@ class Trial:
 
     right: int
     total: int
+
+
+def draw(database: Database, arrays: Arrays, project_id: int, class_id: int, least: float, holder: str) -> list[Sure]:
+    """As ``page``, leased to this person, so that nobody else gets the same images meanwhile."""
+    while True:
+        with database.read() as session:
+            found = page(session, arrays, project_id, class_id, least, holder)
+        ids = [one.row.id for one in found]
+        kept = database.write_together(partial(_leased, project_id=project_id, image_ids=ids, holder=holder))
+        if len(kept) == len(ids):
+            return found
+
+
+def _leased(session: Session, *, project_id: int, image_ids: Sequence[int], holder: str) -> list[int]:
+    leases.one_at_a_time(session, project_id)
+    leases.forget_old(session, project_id)
+    return leases.take(session, project_id, image_ids, holder)
 
 
 def page(session: Session, arrays: Arrays, project_id: int, class_id: int, least: float, holder: str) -> list[Sure]:

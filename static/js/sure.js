@@ -3,6 +3,8 @@
 import { data, fill } from "./save-view.js";
 import { register } from "./shortcuts.js";
 
+const RENEW_MS = 45_000; // a lease of the server lasts for two minutes
+const IDLE_MS = 180_000; // who does nothing for so long holds the others up no longer
 const by = (id) => document.getElementById(id);
 const texts = data("sure-texts");
 const form = by("sure-form");
@@ -29,10 +31,24 @@ function move(step) {
   boxes[next].closest(".tile").scrollIntoView({ block: "nearest" });
 }
 
+// What is on the screen nobody else gets, as long as somebody looks at it.
+function holdShown() {
+  let acted = performance.now();
+  const act = () => (acted = performance.now());
+  for (const name of ["keydown", "pointermove", "wheel"]) addEventListener(name, act, { passive: true });
+  const body = JSON.stringify({ hold: boxes.map((box) => Number(box.value)), limit: 0 });
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  setInterval(() => {
+    if (performance.now() - acted > IDLE_MS) return;
+    fetch(form.dataset.hold, { method: "POST", headers, body }).catch(() => {}); // tried again with the next renewal
+  }, RENEW_MS);
+}
+
 const free = () => !["range", "radio"].includes(document.activeElement?.type); // those have arrows of their own
 
 if (form) {
   form.addEventListener("change", count);
+  holdShown();
   let sent = false;
   form.addEventListener("submit", (event) => {
     if (sent) {

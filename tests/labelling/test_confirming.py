@@ -7,10 +7,12 @@ import sqlalchemy as sa
 
 from app.db.models import ChangeSet, Image
 from app.domain.enums import ImageState, LabelSource, Split
+from app.main import create_app
 from app.services import confirming, labels, leases
 from app.services.labels import LabelChange
 from app.services.suggestions import Source
 from app.storage.arrays import Arrays
+from tests.conftest import ORIGIN, Client
 from tests.features.factory import add_pictures
 from tests.inspect import factory
 from tests.labelling.test_suggested_queues import say
@@ -52,6 +54,21 @@ def test_grid__leaves_out_test_images_excluded_ones_and_what_somebody_else_has(c
         session.execute(sa.update(Image).where(Image.id == rows.images[1]).values(state=ImageState.EXCLUDED))
         leases.take(session, rows.project_id, [rows.images[3]], "somebody")
     assert shown(client.get(f"{rows.path}/label/sure").text) == [rows.images[place] for place in (4, 5, 6)]
+
+
+def test_grid__of_two_readers_has_no_image_twice(client, settings, database, store):
+    made = add_pictures(database, store, 160)
+    say(database, store, made, [0.99] * 150)
+    with Client(create_app(settings), base_url=ORIGIN, headers={"Origin": ORIGIN}) as second:
+        first, other, last = (shown(one.get(f"{made.path}/label/sure").text) for one in (client, second, client))
+        assert (len(first), len(other)) == (60, 60)
+        assert not set(first) & set(other)
+        assert last == first  # one's own stay one's own
+        assert client.post(f"{made.path}/label/items", json={"hold": other, "limit": 0}).json()["lost"] == other
+        save(client, made, [], image=[f"{image_id}:0" for image_id in first])
+        mine = shown(client.get(f"{made.path}/label/sure").text)
+    assert len(mine) == 30
+    assert not set(mine) & {*first, *other}
 
 
 def test_confirm__is_one_change_that_is_taken_back_as_a_whole(client, database, rows):

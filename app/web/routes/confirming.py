@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -17,10 +18,10 @@ from app.services import confirming, history, leases, suggestions
 from app.services.confirming import LEAST, Sure, Trial
 from app.services.suggestions import Source
 from app.web import i18n, suggested
-from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, WriteSession
+from app.web.deps import ActorDep, AppState, ProjectDep, StateDep
 from app.web.messages import sentence
 from app.web.queues import labeller, remember
-from app.web.templating import redirect, render
+from app.web.templating import address, redirect, render
 
 router = APIRouter(prefix="/p/{slug}/label/sure")
 
@@ -29,7 +30,10 @@ Id = Annotated[int, Field(ge=1, le=2**53)]
 
 @dataclass(frozen=True)
 class SurePage:
-    """The grid of one class at one threshold. ``done``: what was confirmed just now."""
+    """The grid of one class at one threshold. ``done``: what was confirmed just now.
+
+    ``hold``: where the leases of what is shown are renewed.
+    """
 
     project: Project
     counts: Mapping[int, int]
@@ -40,6 +44,7 @@ class SurePage:
     trial: Trial | None
     asking: suggested.Asking
     done: history.Act | None
+    hold: str
     request_id: str
     error: str
 
@@ -58,43 +63,47 @@ class Confirmed(BaseModel):
 def show(
     request: Request,
     project: ProjectDep,
-    session: ReadSession,
+    state: StateDep,
     class_id: Annotated[int | None, Query(alias="class", ge=1, le=2**53)] = None,
     least: Annotated[float, Query(ge=0, le=1)] = LEAST,
     done: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> Response:
     """Show the surest pictures of a class, or of the class with the most of them."""
-    return page(request, session, project, class_id, least, done)
+    return page(request, state, project, class_id, least, done)
 
 
 @router.post("", name="label_sure_save")
 def save(
     request: Request,
     project: ProjectDep,
-    session: WriteSession,
+    state: StateDep,
     actor: ActorDep,
     body: Annotated[Confirmed, Form()],
 ) -> Response:
     """Label what was not clicked away, then show the next."""
+    take = partial(taken, project_id=project.id, body=body, actor=actor, holder=labeller(request))
+    try:
+        made = state.database.write_together(take)
+    except AppError as error:
+        return page(request, state, project, body.class_id, body.least, None, error)
+    query = {"class": body.class_id, "least": body.least, "done": made}
+    return redirect(request, "label_sure", slug=project.slug, query=query)
+
+
+def taken(session: Session, *, project_id: int, body: Confirmed, actor: str, holder: str) -> int:
+    """Label what was not clicked away and give all back; the change set that says so."""
     left = set(body.leave)
     shown = [(int(image_id), int(version)) for image_id, _, version in (one.partition(":") for one in body.image)]
-    taken = [(image_id, version) for image_id, version in shown if image_id not in left]
+    right = [(image_id, version) for image_id, version in shown if image_id not in left]
     known = [image_id for image_id, _ in shown if image_id in left]
-    try:
-        made = confirming.accept(
-            session, project.id, body.class_id, taken, known, actor=actor, request_id=body.request_id
-        )
-    except AppError as error:
-        session.rollback()
-        return page(request, session, project, body.class_id, body.least, None, error)
-    leases.release(session, labeller(request), [image_id for image_id, _ in shown])
-    query = {"class": body.class_id, "least": body.least, "done": made.id}
-    return redirect(request, "label_sure", slug=project.slug, query=query)
+    made = confirming.accept(session, project_id, body.class_id, right, known, actor=actor, request_id=body.request_id)
+    leases.release(session, holder, [image_id for image_id, _ in shown])
+    return made.id
 
 
 def page(
     request: Request,
-    session: Session,
+    state: AppState,
     project: Project,
     class_id: int | None,
     least: float,
@@ -102,25 +111,27 @@ def page(
     error: AppError | None = None,
 ) -> Response:
     """The page; with ``error`` it says what was refused."""
-    state: AppState = request.app.state.miwake
-    counts = suggestions.counts(session, state.arrays, project.id, least)
-    chosen = choose(project, counts, class_id)
     holder = labeller(request)
-    images = confirming.page(session, state.arrays, project.id, chosen.id, least, holder) if chosen else []
+    with state.database.read() as session:
+        counts = suggestions.counts(session, state.arrays, project.id, least)
+    chosen = choose(project, counts, class_id)
+    images = confirming.draw(state.database, state.arrays, project.id, chosen.id, least, holder) if chosen else []
     source = images[0].suggestion.source if images else None
-    context = SurePage(
-        project=project,
-        counts=counts,
-        chosen=chosen,
-        least=least,
-        images=images,
-        source=source,
-        trial=confirming.trial(session, project.id, source, chosen.id, least) if source and chosen else None,
-        asking=suggested.asking(session, project.id),
-        done=confirmed(session, project.id, done),
-        request_id=uuid.uuid4().hex,
-        error=sentence(error, i18n.translations(i18n.choose(request)).gettext) if error else "",
-    )
+    with state.database.read() as session:
+        context = SurePage(
+            project=project,
+            counts=counts,
+            chosen=chosen,
+            least=least,
+            images=images,
+            source=source,
+            trial=confirming.trial(session, project.id, source, chosen.id, least) if source and chosen else None,
+            asking=suggested.asking(session, project.id),
+            done=confirmed(session, project.id, done),
+            hold=address(request.app, "label_items", slug=project.slug),
+            request_id=uuid.uuid4().hex,
+            error=sentence(error, i18n.translations(i18n.choose(request)).gettext) if error else "",
+        )
     response = render(request, "labelling/sure.html", context, status_code=error.status if error else 200)
     remember(request, response, holder)
     return response
