@@ -138,8 +138,7 @@ def compute(
         source: the pictures; its cache is asked for them as they are.
         shape: of what is given for one picture.
         copies: changed copies of each picture that is learned from; the seed of the recipe decides the changes.
-        tell: called with (done, total) pictures.
-        should_stop: asked every 32 pictures.
+        tell, should_stop: called with (done, total) pictures; asked every 32 pictures.
 
     Returns:
         (pictures, 1 + copies, *shape) float16; rows of other pictures are left empty.
@@ -152,7 +151,7 @@ def compute(
     places, rows = source.cache.known(wanted)
     found[places, 0] = rows.reshape(len(places), *shape)
     left = np.union1d(np.setdiff1d(wanted, places), learned)
-    draws = [base.draws(copy, len(source.pictures)) for copy in range(1, copies + 1)] if len(learned) else []
+    draws = [base.draws(copy, len(source.pictures)) for copy in range(1, copies + 1)]
     for start in range(0, len(left), BLOCK):
         block = left[start : start + BLOCK]
         pictures = np.asarray(source.pictures[block])
@@ -160,9 +159,8 @@ def compute(
         if new.any():
             found[block[new], 0] = made = base.plain(pictures[new], should_stop)
             source.cache.keep(block[new], made)
-        if mine.any():
-            for copy, drawn in enumerate(draws, 1):
-                found[block[mine], copy] = base.changed(pictures[mine], drawn.at(block[mine]), should_stop)
+        for copy, drawn in enumerate(draws if mine.any() else (), 1):
+            found[block[mine], copy] = base.changed(pictures[mine], drawn.at(block[mine]), should_stop)
         tell(min(start + BLOCK, len(left)), len(left))
     return found
 
