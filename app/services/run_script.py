@@ -13,25 +13,28 @@ HEAD = """\
 # One run as a program: it trains the same models again and compares them with those of the run.
 #
 # 1. Export the data set as folders (page "Export") and copy this file into the folder of the program.
-# 2. Type:  python THIS_FILE EXPORTED_ZIP_OR_FOLDER
+# 2. Type:  python THIS_FILE EXPORTED_ZIP_OR_FOLDER [FOLDER_OF_WEIGHTS]
 #
+# The folder of weights is that with the file of a pretrained network; by default it is the one of the settings.
 # It ends with 0 when all numbers are the same, and with 1 when they are not. With "deterministic" in the recipe the
 # weights are the same to the last bit on one kind of processor; without it the numbers differ a little each time.
 
 import sys
 
+from app.config import Settings
 from app.domain.recipe import Recipe
 from worker.ml import device, rerun, train
 
 """
 BODY = """
 
-def main(place: str) -> int:
+def main(place: str, weights: str = "") -> int:
     recipe = Recipe.from_json(RECIPE)
+    folder = rerun.weights(recipe, weights or Settings.from_env().weights_folder)
     device.prepare(deterministic=recipe.deterministic)
     items = rerun.read_items(IMAGES)
     pictures = rerun.load(place, items, recipe)
-    begin = train.Begin(precision=PRECISION)
+    begin = train.Begin(precision=PRECISION, weights=folder)
     check = rerun.Check(EXPECTED)
     plans = rerun.plans(items, FOLDS)
     for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(), begin):

@@ -1,10 +1,16 @@
 """The manifest of a run and the run as a program, as the pages give them."""
 
 import ast
+import hashlib
+import runpy
+from dataclasses import replace
 
+import pytest
 import sqlalchemy as sa
 
 from app.db.run_models import Run, RunItem
+from app.domain import backbones
+from app.domain.recipe import Recipe
 from app.services import manifest
 
 HASH = "ab" * 32
@@ -57,6 +63,43 @@ def test_script__is_python_whatever_people_wrote(client, database, holdout):
     assert ast.literal_eval(names["RECIPE"])["preset"] == "'''\\"
     assert ast.literal_eval(names["CLASSES"]) == ["好中球", "好酸球", "単球"]
     assert len(ast.literal_eval(names["IMAGES"]).splitlines()) == 42
+
+
+@pytest.mark.ml
+def test_script__of_a_network_from_a_file_names_what_is_missing_and_takes_it(
+    client, database, holdout, tmp_path, monkeypatch, capsys
+):
+    from worker.ml import rerun, train  # noqa: PLC0415 - TensorFlow
+
+    about = backbones.KNOWN["vgg16"]
+    with database.write() as session:
+        session.get_one(Run, holdout.id).recipe = Recipe(architecture=about.name).to_json()
+    program, folder = tmp_path / "again.py", tmp_path / "given"
+    program.write_text(client.get("/p/blood/runs/1/script.py").text, encoding="utf-8")
+    main = runpy.run_path(str(program))["main"]
+    monkeypatch.setenv("MIWAKE_WEIGHTS_DIR", str(tmp_path / "set"))
+    assert rerun.carry_out(main, ["set.zip"]) == 2
+    assert f"needs the file of weights {about.file}, which is not in the folder {tmp_path / 'set'}." in _said(capsys)
+    assert rerun.carry_out(main, ["set.zip", str(folder)]) == 2
+    assert f"not in the folder {folder}. Put it there" in _said(capsys)
+    folder.mkdir()
+    (folder / about.file).write_bytes(b"weights")
+    digest = hashlib.md5(b"weights", usedforsecurity=False).hexdigest()
+    monkeypatch.setitem(backbones.KNOWN, about.name, replace(about, digest=digest))
+    begun: list[train.Begin] = []
+    monkeypatch.setattr(rerun, "load", lambda *_: None)
+
+    def fit(*given):
+        begun.append(given[-1])
+        return []
+
+    monkeypatch.setattr(train, "fit_folds", fit)
+    rerun.carry_out(main, ["set.zip", str(folder)])
+    assert [begin.weights for begin in begun] == [folder]
+
+
+def _said(capsys) -> str:
+    return str(capsys.readouterr().err)
 
 
 def test_manifest__of_no_run_is_not_found(client, made):

@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import imaging
+from app.domain import backbones, imaging
 from app.domain.errors import AppError, NotFound
 from app.domain.recipe import Recipe
+from worker.ml import backbones as networks
 from worker.ml import data, saving, train
 from worker.ml.keeper import EpochResult
 
 _NONE = -1
 _SHOWN = 5
+_FILE_MISSING = (
+    "The network {name} needs the file of weights {file}, which is not in the folder {folder}. Put it there, or name "
+    "the folder that has it after the data set."
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,18 @@ def plans(items: Items, folds: int) -> list[train.FoldPlan]:
         held = items.folds == fold if cross else items.splits == "validation"
         made.append(train.FoldPlan(fold, np.flatnonzero(~held & ~test), np.flatnonzero(held)))
     return made
+
+
+def weights(recipe: Recipe, folder: str | Path) -> Path:
+    """``folder``, once it is sure that the network's file of weights is in it and right, where it needs one.
+
+    Raises:
+        AppError: ``backbone_file_missing`` or ``weights_broken``.
+    """
+    path = Path(folder).absolute()
+    if recipe.pretrained and recipe.architecture != backbones.OFFLINE:
+        networks.checked(recipe.architecture, path)
+    return path
 
 
 def load(place: str, items: Items, recipe: Recipe) -> data.Pictures:
@@ -145,13 +162,16 @@ class Check:
         return 0 if same else 1
 
 
-def carry_out(main: Callable[[str], int], arguments: Sequence[str]) -> int:
-    """Run ``main`` with the data set that was named; a refusal is one line and the number 2."""
-    if len(arguments) != 1:
-        sys.stderr.write("Name the exported zip or folder.\n")
+def carry_out(main: Callable[..., int], arguments: Sequence[str]) -> int:
+    """Run ``main`` with the data set, and the folder of weights if one was named; a refusal is one line and 2."""
+    if len(arguments) not in (1, 2):
+        sys.stderr.write("Name the exported zip or folder, and the folder of weights where it is another one.\n")
         return 2
     try:
-        return main(arguments[0])
-    except (AppError, OSError, zipfile.BadZipFile) as error:
+        return main(*arguments)
+    except AppError as error:
+        clear = error.code == "backbone_file_missing"
+        sys.stderr.write((_FILE_MISSING.format_map(error.params) if clear else str(error)) + "\n")
+    except (OSError, zipfile.BadZipFile) as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+    return 2
