@@ -26,7 +26,21 @@ def gone(marked: str) -> bool:
     False when it runs or is stopped, when it is on another machine or in another container, and when nobody knows.
     """
     place, number, started = marked.rsplit(" ", 2) if marked.count(" ") >= 2 else ("", "", "")
-    return bool(place) and place == _place() and number.isdigit() and _started(int(number)) != started
+    if not place or place != _place() or not number.isdigit():
+        return False
+    found = _started(int(number))
+    return found != started if found else _ended(int(number))
+
+
+def _ended(number: int) -> bool:
+    """Of a process that /proc does not show, perhaps because it is another person's (``hidepid``)."""
+    try:
+        os.kill(number, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass  # it is there and not ours, or nobody knows
+    return False
 
 
 @functools.cache
@@ -40,9 +54,12 @@ def _place() -> str:
 
 
 def _started(number: int) -> str:
-    """When the process began, in ticks since the start of the machine; empty when it is not there or only a name."""
+    """When the process began, in ticks since the start of the machine.
+
+    Empty when it is not shown; "ended" when only its name is left, until somebody asks how it ended.
+    """
     try:
         fields = (PROC / str(number) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return ""
-    return "" if fields[0] in "ZX" else fields[19]
+    return "ended" if fields[0] in "ZX" else fields[19]

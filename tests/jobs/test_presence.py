@@ -1,5 +1,6 @@
 """Which workers of the same machine are gone, told by the system and not by a lease."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def test_gone__not_while_it_runs_or_is_stopped(other):
 def test_gone__once_it_ended_even_before_anybody_asked_how(other):
     process, marked = other
     process.kill()
-    process.stdout.read()  # comes to its end when the process has; nobody has waited for it yet
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and can still be asked how
     assert presence.gone(marked)
     process.wait()
     assert presence.gone(marked)
@@ -42,6 +43,23 @@ def test_gone__when_its_number_belongs_to_another_process(other):
     _, marked = other
     place, started = marked.rpartition(" ")[0], int(marked.rpartition(" ")[2])
     assert presence.gone(f"{place} {started - 1}")
+
+
+def test_gone__not_when_the_system_hides_a_process_that_is_there(other, monkeypatch, tmp_path):
+    process, marked = other
+    presence.mark()  # the place is known before the processes are hidden
+    monkeypatch.setattr(presence, "PROC", tmp_path)
+    assert not presence.gone(marked)
+
+    def foreign(_number: int, _signal: int) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", foreign)
+        assert not presence.gone(marked)
+    process.kill()
+    process.wait()
+    assert presence.gone(marked)
 
 
 @pytest.mark.parametrize("marked", ["", "3f1c 4026531836 1 7", "nonsense", "a b", "a b c"])
