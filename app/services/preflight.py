@@ -3,47 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.run_models import EpochMetric, Job, Run, RunFold, Worker
+from app.db.run_models import Worker
 from app.domain import architectures, footprint
-from app.domain.enums import JobState
 from app.domain.errors import Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
 from app.domain.recipe import Recipe
 from app.domain.recipe_fields import OWN
-from app.services import health, jobs, spreading
+from app.domain.stages import stages
+from app.services import health, jobs, pacing, spreading
+from app.services.pacing import Pace
 from app.services.plans import Forecast, Validation
 
-RUNS_LOOKED_AT = 100
-RUNS_USED = 5
-KIND = (
-    "architecture",
-    "layers",
-    "image_size",
-    "batch_size",
-    "precision",
-    "deterministic",
-    "unfrozen_blocks",
-    "feature_copies",
-    "added_copies",
-)
 LIMIT, FREE = "job_memory", "available"  # keys of ``Worker.info``, bytes
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Measured seconds for one training picture, from low to high; ``same``: with the same batch size and so on."""
-
-    low: float
-    high: float
-    run: int
-    processor: str
-    same: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +86,7 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     tight = memory is not None and room is not None and refusal is None and memory.high > room[0]
     if tight and room is not None:
         proposal = _fitting(recipe, forecast, room[0])
-    pace = measured(session, recipe)
+    pace = pacing.measured(session, project_id, recipe)
     models = max(recipe.folds, 1)
     return Preflight(
         steps=math.ceil(_shown(recipe, forecast, learned) / recipe.batch_size),
@@ -120,7 +95,7 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
         room=room,
         free=free,
         pace=pace,
-        seconds=_seconds(session, recipe, pace, learned * models) if pace else None,
+        seconds=_seconds(session, recipe, pace, learned * models, images) if pace else None,
         smallest=_smallest(recipe, forecast),
         refusal=refusal,
         tight=tight,
@@ -219,46 +194,12 @@ def _smallest(recipe: Recipe, forecast: Forecast) -> Smallest | None:
     return Smallest(row.name, row.train, row.validation)
 
 
-def measured(session: Session, recipe: Recipe) -> Pace | None:
-    """Seconds a picture in earlier trainings like this one, of any project, without the first epoch, which compiles.
-
-    Those with the same batch size, number format and so on are used where there are some, else those with the same
-    network and picture size.
-    """
-    query = sa.select(Run.id, Run.number, Run.recipe, Run.environment).join(Job, Job.id == Run.job_id)
-    query = query.where(Job.state != JobState.QUEUED).order_by(Run.id.desc()).limit(RUNS_LOOKED_AT)
-    flat = recipe.flat()
-    alike = [row for row in session.execute(query).all() if _kind(row.recipe, 3) == _kind(flat, 3)]
-    same = [row for row in alike if _kind(row.recipe) == _kind(flat)]
-    for rows in (same, alike):
-        used = rows[:RUNS_USED]
-        paces = _paces(session, [row.id for row in used])
-        if paces:
-            low, high = paces[len(paces) // 10], paces[(len(paces) * 9) // 10]
-            processor = str(used[0].environment.get("processor", ""))
-            return Pace(low, high, used[0].number, processor, rows is same)
-    return None
-
-
-def _kind(values: dict[str, Any], count: int | None = None) -> tuple[object, ...]:
-    blank = Recipe().flat()
-    return tuple(values.get(name, blank[name]) for name in KIND[:count])
-
-
-def _paces(session: Session, run_ids: Sequence[int]) -> list[float]:
-    query = (
-        sa.select(EpochMetric.seconds, RunFold.train_count)
-        .join(RunFold, sa.and_(RunFold.run_id == EpochMetric.run_id, RunFold.fold == EpochMetric.fold))
-        .where(EpochMetric.run_id.in_(run_ids), EpochMetric.epoch > 1, RunFold.train_count > 0)
-        .order_by(EpochMetric.id.desc())
-        .limit(500)
-    )
-    return sorted(row.seconds / row.train_count for row in session.execute(query))
-
-
-def _seconds(session: Session, recipe: Recipe, pace: Pace, pictures: int) -> Seconds:
-    start = spreading.start_seconds(session)
-    least = min(recipe.patience + 1, recipe.epochs) if recipe.patience else recipe.epochs
-    if recipe.all_epochs != recipe.epochs:  # the second stage has patience of its own
-        least += min(recipe.patience + 1, recipe.fine_epochs) if recipe.patience else recipe.fine_epochs
-    return Seconds(start + pictures * pace.low * least, start + pictures * pace.high * recipe.all_epochs)
+def _seconds(session: Session, recipe: Recipe, pace: Pace, pictures: int, images: int) -> Seconds:
+    # What a run with a pretrained network takes beside its epochs was measured; its start is part of it.
+    low, high = (pace.once.low * images, pace.once.high * images) if pace.once else (0.0, 0.0)
+    if pace.once is None:
+        low = high = spreading.start_seconds(session)
+    for stage, span in zip(stages(recipe), pace.stages, strict=True):  # each has patience of its own
+        low += pictures * span.low * pacing.least(stage.recipe)
+        high += pictures * span.high * stage.recipe.epochs
+    return Seconds(low, high)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from app.services.preflight import Pace, Preflight
+from app.services.pacing import Pace
+from app.services.preflight import Preflight
 from app.web import i18n, run_words
 from app.web.fields import TEXTS
 from app.web.messages import sentence
@@ -65,6 +66,10 @@ def _time(found: Preflight, t: Catalogue) -> tuple[str, str, str]:
 def _measured(pace: Pace, t: Catalogue) -> str:
     _ = t.gettext
     values = {"run": pace.run, "processor": pace.processor or _("a processor of unknown name")}
+    if pace.run is None and pace.same:
+        return _("measured in another project, on %(processor)s") % values
+    if pace.run is None:
+        return _("measured with other settings of the step, in another project, on %(processor)s") % values
     if pace.same:
         return _("measured in run %(run)s and before, on %(processor)s") % values
     return _("measured with other settings of the step, in run %(run)s and before, on %(processor)s") % values

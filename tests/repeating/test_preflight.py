@@ -7,12 +7,12 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
-from app.db.run_models import Job, Run, Worker
+from app.db.run_models import EpochMetric, Job, Run, RunFold, RunItem, Worker
 from app.db.session import db_now
 from app.domain import architectures, footprint
 from app.domain.errors import Invalid
 from app.domain.recipe import ARCHITECTURES, Recipe
-from app.services import plans, preflight, projects, runs, splits
+from app.services import pacing, plans, preflight, projects, runs, splits
 from tests.train.pages import form_of, rows_of, runs_in
 
 GIGABYTE = 2**30
@@ -140,19 +140,97 @@ def test_page__refuses_shows_a_proposal_and_takes_it(client, database, place, wo
 def test_measured__earlier_runs_with_the_same_network_give_a_range(database, kfold):
     recipe = Recipe.from_json(kfold.recipe)
     with database.read() as session:
-        pace = preflight.measured(session, recipe)
+        pace = pacing.measured(session, 1, recipe)
         assert pace is not None
         assert pace.same
-        assert 0 < pace.low <= pace.high < 1
-        other = preflight.measured(session, replace(recipe, batch_size=7))
+        assert pace.once is None
+        (span,) = pace.stages
+        assert 0 < span.low <= span.high < 1
+        other = pacing.measured(session, 1, replace(recipe, batch_size=7))
         assert other is not None
         assert not other.same
-        assert preflight.measured(session, replace(recipe, image_size=48)) is None
+        assert pacing.measured(session, 1, replace(recipe, image_size=48)) is None
+
+
+TWO = Recipe(
+    architecture="efficientnet-lite0", epochs=3, fine_epochs=3, unfrozen_blocks=1, patience=0, batch_size=8, folds=5
+)
+
+
+@pytest.fixture
+def two_stages(database, kfold):
+    """The run was one on a pretrained network: 0.01 s a picture in stage 1, 0.5 s in stage 2, 2 s for each once."""
+    with database.write() as session:
+        images = session.scalar(sa.select(sa.func.count()).where(RunItem.run_id == kfold.id)) or 0
+        session.execute(sa.delete(EpochMetric))
+        session.execute(sa.update(RunFold).values(stop_reason="epochs", train_count=10))
+        folds = session.scalars(sa.select(RunFold.fold).where(RunFold.run_id == kfold.id)).all()
+        paces = [0.05, 0.01, 0.01, 0.9, 0.5, 0.5]  # the first epoch of a stage compiles
+        known = {"run_id": kfold.id, "attempt": 1, "loss": 1.0, "accuracy": 0.5, "learning_rate": 0.1}
+        rows = [
+            known | {"fold": fold, "epoch": epoch, "seconds": 10 * pace}
+            for fold in folds
+            for epoch, pace in enumerate(paces, 1)
+        ]
+        session.execute(sa.insert(EpochMetric), rows)
+        seconds = sum(row["seconds"] for row in rows) + 2.0 * images
+        session.execute(sa.update(Run).values(recipe=TWO.to_json(), seconds=seconds))
+
+
+def test_measured__each_stage_of_a_pretrained_network_and_what_is_computed_once(database, two_stages):
+    with database.read() as session:
+        pace = pacing.measured(session, 1, TWO)
+        assert pace is not None
+        assert [span.low for span in pace.stages] == [span.high for span in pace.stages] == [0.01, 0.5]
+        assert pace.once is not None
+        assert pace.once.low == pace.once.high == pytest.approx(2.0)
+        patient = pacing.measured(session, 1, replace(TWO, patience=1, batch_size=16))
+        assert patient is not None
+        assert (patient.stages, patient.same) == (pace.stages, False)
+        found = looked(session, TWO)
+        forecast = plans.forecast(splits.table(session, 1), TWO)
+    assert found.seconds is not None
+    learned = round(forecast.train * 4 / 5) * 5
+    images = forecast.train + forecast.validation + forecast.test
+    assert found.seconds.high == pytest.approx(learned * 3 * (0.01 + 0.5) + 2.0 * images)
+
+
+@pytest.mark.parametrize("changed", [{"unfrozen_blocks": 2}, {"unfrozen_blocks": 0}])
+def test_measured__not_by_runs_with_other_frozen_blocks(database, two_stages, changed):
+    with database.read() as session:
+        assert pacing.measured(session, 1, TWO.updated(changed)) is None
+
+
+def test_measured__not_by_runs_with_other_copies_or_whose_rest_nobody_knows(database, two_stages):
+    copies = {"feature_copies": 2, "augmentation.rotation": 10}
+    with database.write() as session:
+        assert pacing.measured(session, 1, TWO.updated(copies)) is None
+        session.execute(sa.update(Run).values(seconds=1.0))  # less than its epochs: several jobs shared them
+        assert pacing.measured(session, 1, TWO) is None
+
+
+def test_measured__where_patience_ended_a_stage_only_what_is_sure_counts(database, two_stages):
+    recipe = replace(TWO, epochs=50, fine_epochs=50, patience=1)
+    with database.write() as session:
+        session.execute(sa.update(Run).values(recipe=recipe.to_json()))
+        pace = pacing.measured(session, 1, recipe)
+        assert pace is not None
+        assert [span.high for span in pace.stages] == [0.01, 0.5]
 
 
 def test_page__shows_the_measured_time(client, kfold):
     html = client.get("/p/blood/train?from=1").text
     assert "measured in run 1 and before" in html
+
+
+def test_page__names_no_run_of_another_project(client, database, kfold):
+    place = f"/p/{quote(rows_of(database, {'好中球': 90, '単球': 30}).slug)}"
+    recipe = Recipe.from_json(kfold.recipe)
+    html = client.get(f"{place}/train", params=form_of(recipe)).text
+    assert "measured in another project, on " in html
+    assert "measured in run" not in html
+    html = client.get(f"{place}/train", params=form_of(replace(recipe, batch_size=7))).text
+    assert "measured with other settings of the step, in another project, on " in html
 
 
 def test_run_that_did_not_fit__starts_again_with_half_and_only_once(client, database, place):
