@@ -1,5 +1,6 @@
 """What all tests share: settings, databases, the application's client, servers, real pictures."""
 
+import logging
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import BrowserContext, Page, expect
 
+from app.commands import logs
 from app.config import Settings
 from app.db.migrate import upgrade
 from app.db.models import Project
@@ -54,6 +56,19 @@ class Client(TestClient):
             check_no_trace(answer)
         assert self.errors_expected or answer.status_code != 500, "an unexpected error: its trace is in the log"
         return answer
+
+
+@pytest.fixture(autouse=True)
+def log_of_the_test_run() -> Iterator[None]:
+    """A command that runs in this process sets up the log of the whole process; later tests get back what was."""
+    root = logging.getLogger()
+    known = set(root.handlers)
+    levels = {name: logging.getLogger(name).level for name in ("", *logs.CHATTY, *logs.SILENT, logs.REQUESTS)}
+    yield
+    for handler in [one for one in root.handlers if type(one) is logging.StreamHandler and one not in known]:
+        root.removeHandler(handler)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.config import Settings
 from app.domain.enums import JobState
-from app.services import results
+from app.services import preflight, results
 from tests.jobs import processes
 from tests.jobs.processes import ENDLESS, QUICK
 from tests.jobs.rows import claim
@@ -20,7 +20,7 @@ from worker import limits, runner
 from worker.supervisor import Outcome, died
 from worker.tail import MOST_BYTES, MOST_LINES, Tail
 
-HUNGRY = QUICK.updated({"architecture": "cifar4", "image_size": 256, "batch_size": 24})
+HUNGRY = QUICK.updated({"architecture": "cifar4-plus", "image_size": 256, "batch_size": 24})
 LIMIT_MB = 900  # of data; a small training takes about half of it
 
 
@@ -34,7 +34,10 @@ def resident_mb(pid: int) -> float:
 
 @pytest.mark.ml
 @pytest.mark.slow
-def test_memory__a_limit_names_the_batch_and_the_worker_gets_everything_back(settings, database, store, tmp_path):
+def test_memory__a_limit_names_the_batch_and_the_worker_gets_everything_back(
+    settings, database, store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(preflight, "refuse", lambda *_values: None)  # as if the forecast had been too low
     small = dataclasses.replace(settings, job_memory_mb=LIMIT_MB, lease_seconds=4.0)
     project_id = processes.add_project(database, store)
     with processes.worker(small, tmp_path / "log") as worker:

@@ -25,11 +25,10 @@ def log_error():
 
 @pytest.fixture
 def written(monkeypatch):
-    """Lines of the log in a format; the logging of the test run is put back."""
+    """Lines of the log in a format."""
     out = io.StringIO()
     root = logging.getLogger()
-    kept, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in (*logs.CHATTY, *logs.SILENT, logs.REQUESTS)}
+    kept = list(root.handlers)
 
     def begin(form, wanted="INFO"):
         monkeypatch.setattr(sys, "stderr", out)
@@ -39,9 +38,6 @@ def written(monkeypatch):
 
     yield begin
     root.handlers[:] = kept
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
 
 
 def test_json__has_time_level_message_and_the_ids(written):

@@ -12,7 +12,7 @@ from app.domain.errors import Invalid
 from app.domain.matrix import Axis
 from app.domain.presets import PRESETS
 from app.domain.recipe import Augmentation, Recipe
-from app.services import groups, projects, runs
+from app.services import groups, projects, references, runs
 from tests.train.pages import JSON, form_of, read_form, rows_of, runs_in
 
 CHANGED = Recipe(augmentation=Augmentation(rotation=20, horizontal_flip=True))
@@ -89,6 +89,8 @@ def test_form__sent_twice_starts_once_and_changed_starts_another(client, databas
     assert found == [f"{place}/runs/3"] * 2
     assert client.post(f"{place}/train", data=form | {"repeats": "2"}, follow_redirects=False).status_code == 303
     assert len(runs_in(database)) == 7
+    with database.read() as session:
+        assert [one for one in references.everything(session) if one.role == "job"] == []  # no blob is waited for
 
 
 def test_form__each_page_has_a_mark_of_its_own(client, place):
