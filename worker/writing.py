@@ -92,9 +92,12 @@ def _end_fold(session: Session, writer: Writer, message: FoldEnd) -> list[str]:
 
 def _add_features(session: Session, writer: Writer, message: FeatureBlock) -> None:
     writer.fence(session)
-    # Two trainings may compute the same at the same time; either will do.
-    with contextlib.suppress(IntegrityError), session.begin_nested():
-        features.add_block(session, message.digests, message.sha256, message.method)
+    # Two trainings may compute the same at the same time; either will do. The second attempt sees what the other wrote,
+    # and adds the rest.
+    for _ in range(2):
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            features.add_block(session, message.digests, message.sha256, message.method)
+            return
 
 
 def _drop_after(session: Session, blobs: Store, digests: list[str]) -> None:
