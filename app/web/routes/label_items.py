@@ -67,6 +67,7 @@ def items(
 
 def renewed(session: Session, *, project_id: int, holder: str, queue: Queue, body: Ask) -> set[int]:
     """Give back what the page is done with and hold what it goes on to show; those that it still has."""
+    leases.one_at_a_time(session, project_id)  # first: whoever draws may wait for one of the rows given back here
     leases.release(session, holder, body.release)
     if queue.order not in queues.SHARED:
         return set(body.hold)
