@@ -1,7 +1,8 @@
 """Looking up thousands of rows by their ids: as one value in the statement, and as PostgreSQL would not by itself."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,12 +35,16 @@ def one_of(column: sa.ColumnElement[int], ids: Iterable[int]) -> sa.ColumnElemen
     return column.op("IN", is_comparison=True, return_type=sa.Boolean())(listed)
 
 
-def by_lookup(session: Session) -> None:
-    """Have PostgreSQL join by looking up rows, to the end of this transaction.
+@contextmanager
+def by_lookup(session: Session) -> Iterator[None]:
+    """Have PostgreSQL join by looking up rows in the statements within.
 
     It takes ten thousand lookups for dearer than reading an index of a million images, which is ten times slower.
     SQLite knows no other way.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        for way in ("hashjoin", "mergejoin"):
-            session.execute(sa.text(f"SET LOCAL enable_{way} = off"))
+    ways = ("hashjoin", "mergejoin") if session.get_bind().dialect.name == "postgresql" else ()
+    for way in ways:
+        session.execute(sa.text(f"SET LOCAL enable_{way} = off"))
+    yield
+    for way in ways:  # after an error the transaction ends, and what was set in it
+        session.execute(sa.text(f"SET LOCAL enable_{way} TO DEFAULT"))

@@ -80,7 +80,6 @@ def taken(session: Session, project_id: int) -> dict[int, tuple[str, datetime]]:
 
 def copies_of_test(session: Session, project_id: int) -> int:
     """How many labelled images outside of the test set are copies of one that is in it."""
-    by_lookup(session)
     tested = sa.func.sum(sa.case((Image.split == Split.TEST, 1), else_=0)).label("tested")
     groups = (
         sa.select(tested, sa.func.count().label("all"))
@@ -92,7 +91,8 @@ def copies_of_test(session: Session, project_id: int) -> int:
         .subquery()
     )
     outside = sa.select(sa.func.sum(groups.c.all - groups.c.tested)).where(groups.c.tested > 0)
-    return int(session.scalar(outside) or 0)
+    with by_lookup(session):
+        return int(session.scalar(outside) or 0)
 
 
 def torn(session: Session, project_id: int, by: str) -> list[Invalid]:

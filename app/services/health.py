@@ -158,7 +158,6 @@ def _wrong(groups: sa.CTE, topic: Topic) -> sa.ColumnElement[bool]:
 
 def summary(session: Session, project_id: int, limit: int) -> dict[Topic, tuple[int, list[Finding]]]:
     """How many findings each topic has that nobody chose to keep, and the strongest of them with their images."""
-    by_lookup(session)
     groups = _groups(project_id)
     parts = []
     for topic in Topic:
@@ -169,7 +168,9 @@ def summary(session: Session, project_id: int, limit: int) -> dict[Topic, tuple[
         parts.append(sa.select(sa.literal(topic.value), many, sa.literal(0)))
     parts.append(_singles(project_id))
     counts, first = dict.fromkeys(Topic, 0), dict[Topic, list[int]]()
-    for name, count, finding_id in session.execute(sa.union_all(*parts)):
+    with by_lookup(session):
+        rows = session.execute(sa.union_all(*parts)).all()
+    for name, count, finding_id in rows:
         if finding_id:
             first.setdefault(Topic(name), []).append(finding_id)
         elif name in counts:
@@ -202,8 +203,8 @@ def counts(session: Session, project_id: int) -> dict[Topic, int]:
 
 def ids(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> list[int]:
     """The findings of a topic, the strongest first."""
-    by_lookup(session)
-    return list(session.scalars(_strongest(project_id, topic, _groups(project_id, kept=kept), kept=kept)))
+    with by_lookup(session):
+        return list(session.scalars(_strongest(project_id, topic, _groups(project_id, kept=kept), kept=kept)))
 
 
 def _strongest(project_id: int, topic: Topic, groups: sa.CTE, *, kept: bool = False) -> sa.Select[int]:

@@ -6,6 +6,7 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from app.db.lookups import by_lookup
 from benchmarks import big_extras, big_project
 from benchmarks.scale import get, pages
 
@@ -45,3 +46,13 @@ def test_pages__look_at_no_more_images_than_they_show(walks, database, store):
     draw = random.Random(2)
     found = {name: list(walks(name, address())) for name, address in pages(big, draw).items()}
     assert not {name: plans for name, plans in found.items() if plans}
+
+
+@pytest.mark.postgres
+def test_by_lookup__ends_with_its_statements(postgres_database):
+    """What comes later in the same transaction is planned as PostgreSQL would by itself."""
+    with postgres_database.read() as session:
+        ways = sa.text("SELECT current_setting('enable_hashjoin'), current_setting('enable_mergejoin')")
+        with by_lookup(session):
+            assert tuple(session.execute(ways).one()) == ("off", "off")
+        assert tuple(session.execute(ways).one()) == ("on", "on")
