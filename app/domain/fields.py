@@ -26,6 +26,8 @@ class Field:
         Raises:
             Invalid: with the limits in its parameters.
         """
+        if isinstance(value, str):
+            value = value.encode(errors="replace").decode()  # half a pair of surrogates can be neither kept nor shown
         if self.kind == "choice":
             if value not in self.choices:
                 raise Invalid("field_choice", value=str(value), choices=", ".join(self.choices))
@@ -56,7 +58,8 @@ def _parse_names(value: Any) -> str:
     """A JSON list of names, from one or from a list; "" for none."""
     try:
         names = json.loads(value.strip() or "[]") if isinstance(value, str) else value or []
-    except (ValueError, RecursionError):
+        "".join(names).encode()
+    except (TypeError, ValueError, RecursionError):  # ValueError also of half a pair of surrogates
         names = None
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise Invalid("field_names", value=str(value)[:60])

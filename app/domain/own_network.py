@@ -57,8 +57,8 @@ def parse(text: str) -> list[Step]:
     """The layers of a list.
 
     Raises:
-        Invalid: ``layers_unreadable`` (line, column), ``layers_count``, ``layer_unknown``, ``layer_value``,
-            ``layer_order`` or ``layers_without``, each with the line where it has one.
+        Invalid: ``layers_long``, ``layers_unreadable`` (line, column), ``layers_count``, ``layer_unknown``,
+            ``layer_value``, ``layer_order`` or ``layers_without``, each with the line where it has one.
     """
     steps = [_step(number, line, item) for number, (line, item) in enumerate(_items(text), 1)]
     if not 1 <= len(steps) <= MOST_LAYERS:
@@ -78,13 +78,17 @@ def parse(text: str) -> list[Step]:
 def _items(text: str) -> Iterator[tuple[int, Any]]:
     """Each element of a JSON list with its line, so that a mistake can be shown where it is."""
     decoder, place = json.JSONDecoder(), _skip(text, 0)
-    if len(text) > MOST_TEXT or text[place : place + 1] != "[":
+    length = len(text.replace("\r\n", "\n"))  # browsers count the end of a line once and send it as two
+    if length > MOST_TEXT:
+        raise Invalid("layers_long", count=length, most=MOST_TEXT)
+    if text[place : place + 1] != "[":
         raise _unreadable(text, place)
     place = _skip(text, place + 1)
     while text[place : place + 1] != "]":
         try:
             item, end = decoder.raw_decode(text, place)
-        except (json.JSONDecodeError, RecursionError) as error:
+            json.dumps(item, ensure_ascii=False).encode()  # half a pair of surrogates is no text
+        except (ValueError, RecursionError) as error:  # ValueError also of a number of thousands of digits
             raise _unreadable(text, getattr(error, "pos", place)) from None
         yield text.count("\n", 0, place) + 1, item
         place = _skip(text, end)

@@ -2,22 +2,23 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.db.run_models import Prediction, Run, RunItem
+from app.db.run_models import Job, Prediction, Run, RunItem
 from app.domain import calibration, class_scores, confident
 from app.domain.confident import Suspicions
 from app.domain.enums import PredictionRole
 
 KEPT_BYTES = 200 * 2**20
+Softened = tuple[NDArray[np.int64], NDArray[np.float32]]  # positions of classes and their probabilities, each (n,)
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,26 @@ class Answers:
         """The temperature that fits these answers; computed once."""
         return calibration.temperature(self.probabilities, self.labels)
 
-    def softened(self, temperature: float) -> NDArray[np.float32]:
-        """Probability of each answer with a temperature, (n,); kept for the temperature asked for last."""
-        if self._softened.get("temperature") != temperature:
-            found = calibration.softened(self.probabilities, temperature).max(axis=1).astype(np.float32)
-            self._softened.update(temperature=temperature, confidence=found)
-        kept: NDArray[np.float32] = self._softened["confidence"]
-        return kept
+    def softened(self, temperature: float, models: Callable[[], Sequence["Answers"]] | None = None) -> Softened:
+        """The answers with a temperature; kept for the temperature asked for last.
+
+        ``models`` gives what the models say whose mean these answers are: each is softened, then the mean taken.
+        """
+        key = (temperature, models is None)
+        found = self._softened.get(key)
+        if found is None:
+            each = [one.probabilities for one in (models() if models else []) if np.array_equal(one.items, self.items)]
+            each = each or [self.probabilities]  # one model, whose answers are these
+            mean = np.zeros(self.probabilities.shape)
+            for one in each:
+                mean += calibration.softened(one, temperature) / len(each)
+            found = mean.argmax(axis=1), mean.max(axis=1).astype(np.float32)
+            self._softened.clear()
+            self._softened[key] = found
+        return found
 
     @cached_property
-    def _softened(self) -> dict[str, Any]:
+    def _softened(self) -> dict[Any, Softened]:
         return {}
 
     @cached_property
@@ -76,20 +87,32 @@ class Answers:
         return chosen
 
 
+class Sized(Protocol):
+    """What can be kept."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+
+
+T = TypeVar("T", bound=Sized)
+
+
 class Kept:
-    """The answers read last, as many as fit; safe to use from several threads."""
+    """The answers read last and what was made of them, as many as fit; safe to use from several threads."""
 
     def __init__(self, most: int = KEPT_BYTES) -> None:
         self._most = most
-        self._found: OrderedDict[Any, Answers] = OrderedDict()
+        self._found: OrderedDict[Any, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Any, read: Callable[[], Answers]) -> Answers:
+    def get(self, key: Any, read: Callable[[], T]) -> T:
         """What is kept under ``key``, or what ``read`` gives."""
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
-                return self._found[key]
+                known: T = self._found[key]
+                return known
         made = read()
         with self._lock:
             self._found[key] = made
@@ -103,15 +126,19 @@ def load(
 ) -> Answers:
     """The answers of one role; ``fold`` with the role TEST_FOLD.
 
-    Rows are only ever added to or replaced by others with new ids, so number and newest id tell whether what is kept
-    is still true.
+    Number and newest id tell whether what is kept is still true, with the attempt of the job: SQLite gives the ids of
+    the last rows out again, so the next attempt may write as many others with the same ids.
     """
     fits = [Prediction.run_id == run.id, Prediction.role == role]
     if fold is not None:
         fits.append(Prediction.fold == fold)
-    count, newest = session.execute(sa.select(sa.func.count(), sa.func.max(Prediction.id)).where(*fits)).one()
-    key = (run.id, role, fold, count, newest)
-    return kept.get(key, lambda: _read(session, fits, classes))
+    state = session.execute(sa.select(sa.func.count(), sa.func.max(Prediction.id), attempt(run)).where(*fits)).one()
+    return kept.get((run.id, role, fold, *state), lambda: _read(session, fits, classes))
+
+
+def attempt(run: Run) -> sa.ScalarSelect[int]:
+    """Which attempt of its job has the run, as a part of a statement."""
+    return sa.select(Job.attempt).where(Job.id == run.job_id).scalar_subquery()
 
 
 def _read(session: Session, fits: list[sa.ColumnElement[bool]], classes: int) -> Answers:

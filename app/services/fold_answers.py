@@ -48,6 +48,12 @@ class FoldAnswers:
         """How many models answered."""
         return len(self.predicted)
 
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        arrays = (self.items, self.labels, self.predicted, self.truth, self.wrong, self.apart)
+        return sum(one.nbytes for one in arrays)
+
     def by_wrong(self) -> list[int]:
         """How many images none, one, two ... of the models are wrong about."""
         counts: list[int] = np.bincount(self.wrong, minlength=self.models + 1).tolist()
@@ -75,25 +81,39 @@ class Told:
     apart: float
 
 
+def each(session: Session, kept: answers.Kept, run: Run, classes: int) -> list[answers.Answers]:
+    """What each model says of the test images; empty for a run with one model, or that is not finished."""
+    folds = sorted(_counts(session, run))
+    if len(folds) < 2:
+        return []
+    return [answers.load(session, kept, run, PredictionRole.TEST_FOLD, classes, fold) for fold in folds]
+
+
 def find(session: Session, kept: answers.Kept, run: Run) -> FoldAnswers | None:
     """The answers of all models; None for a run with one model, without a test set, or that is not finished."""
-    classes = len(review.classes(session, run))
-    folds = session.scalars(
-        sa.select(Prediction.fold)
-        .where(Prediction.run_id == run.id, Prediction.role == PredictionRole.TEST_FOLD)
-        .distinct()
-        .order_by(Prediction.fold)
-    ).all()
-    if len(folds) < 2:
+    counts = _counts(session, run)
+    if len(counts) < 2:
         return None
-    each = [answers.load(session, kept, run, PredictionRole.TEST_FOLD, classes, fold) for fold in folds]
-    common = each[0].items
-    for one in each[1:]:
+    classes = len(review.classes(session, run))
+    key = ("folds", run.id, *sorted(counts.items()))
+    return kept.get(key, lambda: _together(each(session, kept, run, classes)))
+
+
+def _counts(session: Session, run: Run) -> dict[int, tuple[int, ...]]:
+    """For each model number and newest id of its answers, and the attempt: what ``answers.load`` asks too."""
+    query = sa.select(Prediction.fold, sa.func.count(), sa.func.max(Prediction.id), answers.attempt(run))
+    query = query.where(Prediction.run_id == run.id, Prediction.role == PredictionRole.TEST_FOLD)
+    return {fold: tuple(state) for fold, *state in session.execute(query.group_by(Prediction.fold))}
+
+
+def _together(said: Sequence[answers.Answers]) -> FoldAnswers:
+    common = said[0].items
+    for one in said[1:]:
         common = np.intersect1d(common, one.items, assume_unique=True)
-    places = [np.searchsorted(one.items, common) for one in each]
-    labels = each[0].labels[places[0]]
-    probabilities = np.stack([one.probabilities[place] for one, place in zip(each, places, strict=True)])
-    predicted = np.stack([one.predicted[place] for one, place in zip(each, places, strict=True)])
+    places = [np.searchsorted(one.items, common) for one in said]
+    labels = said[0].labels[places[0]]
+    probabilities = np.stack([one.probabilities[place] for one, place in zip(said, places, strict=True)])
+    predicted = np.stack([one.predicted[place] for one, place in zip(said, places, strict=True)])
     return FoldAnswers(
         items=common,
         labels=labels,

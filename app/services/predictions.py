@@ -45,7 +45,8 @@ class Answer:
 
     Attributes:
         models: probabilities, for each model a list over the classes of the run.
-        mean: the mean over the models, scaled by the temperature that is kept with the run.
+        mean: the mean over the models, each softened by the temperature that is kept with the run: it was fitted to
+            answers of single models.
         peaks: position of a class -> the largest value of its heat map; only classes that have one.
         seconds: of the computation alone.
     """
@@ -167,11 +168,11 @@ def answer(session: Session, run: Run, job_id: int) -> Answer:
 
 
 def _mean(models: Sequence[Sequence[float]], temperature: float | None) -> list[float]:
-    mean = [sum(column) / len(models) for column in zip(*models, strict=True)]
-    if temperature is None or not mean:
-        return mean
-    scaled: list[float] = softened(np.array(mean), temperature).tolist()
-    return scaled
+    if not models:
+        return []
+    each = np.array(models)
+    mean: list[float] = (each if temperature is None else softened(each, temperature)).mean(axis=0).tolist()
+    return mean
 
 
 def heat_map(session: Session, run: Run, job_id: int, position: int) -> tuple[bytes, float]:

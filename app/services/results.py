@@ -64,6 +64,10 @@ def clear(
     session.execute(sa.delete(EpochMetric).where(*gone(EpochMetric), ~sa.or_(sa.false(), *later)))
     session.execute(sa.delete(Prediction).where(*gone(Prediction)))
     session.execute(sa.update(RunFold).where(*gone(RunFold)).values(**_UNTRAINED))
+    # A temperature was fitted to answers that are gone.
+    session.execute(
+        sa.update(Run).where(Run.id == writer.run_id, Run.temperature.is_not(None)).values(temperature=None)
+    )
     if only is None:
         session.execute(sa.delete(Explanation).where(Explanation.run_id == writer.run_id))
         run = sa.update(Run).where(Run.id == writer.run_id)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from app.db.run_models import Prediction, RunItem
+from app.db.run_models import Job, Prediction, RunItem
+from app.domain.enums import PredictionRole
 from app.services import answers, fold_answers
 from app.services.fold_answers import Order
 
@@ -30,6 +31,20 @@ def test_find__counts_the_models_that_are_wrong(database, kfold):
     assert sum(found.by_wrong()) == 12
     assert (np.diff(found.apart[found.places(Order.APART, None)]) <= 0).all()
     assert (np.diff(found.wrong[found.places(Order.WRONG, None)]) <= 0).all()
+
+
+def test_find__is_made_again_when_another_attempt_wrote_as_many_answers(database, kfold):
+    """SQLite gives the ids of the last rows out again, so number and newest id may be the same as before."""
+    kept = answers.Kept()
+    with database.read() as session:
+        first = fold_answers.find(session, kept, kfold)
+        assert fold_answers.find(session, kept, kfold) is first
+        said = answers.load(session, kept, kfold, PredictionRole.TEST, 3)
+    with database.write() as session:
+        session.get_one(Job, kfold.job_id).attempt += 1
+    with database.read() as session:
+        assert fold_answers.find(session, kept, kfold) is not first
+        assert answers.load(session, kept, kfold, PredictionRole.TEST, 3) is not said
 
 
 def test_page__every_count_opens_its_pictures(client, kfold):

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.run_models import Job, Prediction, Run, RunItem
-from app.domain.calibration import softened
-from app.domain.enums import JobKind, JobState, Lane
-from app.services import predictions
+from app.domain.calibration import bins, softened
+from app.domain.enums import JobKind, JobState, Lane, PredictionRole
+from app.services import answers, fold_answers, predictions, results, sureness
 from tests.inspect import factory
 
 PAGE = "/p/blood/runs/1/sureness"
@@ -75,7 +75,8 @@ def test_temperature__is_kept_with_the_models_and_used_for_new_pictures(client, 
         session.add(job)
         session.flush()
         answer = predictions.answer(session, run, job.id)
-        assert answer.mean == pytest.approx(softened(np.array([0.7, 0.2, 0.1]), run.temperature).tolist())
+        each = softened(np.array([[0.6, 0.3, 0.1], [0.8, 0.1, 0.1]]), run.temperature)  # it was fitted to single models
+        assert answer.mean == pytest.approx(each.mean(axis=0).tolist())
         assert answer.models == [[0.6, 0.3, 0.1], [0.8, 0.1, 0.1]]
     assert "Do without it" in page(client)
     client.post("/p/blood/runs/1/temperature", data={"do": "drop"})
@@ -83,6 +84,52 @@ def test_temperature__is_kept_with_the_models_and_used_for_new_pictures(client, 
         run = session.get_one(Run, kfold.id)
         assert run.temperature is None
         assert predictions.answer(session, run, job.id).mean == pytest.approx([0.7, 0.2, 0.1])
+
+
+def test_temperature__softens_each_model_before_the_mean_over_the_test_set(database, kfold):
+    with database.read() as session:
+        kept = answers.Kept()
+        found = sureness.look(session, kept, kfold, PredictionRole.TEST)
+        models = fold_answers.each(session, kept, kfold, 3)
+    assert len(models) == 5
+    assert found.temperature is not None
+    mean = np.mean([softened(one.probabilities, found.temperature) for one in models], axis=0)
+    assert found.after == bins(mean.max(axis=1).astype(np.float32), mean.argmax(axis=1) == found.said.labels)
+    assert found.after != bins(softened(found.said.probabilities, found.temperature).max(axis=1), found.right)
+
+
+def test_temperature__is_gone_with_the_answers_it_was_fitted_to(client, database, kfold):
+    assert client.post("/p/blood/runs/1/temperature", data={"do": "keep"}).status_code == 200
+    with database.write() as session:
+        assert session.get_one(Run, kfold.id).temperature is not None
+        session.get_one(Job, kfold.job_id).state = JobState.RUNNING
+        results.clear(session, results.Writer(kfold.job_id, 1, kfold.id))
+    with database.read() as session:
+        assert session.get_one(Run, kfold.id).temperature is None
+
+
+def test_temperature__of_a_run_that_is_not_finished_is_refused(client, database, kfold):
+    with database.write() as session:
+        session.get_one(Job, kfold.job_id).state = JobState.RUNNING
+    assert client.post("/p/blood/runs/1/temperature", data={"do": "keep"}).status_code == 409
+    with database.read() as session:
+        assert session.get_one(Run, kfold.id).temperature is None
+
+
+def test_temperature__is_computed_while_others_write(client, database, kfold, monkeypatch):
+    """The computation takes a second with many answers; meanwhile the only writer of SQLite is free."""
+    compute = sureness.fitted
+
+    def slow(*values):
+        with database.write() as session:
+            session.execute(sa.update(Run).values(name="meanwhile"))
+        return compute(*values)
+
+    monkeypatch.setattr(sureness, "fitted", slow)
+    assert client.post("/p/blood/runs/1/temperature", data={"do": "keep"}).status_code == 200
+    with database.read() as session:
+        run = session.get_one(Run, kfold.id)
+        assert (run.name, run.temperature is not None) == ("meanwhile", True)
 
 
 def test_temperature__without_validation_answers(client, database, holdout):

@@ -39,6 +39,12 @@ def refused(text: str) -> Invalid:
         ('["relu"] x', "layers_unreadable", 1),
         ('{"layer": "relu"}', "layers_unreadable", 1),
         ("[" * 3000, "layers_unreadable", 1),
+        ('["relu",\n' + "9" * 5000 + "]", "layers_unreadable", 2),
+        ('["relu",\n"\\ud800"]', "layers_unreadable", 2),
+        ('["relu",\n{"layer": "conv", "filters": "\\ud800"}]', "layers_unreadable", 2),
+        ('["relu", "\ud800"]', "layer_unknown", 1),
+        ('["relu"]' + " " * 8000 + "x", "layers_long", None),
+        ("[\r\n" + "\r\n" * 7000 + '"relu"]', "layers_without", None),
         ("[]", "layers_count", None),
         ('[\n "relu",\n "lambda"]', "layer_unknown", 3),
         ("[3]", "layer_unknown", 1),
@@ -59,6 +65,21 @@ def test_parse__names_the_mistake_and_its_line(text, code, line):
     error = refused(text)
     assert error.code == code
     assert error.params.get("line") == line
+
+
+@pytest.mark.parametrize("names", ['["\\ud800"]', '["\ud800', ["\ud800"], "9" * 5000])
+def test_names__that_are_no_text_are_refused(names):
+    with pytest.raises(Invalid) as caught:
+        Recipe().updated({"augmented_classes": names})
+    error = caught.value.fields["augmented_classes"]
+    assert (error.code, str(error.params["value"]).encode()) == ("field_names", str(error.params["value"]).encode())
+
+
+def test_form__what_is_no_text_is_refused_like_other_mistakes(client, database):
+    place = f"/p/{rows_of(database, {'a': 20, 'b': 20}).slug}"
+    for odd in ('["\\ud800"]', "[" + "9" * 5000 + "]"):
+        typed = form_of() | {"architecture": "own", "layers": odd, "augmented_classes": odd}
+        assert client.post(f"{place}/train", data=typed).status_code == 422
 
 
 def test_layer_table__shapes_and_weights_are_known_before_the_start():

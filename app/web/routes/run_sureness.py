@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from app.services import projects, runs, sureness
 from app.web import review_page, sureness_page
-from app.web.deps import ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.deps import ProjectDep, ReadSession, StateDep
 from app.web.templating import redirect, render
 
 router = APIRouter()
@@ -25,16 +25,22 @@ def show(request: Request, project: ProjectDep, session: ReadSession, state: Sta
 @router.post("/p/{slug}/runs/{number}/temperature", name="run_temperature")
 def temperature(
     request: Request,
-    session: WriteSession,
     state: StateDep,
     slug: str,
     number: int,
     do: Annotated[Literal["keep", "drop"], Form()],
 ) -> Response:
     """Keep the fitted temperature with the models, or let them speak for themselves again."""
-    run = runs.by_number(session, projects.id_of(session, slug), number)
+    found = None
     if do == "keep":
-        sureness.keep_temperature(session, state.judged, run)
-    else:
-        sureness.drop_temperature(run)
+        with state.database.read() as session:  # nobody waits for the computation
+            found = sureness.fitted(
+                session, state.judged, runs.by_number(session, projects.id_of(session, slug), number)
+            )
+    with state.database.write() as session:
+        run = runs.by_number(session, projects.id_of(session, slug), number)
+        if found is None:
+            sureness.drop_temperature(run)
+        else:
+            sureness.keep_temperature(session, run, found)
     return redirect(request, "run_sureness", slug=slug, number=number)

@@ -54,6 +54,10 @@ SENTENCES: dict[str, str] = {
     "layer_value_missing": N_("Line %(line)s: %(layer)s needs a value for %(name)s."),
     "layer_value_unknown": N_("Line %(line)s: %(layer)s has no value %(name)s. It has: %(known)s."),
     "layers_count": N_("The list has %(count)s layers; from 1 to %(most)s are possible."),
+    "layers_long": N_(
+        "The list of layers has %(count)s characters; %(most)s are possible. Leave out blanks and ends of lines, or "
+        "take fewer layers."
+    ),
     "layers_too_many_weights": N_(
         "These layers have %(count)s weights; %(most)s are possible. Put mean in place of flatten, or take fewer units."
     ),

@@ -60,6 +60,9 @@ SENTENCES: dict[str, str] = {
         "Run %(run)s said nothing of pictures that it had not learned from, so no temperature can be fitted. "
         "Train with folds, or with validation images."
     ),
+    "run_unfinished": N_(
+        "Run %(run)s is not finished, so nothing can be kept with its models yet. Wait for its end, or start it again."
+    ),
     "test_copies_learned": N_(
         "%(count)s images outside of the test set are copies of test images. Learned from, they flatter the test "
         "result: choose “copies” at “Never tear apart”, or mend them on the page Health."
