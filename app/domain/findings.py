@@ -33,6 +33,8 @@ class Topic(StrEnum):
 
 GROUPS = frozenset({Topic.CONFLICTS, Topic.LEAKS, Topic.FOLDER_LEAKS, Topic.COPIES})
 
+SERIOUS = frozenset({Topic.CONFLICTS, Topic.LEAKS, Topic.FOLDER_LEAKS})  # copies that make figures of runs wrong
+
 
 def kind_of(topic: Topic) -> FindingKind:
     """The stored kind that a topic is made from."""

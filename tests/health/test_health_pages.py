@@ -44,6 +44,12 @@ def test_check__finds_what_was_planted(client, database, planted):
     assert "have not been checked yet" in client.get(f"/p/{project.slug}/health").text
     planted.check(project)
     assert counts(client, project) == {"conflicts": 1, "leaks": 1, "copies": 3, "dark": 1, "plain": 1}
+    page = client.get(f"/p/{project.slug}/health").text
+    # Three groups of copies, a dark and an empty picture, and a class without test images.
+    assert "6 findings are open, 2 of them serious." in page
+    assert '/splits#test"' in page
+    assert '/train#f-class_balance"' in page
+    assert 'id="f-class_balance"' in client.get(f"/p/{project.slug}/train").text
     page = client.get(f"/p/{project.slug}/health/conflicts").text
     assert "000.png" in page
     assert "040.png" in page
@@ -155,6 +161,8 @@ def test_property__that_gives_the_class_away_has_a_page_and_can_be_kept(client, 
     made.check(project)
     page = client.get(f"/p/{project.slug}/health").text
     assert "gives the class away" in page
+    assert "2 findings are open, 1 of them serious." in page  # that, and there is no test set
+    assert "Split by source or group" in page
     page = client.get(f"/p/{project.slug}/health/properties/prefix").text
     assert "leica" in page
     assert page.count("<img") >= 8
@@ -181,7 +189,9 @@ def test_worker__checks_measures_only_new_pictures_and_finds_turned_ones(client,
 
 
 def test_empty_project__has_nothing_to_check_and_a_check_does_no_harm(client, made, project):
-    assert "nothing to check" in client.get(f"/p/{project.slug}/health").text
+    page = client.get(f"/p/{project.slug}/health").text
+    assert "nothing to check" in page
+    assert "health-open" not in page
     made.check(project)
     assert client.get(f"/p/{project.slug}/health").status_code == 200
     assert "No run is finished yet" in client.get(f"/p/{project.slug}/health/runs").text

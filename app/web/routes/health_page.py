@@ -7,11 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.domain import leaks
 from app.domain.errors import Invalid
-from app.domain.findings import GROUPS, Topic
+from app.domain.findings import GROUPS, SERIOUS, Topic
 from app.services import health, health_check, health_mend, health_runs, labels, plans, splits
 from app.services.gallery import ImageRow
 from app.web import i18n
@@ -34,15 +35,18 @@ class Part:
     topic: Topic
     words: Words
     count: int
+    serious: bool
     images: Sequence[ImageRow]
 
 
 @dataclass(frozen=True)
 class HealthPage:
-    """The first page."""
+    """The first page. ``open``: how many findings nobody has mended or kept, warnings among them."""
 
     project: Project
     state: health.State
+    open: int
+    serious: int
     table: splits.Table
     most: int
     warnings: Sequence[str]
@@ -71,31 +75,42 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     """Show what the newest check found."""
     table = splits.table(session, project.id)
     state = health.state(session, project.id)
-    parts = [_part(topic, *found) for topic, found in health.summary(session, project.id, SHOWN).items()]
+    found = health.summary(session, project.id, SHOWN)
+    parts = [_part(topic, *first) for topic, first in found.items()]
     different = health_runs.discordant(session, project.id)
+    warnings = plans.balance(table)
+    kept = {name: found.kept_by for name, found in health.shortcuts(session, project.id).items()}
+    telling = sum(by is None for by in kept.values())
     gettext = i18n.translations(i18n.choose(request)).gettext
     context = HealthPage(
         project=project,
         state=state,
+        open=sum(part.count for part in parts if not part.serious) + telling + len(warnings),
+        serious=_serious(session, project, [part.topic for part in parts if part.serious and part.count]) + telling,
         table=table,
         most=max((row.total for row in table.classes), default=0),
-        warnings=[sentence(warning, gettext) for warning in plans.balance(table)],
+        warnings=[sentence(warning, gettext) for warning in warnings],
         sizes=health.sizes(session, project.id),
         detectable=leaks.detectable(table.test, different or leaks.DISCORDANT),
         discordant=different,
         groups=[part for part in parts if part.topic in GROUPS],
         singles=[part for part in parts if part.topic not in GROUPS],
         properties=state.results.get("properties", []),
-        kept={name: found.kept_by for name, found in health.shortcuts(session, project.id).items()},
+        kept=kept,
         names=PROPERTIES,
         done=done(request),
     )
     return render(request, "health/index.html", context)
 
 
+def _serious(session: Session, project: Project, topics: Sequence[Topic]) -> int:
+    """How many groups of copies make figures of runs wrong; one may be a conflict and a leak at once."""
+    return len({one for topic in topics for one in health.ids(session, project.id, topic)})
+
+
 def _part(topic: Topic, count: int, found: Sequence[health.Finding]) -> Part:
     images = [image for one in found for image in one.images][:SHOWN]
-    return Part(topic, WORDS[topic], count, images)
+    return Part(topic, WORDS[topic], count, topic in SERIOUS, images)
 
 
 @router.get("/state", name="health_state")
