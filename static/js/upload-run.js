@@ -150,6 +150,10 @@ export class Run {
 
   /** A zip of any size; the address of its report, or undefined. */
   async zip(file, encoding) {
+    if (file.size > this.page.max_zip_mb * 2 ** 20) {
+      this.view = new View(this.texts, { name: file.name, total: 0, bytes: file.size });
+      return this.view.problem(file.name, fill(this.texts.zip_too_large, { limit: this.page.max_zip_mb }));
+    }
     const meta = named({ file, path: file.name });
     const same = ({ source, file: other }) =>
       source === "zip" && other.path === meta.path && other.size === meta.size && other.modified === meta.modified;

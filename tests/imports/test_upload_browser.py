@@ -1,13 +1,15 @@
 """The upload page in a real browser: files, folders, a drop, a lost connection."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Route, expect
 
-from app.db.models import Image
+from app.db.models import Image, ImportBatch
 from app.services import classes
+from tests import servers
 from tests.imports.browsing import go, names
 from tests.imports.pictures import picture, zip_of
 
@@ -148,6 +150,17 @@ def test_zip__outlives_answers_that_are_lost_before_and_after_it_was_sent(rough_
     rough_page.wait_for_url("**/imports/1")
     expect(rough_page.locator("#no-worker")).to_be_visible()  # the import waits to be unpacked; it was not cancelled
     assert failures == ["open"] * 3 + ["folders"] * 3
+
+
+def test_zip__that_is_too_large_is_told_before_anything_is_sent(page, settings, project, database, tmp_path):
+    (tmp_path / "large.zip").write_bytes(bytes(2**20 + 1))
+    with servers.web(replace(settings, max_zip_mb=1)) as url:
+        page.goto(f"{url}/p/{project.slug}/import")
+        expect(page.locator("#drop")).to_contain_text("A zip file, up to 1 MB")
+        page.set_input_files("#pick-files", tmp_path / "large.zip")
+        expect(page.locator("#running-problems")).to_contain_text("The zip has more than 1 MB")
+    with database.read() as session:
+        assert session.scalars(sa.select(ImportBatch.id)).all() == []
 
 
 def test_zip__that_is_refused_says_why_on_the_page(page, live_server, project, tmp_path):
