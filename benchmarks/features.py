@@ -23,7 +23,7 @@ from app.db.models import Image
 from app.db.session import Database
 from app.domain import clusters, samples
 from app.domain.recipe import Recipe
-from app.services import feature_findings, feature_map, feature_space, features, map_points, neighbours, suggesting
+from app.services import feature_map, feature_space, features, map_points, neighbours, suggesting
 from app.services import suggestions as said
 from app.storage import LocalStore
 from app.storage.arrays import Arrays, pack_one
@@ -125,8 +125,6 @@ def measure(database: Database, store: LocalStore, project_id: int, images: int)
     seconds, plane = timed(lambda: feature_map.compute(space, lambda _done, _total: True))
     found.append(record("layout of the map, in the worker", seconds, "s", 120))
     keep(features.MAP, plane)
-    seconds, _ = timed(lambda: feature_findings.close_pairs(space, arrays))
-    found.append(record("pairs that may be copies, in the worker", seconds, "s"))
     with database.read() as session:
         seconds, points = timed(lambda: map_points.load(session, arrays, project_id))
     megabytes = len(points.packed([1])) / 1e6

@@ -1,9 +1,8 @@
-"""What features tell of the health of a project: images unlike their class, and pairs that may be copies.
+"""What features tell of the health of a project: images unlike their class.
 
 A worker asks for it; a project of 100,000 images takes some seconds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +21,6 @@ WIDTH = 64  # leading directions that neighbours are sought by
 NEAR = 10  # neighbours that are asked
 LEAST = 12  # images of a class before one of them can be unlike it
 FAR = 4.5  # robust deviations from the class's usual distance
-LIKE = 0.9  # least cosine of two pictures that may be copies
-_STEP = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +36,6 @@ class Odd:
     class_id: int
     score: float
     looks_like: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two images whose features nearly agree; whether they are copies is for a closer look to say."""
-
-    one: int
-    other: int
-    likeness: float
 
 
 def outliers(session: Session, arrays: Arrays, project_id: int) -> list[Odd]:
@@ -90,35 +78,3 @@ def _amidst(around: NDArray[np.int64], own: int) -> int | None:
     classes, counts = np.unique(around, return_counts=True)
     most = int(counts.argmax())
     return int(classes[most]) if classes[most] != own and counts[most] >= len(around) - 1 else None
-
-
-def pairs(session: Session, arrays: Arrays, project_id: int, least: float = LIKE) -> list[Pair]:
-    """Pairs of images in use with nearly the same features, the most alike first."""
-    space = feature_space.load(session, arrays, project_id)
-    return [] if space is None else close_pairs(space, arrays, least)
-
-
-def close_pairs(space: Space, arrays: Arrays, least: float = LIKE) -> list[Pair]:
-    """The same of a space at hand; at most the five nearest of each image are looked at."""
-    if len(space.ids) < 2:
-        return []
-    near, _distances = clusters.neighbours(np.ascontiguousarray(space.few[:, :WIDTH]), NEAR // 2)
-    one = np.repeat(np.arange(len(near)), near.shape[1])
-    other = near.ravel()
-    codes = np.unique(np.minimum(one, other) * len(near) + np.maximum(one, other))
-    one, other = codes // len(near), codes % len(near)
-    # What the few numbers leave out can add no more than the product of both rests.
-    most = np.einsum("ij,ij->i", space.few[one], space.few[other]) + space.rest[one] * space.rest[other]
-    one, other = one[most >= least], other[most >= least]
-    likeness = _cosines(space, arrays, one, other)
-    order = np.argsort(-likeness, kind="stable")
-    kept: Sequence[int] = order[likeness[order] >= least].tolist()
-    return [Pair(int(space.ids[one[at]]), int(space.ids[other[at]]), round(float(likeness[at]), 4)) for at in kept]
-
-
-def _cosines(space: Space, arrays: Arrays, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float32]:
-    found = np.empty(len(one), dtype=np.float32)
-    for start in range(0, len(one), _STEP):
-        part = slice(start, start + _STEP)
-        found[part] = np.einsum("ij,ij->i", space.full(arrays, one[part]), space.full(arrays, other[part]))
-    return found

@@ -1,4 +1,4 @@
-"""Images unlike their class, and pairs that may be copies, by features."""
+"""Images unlike their class, by features."""
 
 import numpy as np
 import pytest
@@ -43,21 +43,6 @@ def test_outliers__of_few_images_are_none(database, store, arrays):
     label(database, rows, range(8), owner)
     with database.read() as session:
         assert feature_findings.outliers(session, arrays, rows.project_id) == []
-
-
-def test_pairs__are_those_that_nearly_agree(database, store, arrays):
-    rows = add_pictures(database, store, 90)
-    values, _owner = clouds(90, spread=0.8)
-    values[40] = values[11] + np.random.default_rng(0).normal(scale=0.05, size=1280)
-    values[70] = values[12]
-    add_features(database, store, rows, values)
-    with database.read() as session:
-        found = feature_findings.pairs(session, arrays, rows.project_id)
-    assert [(one.one, one.other) for one in found] == [
-        (rows.images[12], rows.images[70]),
-        (rows.images[11], rows.images[40]),
-    ]
-    assert found[0].likeness == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(
