@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests import factories
+from tests.conftest import ROOT
 from tests.web.test_security import own_routes
 
 # What a page of a project without runs must answer; everything else needs a row of its own in the address.
@@ -92,3 +93,12 @@ def test_json__routes_refuse_other_content_types(client, filled):
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         answer = client.post(f"/p/{filled.slug}/labels", content=body, headers={"Content-Type": kind})
         assert 400 <= answer.status_code < 500
+
+
+def test_help__lists_all_keys_of_label_mode(client):
+    keys = (ROOT / "static/js/label-keys.js").read_text()
+    texts = dict(re.findall(r'"(key_\w+)": _\("([^"]+)"\)', (ROOT / "templates/labelling/_texts.html").read_text()))
+    used = set(re.findall(r"texts\.(key_\w+)", keys))
+    page = client.get("/help").text
+    assert len(used) > 20
+    assert [name for name in sorted(used) if f"<dd>{texts[name]}</dd>" not in page] == []
