@@ -45,8 +45,8 @@ def test_check__finds_what_was_planted(client, database, planted):
     planted.check(project)
     assert counts(client, project) == {"conflicts": 1, "leaks": 1, "copies": 3, "dark": 1, "plain": 1}
     page = client.get(f"/p/{project.slug}/health").text
-    # Three groups of copies, a dark and an empty picture, and a class without test images.
-    assert "6 findings are open, 2 of them serious." in page
+    # Three groups of copies, a dark and an empty picture, a class without test images, and one test image in all.
+    assert "7 findings are open, 2 of them serious." in page
     assert '/splits#test"' in page
     assert '/train#f-class_balance"' in page
     assert 'id="f-class_balance"' in client.get(f"/p/{project.slug}/train").text

@@ -52,6 +52,7 @@ class HealthPage:
     warnings: Sequence[str]
     sizes: health.Sizes
     detectable: float | None
+    blind: bool  # the test set is too small to tell any two runs apart
     discordant: float | None
     groups: Sequence[Part]
     singles: Sequence[Part]
@@ -78,6 +79,8 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     found = health.summary(session, project.id, SHOWN)
     parts = [_part(topic, *first) for topic, first in found.items()]
     different = health_runs.discordant(session, project.id)
+    detectable = leaks.detectable(table.test, different or leaks.DISCORDANT)
+    blind = table.test > 0 and not detectable
     warnings = plans.balance(table)
     kept = {name: found.kept_by for name, found in health.shortcuts(session, project.id).items()}
     telling = sum(by is None for by in kept.values())
@@ -85,13 +88,14 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     context = HealthPage(
         project=project,
         state=state,
-        open=sum(part.count for part in parts if not part.serious) + telling + len(warnings),
+        open=sum(part.count for part in parts if not part.serious) + telling + len(warnings) + blind,
         serious=_serious(session, project, [part.topic for part in parts if part.serious and part.count]) + telling,
         table=table,
         most=max((row.total for row in table.classes), default=0),
         warnings=[sentence(warning, gettext) for warning in warnings],
         sizes=health.sizes(session, project.id),
-        detectable=leaks.detectable(table.test, different or leaks.DISCORDANT),
+        detectable=detectable,
+        blind=blind,
         discordant=different,
         groups=[part for part in parts if part.topic in GROUPS],
         singles=[part for part in parts if part.topic not in GROUPS],
