@@ -72,6 +72,8 @@ def test_orders_of_models__are_empty_before_one_spoke(database, arrays, rows):
 
 def test_items__bring_the_suggestion_and_who_says_it(client, database, store, rows):
     say(database, store, rows, [0.5, 0.25])
+    assert "draw the test set before" in client.get(f"{rows.path}/label?queue=uncertain").text
+    assert "draw the test set before" not in client.get(f"{rows.path}/label").text
     items = client.post(f"{rows.path}/label/items?queue=uncertain", json={"limit": 5}).json()["items"]
     assert [item["suggestion"] for item in items] == [
         {"class_id": rows.classes[1], "confidence": value, "kind": "run", "number": 3} for value in (0.25, 0.5)

@@ -13,7 +13,9 @@ from tests.train.rows import add_rows
 def test_splits__draw_warn_and_clear(client, database):
     project = rows_of(database, {"a": 40, "b": 20})
     address = f"/p/{project.slug}/splits"
-    assert "There is no test set yet" in client.get(address).text
+    page = client.get(address).text
+    assert "There is no test set yet" in page
+    assert "Draw it before a model chooses what is labelled" in page
     answer = client.post(address, data={"action": "draw", "by": "share", "share": "0.2", "seed": "3"})
     assert "12 images were moved" in answer.text
     assert "drawn at random" in answer.text
