@@ -63,7 +63,17 @@ def display_name(path: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """The whole path as it is kept and shown: cleaned, ``/`` between the parts, at most 1,000 characters."""
+    """The whole path as it is kept and shown: cleaned, ``/`` between the parts, at most 1,000 characters.
+
+    What it returns stays as it is when it is read again; a part may have become a drive letter by the cleaning.
+    """
+    shown, before = _joined(path), path
+    while shown != before:
+        shown, before = _joined(shown), shown
+    return shown
+
+
+def _joined(path: str) -> str:
     parts = [clean(part) for part in split_path(path)]
     return "/".join(part for part in parts if part)[-MAX_PATH:] or "unnamed"
 

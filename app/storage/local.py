@@ -158,10 +158,8 @@ class LocalStore:
         Younger ones may belong to a batch that another process is just writing.
         """
         before = time.time() - older_than
-        left = [path for path in self.root.glob("*/.new-*") if path.stat().st_mtime < before]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left) + sum(self._put_back(path, before) for path in self.root.glob(f"*/{DROPPED}*"))
+        left = sum(_removed(path, before) for path in self.root.glob("*/.new-*"))
+        return left + sum(self._put_back(path, before) for path in self.root.glob(f"*/{DROPPED}*"))
 
     def _put_back(self, aside: Path, before: float) -> bool:
         """End a ``drop_old`` that was interrupted before ``before``, when nobody knew yet whether the blob may go.
@@ -237,6 +235,17 @@ def _listed(folder: Path) -> Iterator["os.DirEntry[str]"]:
     """What lies in a folder; nothing when it is not there."""
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
         yield from found
+
+
+def _removed(path: Path, before: float) -> bool:
+    """Remove a file that was changed last before ``before``; True when it was, False when it is younger or gone."""
+    try:
+        if path.stat().st_mtime >= before:
+            return False
+        path.unlink()
+    except FileNotFoundError:  # its batch has given it its name, or another process was quicker
+        return False
+    return True
 
 
 def _touched(path: str) -> bool:

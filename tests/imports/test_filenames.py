@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.enums import Split
@@ -51,6 +51,9 @@ def test_names__are_always_storable(path):
     assert len(shown_path(path)) <= 1000
 
 
+@example("/\\")
+@example("/a\\b")
+@example(" A:")
 @given(PATHS)
 def test_names__cleaning_twice_changes_nothing(path):
     assert clean(clean(path)) == clean(path)
