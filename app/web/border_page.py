@@ -12,7 +12,7 @@ from app.domain.borders import Look, Tally
 from app.services import border_looks, review
 from app.services.border_looks import Looked, Looks
 from app.storage import Store
-from app.web.review_query import ROLES, number_of
+from app.web.review_query import ROLES, chosen_role, number_of
 
 PARTS = ("padding", "border")
 WHICH = ("right", "wrong")
@@ -74,8 +74,7 @@ def build(
     session: Session, store: Store, project: Project, run: Run, roles: Sequence[str], query: Mapping[str, str]
 ) -> BorderPage:
     """Everything on the page; ``query`` holds "on", "part", "which" and "said" (a class from 1)."""
-    on = query.get("on", "")
-    on = on if on in roles else (roles[0] if roles else "test")
+    on = chosen_role(query, roles)
     found = border_looks.find(session, store, run, ROLES[on])
     classes = review.classes(session, run)
     made = [_part(name, found.pictures, len(classes)) for name in PARTS]

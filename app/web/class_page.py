@@ -12,7 +12,7 @@ from app.db.run_models import Run
 from app.domain.class_scores import ClassFigures
 from app.services import answers, class_report
 from app.services.class_report import ClassReport
-from app.web.review_query import ROLES
+from app.web.review_query import ROLES, chosen_role
 
 MODES = ("counts", "row", "column")
 MOST = 30  # classes of the matrix that are shown at once
@@ -59,8 +59,7 @@ def build(
     values: Mapping[str, str],
 ) -> ClassPage:
     """Everything on the page; ``values`` is the query string."""
-    on = values.get("on", "")
-    on = on if on in roles else (roles[0] if roles else "test")
+    on = chosen_role(values, roles)
     found = class_report.report(session, kept, run, ROLES[on])
     mode = values.get("as", MODES[0])
     order = "mistakes" if values.get("order") == "mistakes" or len(found.classes) > MOST else "class"

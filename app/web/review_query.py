@@ -1,7 +1,7 @@
 """What the address of the review page says. Classes and folds count from 1 there; unusable values mean the usual."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,12 @@ class ReviewQuery:
         if self.cam == SAID or int(self.cam) > classes:
             return predicted
         return int(self.cam) - 1
+
+
+def chosen_role(values: Mapping[str, str], roles: Sequence[str]) -> str:
+    """Which answers the query string asks for, among those that the run has; the first of them without a word."""
+    wished = values.get("on", "")
+    return wished if wished in roles else (roles[0] if roles else "test")
 
 
 def number_of(text: str | None, low: int) -> int | None:

@@ -13,7 +13,7 @@ from app.domain import calibration, class_scores, roc
 from app.domain.calibration import Threshold
 from app.services import answers, review, sureness
 from app.services.sureness import Sureness
-from app.web.review_query import ROLES, number_of
+from app.web.review_query import ROLES, chosen_role, number_of
 
 GOALS = (0.9, 0.95, 0.99)
 SIDE = 240  # of a drawing, without its margin
@@ -72,8 +72,7 @@ def build(
     query: Mapping[str, str],
 ) -> SurenessPage:
     """Everything on the page; ``query`` holds "on", "t" (a threshold in percent) and "class" (from 1)."""
-    on = query.get("on", "")
-    on = on if on in roles else (roles[0] if roles else "test")
+    on = chosen_role(query, roles)
     found = sureness.look(session, kept, run, ROLES[on])
     classes = review.classes(session, run)
     table = calibration.thresholds(found.said.confidence, found.right)
