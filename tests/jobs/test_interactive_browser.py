@@ -55,6 +55,7 @@ def test_try__a_file_an_image_another_class_and_another_layer(page: Page, answer
     seen(page)
     expect(page.locator(".file-title")).to_have_text("新しい細胞.png")
     page.locator(".try-filter select").select_option("test")
+    page.wait_for_url("**which=test**", wait_until="load")  # until then a tile is a form without a script
     expect(page.locator(".try-tile")).to_have_count(6)
     page.locator(".try-tile").nth(2).click()
     seen(page)
