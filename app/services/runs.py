@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.db.models import Image, LabelEvent, Project
 from app.db.run_models import Job, Run, RunClass, RunFold, RunItem
-from app.domain.enums import ImageState, JobKind, JobState, Lane, RunKind
+from app.domain.enums import JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.matrix import MOST_RUNS
 from app.domain.recipe import Recipe
-from app.services import grouping, jobs, plans, preflight, projects, splits, versions
-from app.services.grouping import Grouping
+from app.services import jobs, plans, preflight, projects, run_images, splits, versions
+from app.services.run_images import Drawn
 from app.services.spreading import Spread
 
 MOST_ITEMS = 600_000  # rows of images of one matrix: more would hold the database for many seconds
@@ -39,7 +38,8 @@ class How:
     """How a training is carried out; nothing of it changes the result.
 
     ``needs``: "" for any worker, "gpu" or "worker:<host>". ``group_id``: the job of the matrix that the run belongs to.
-    ``request``: what asked for it, so that the same form sent twice starts one training.
+    ``request``: what asked for it, so that the same form sent twice starts one training. ``unseen_test``: a trial of a
+    search: its models are never asked about the pinned test set.
     """
 
     needs: str = ""
@@ -47,6 +47,7 @@ class How:
     priority: int = 0
     group_id: int | None = None
     request: str = ""
+    unseen_test: bool = False
 
 
 ANYHOW = How()
@@ -67,17 +68,9 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     if forecast.problems:
         raise forecast.problems[0]
     preflight.refuse(session, recipe, forecast, how.needs)
-    class_ids = [row.class_id for row in forecast.classes]
-    rows = _images(session, project.id, class_ids)
-    position = {class_id: index for index, class_id in enumerate(class_ids)}
-    labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
-    together = Grouping(recipe.group_by, recipe.group_pattern, recipe.group_seconds)
-    groups = grouping.numbers(session, project.id, rows, together)
-    if groups is not None:
-        names = [row.name for row in forecast.classes]
-        kept = plans.untied(labels, groups, [row.split for row in rows], recipe, names)
-        rows, labels, groups = [rows[place] for place in kept.tolist()], labels[kept], groups[kept]
-    draw = plans.draw(labels, [row.split for row in rows], recipe, [row.name for row in forecast.classes], groups)
+    drawn = run_images.drawn(session, project.id, recipe, forecast)
+    if how.unseen_test:
+        drawn = drawn.without_test()
     run = _add_run(session, project.id, recipe, (name, actor), how)
     run.version_id = versions.freeze(session, project.id, actor=actor).id
     session.add_all(
@@ -86,19 +79,11 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     )
     session.add_all(
         RunFold(run_id=run.id, fold=fold, train_count=train, validation_count=validation)
-        for fold, (train, validation) in enumerate(draw.fold_sizes)
+        for fold, (train, validation) in enumerate(drawn.draw.fold_sizes)
     )
     session.flush()
-    _add_items(session, run.id, rows, labels.tolist(), draw)
+    _add_items(session, run.id, drawn)
     return run
-
-
-def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any]:
-    query = sa.select(
-        Image.id, Image.canonical_sha256, Image.class_id, Image.label_version, Image.split, Image.name, Image.path
-    )
-    query = query.where(Image.project_id == project_id, Image.state == ImageState.ACTIVE, Image.class_id.in_(class_ids))
-    return list(session.execute(query.order_by(Image.id)))
 
 
 def _add_run(session: Session, project_id: int, recipe: Recipe, named: tuple[str, str], how: How) -> Run:
@@ -137,9 +122,9 @@ def _add_run(session: Session, project_id: int, recipe: Recipe, named: tuple[str
     return run
 
 
-def _add_items(session: Session, run_id: int, rows: list[Any], labels: list[int], draw: plans.Draw) -> None:
+def _add_items(session: Session, run_id: int, drawn: Drawn) -> None:
     insert = sa.insert(RunItem.__table__)  # type: ignore[arg-type]
-    folds = draw.folds.tolist()
+    rows, labels, folds = drawn.rows, drawn.labels.tolist(), drawn.draw.folds.tolist()
     for start in range(0, len(rows), _CHUNK):
         values = [
             {
@@ -148,7 +133,7 @@ def _add_items(session: Session, run_id: int, rows: list[Any], labels: list[int]
                 "canonical_sha256": rows[index].canonical_sha256,
                 "label": labels[index],
                 "label_version": rows[index].label_version,
-                "split": draw.splits[index],
+                "split": drawn.draw.splits[index],
                 "fold": folds[index] if folds[index] >= 0 else None,
             }
             for index in range(start, min(start + _CHUNK, len(rows)))

@@ -1,0 +1,71 @@
+"""The images of a training and where each of them is used, from the labels and splits of this moment."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from app.db.models import Image
+from app.domain.enums import ImageState, Split
+from app.domain.recipe import Recipe
+from app.services import grouping, plans
+from app.services.grouping import Grouping
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The images of a training in the order of their ids.
+
+    Attributes:
+        rows: id, canonical_sha256, class_id, label_version, split, name and path of each.
+        labels: (images,) positions of their classes.
+        draw: where each is used.
+    """
+
+    rows: list[Any]
+    labels: NDArray[np.int64]
+    draw: plans.Draw
+
+    def without_test(self) -> "Drawn":
+        """The same without the pinned test set; no model of it can be judged on that."""
+        kept = [place for place, split in enumerate(self.draw.splits) if split != Split.TEST]
+        draw = replace(self.draw, splits=[self.draw.splits[place] for place in kept], folds=self.draw.folds[kept])
+        return Drawn([self.rows[place] for place in kept], self.labels[kept], draw)
+
+    def learned(self) -> NDArray[np.int64]:
+        """The places of the images that the first model learns from."""
+        splits = np.array(self.draw.splits)
+        return np.flatnonzero((splits == Split.TRAIN) & (self.draw.folds != 0))
+
+
+def drawn(session: Session, project_id: int, recipe: Recipe, forecast: plans.Forecast) -> Drawn:
+    """Share the labelled images of a project out as ``recipe`` wants it.
+
+    Args:
+        forecast: of this moment; it names the classes.
+
+    Raises:
+        Invalid: what ``plans.draw`` and ``plans.untied`` refuse.
+    """
+    class_ids = [row.class_id for row in forecast.classes]
+    names = [row.name for row in forecast.classes]
+    rows = _images(session, project_id, class_ids)
+    position = {class_id: index for index, class_id in enumerate(class_ids)}
+    labels = np.fromiter((position[row.class_id] for row in rows), np.int64, len(rows))
+    together = Grouping(recipe.group_by, recipe.group_pattern, recipe.group_seconds)
+    groups = grouping.numbers(session, project_id, rows, together)
+    if groups is not None:
+        kept = plans.untied(labels, groups, [row.split for row in rows], recipe, names)
+        rows, labels, groups = [rows[place] for place in kept.tolist()], labels[kept], groups[kept]
+    return Drawn(rows, labels, plans.draw(labels, [row.split for row in rows], recipe, names, groups))
+
+
+def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any]:
+    query = sa.select(
+        Image.id, Image.canonical_sha256, Image.class_id, Image.label_version, Image.split, Image.name, Image.path
+    )
+    query = query.where(Image.project_id == project_id, Image.state == ImageState.ACTIVE, Image.class_id.in_(class_ids))
+    return list(session.execute(query.order_by(Image.id)))
