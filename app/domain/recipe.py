@@ -102,6 +102,7 @@ class Recipe:
         class_balance: ``weights`` makes mistakes on small classes cost more, ``batches`` shows them more often.
         label_smoothing: part of the target that is spread evenly over all classes.
         averaging: decay of a moving average of the weights, which is what is validated and kept; 0 is off.
+        accumulation: so many batches are gathered for one change of the weights; 1 changes them after each.
         layers: the network ``own`` as a list of layers, see ``app.domain.own_network``; "" for the others.
         added_copies: changed copies of each picture that stand beside the originals in every epoch; 0 changes the
             pictures themselves, anew in each epoch.
@@ -145,6 +146,7 @@ class Recipe:
     augmented_classes: str = ""
     epochs: int = 50
     batch_size: int = 32
+    accumulation: int = 1
     folds: int = 0
     stratified: bool = True
     group_by: str = "none"

@@ -50,6 +50,7 @@ FIELDS: dict[str, Field] = {
     "averaging": Field("float", "optimisation", 0, 0.9999),
     "epochs": Field("int", "optimisation", 1, 2000),
     "batch_size": Field("int", "optimisation", 1, 1024),
+    "accumulation": Field("int", "optimisation", 1, 64),
     "folds": Field("int", "data", 0, 20),
     "stratified": Field("bool", "data"),
     "group_by": Field("choice", "data", choices=GROUPINGS),

@@ -43,7 +43,7 @@ class Preflight:
     """What is known before the start.
 
     Attributes:
-        steps: in one epoch of one model.
+        steps: in one epoch of one model; ``changes``: of its weights, fewer where the gradients of steps are gathered.
         models: that are trained one after the other.
         memory: None when the network cannot be built.
         room: bytes that one training may hold on the workers that may take it, smallest and largest; None: no worker.
@@ -55,6 +55,7 @@ class Preflight:
     """
 
     steps: int
+    changes: int
     models: int
     memory: Footprint | None
     room: tuple[int, int] | None
@@ -90,6 +91,7 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     models = max(recipe.folds, 1)
     return Preflight(
         steps=math.ceil(_shown(recipe, forecast, learned) / recipe.batch_size),
+        changes=math.ceil(_shown(recipe, forecast, learned) / (recipe.batch_size * recipe.accumulation)),
         models=models,
         memory=memory,
         room=room,

@@ -1,7 +1,7 @@
 """What the form says about each value of a recipe: label, unit, help, place and the names of its choices."""
 
 from app.domain.text import N_
-from app.web import augmentation_fields, network_fields
+from app.web import augmentation_fields, network_fields, step_fields
 from app.web.field_text import FieldText
 
 ARCHITECTURES = {
@@ -18,7 +18,7 @@ ARCHITECTURES = {
     "own": N_("own network (list of layers)"),
 } | network_fields.BACKBONES
 
-_MORE = augmentation_fields.TEXTS | network_fields.TEXTS
+_MORE = augmentation_fields.TEXTS | network_fields.TEXTS | step_fields.TEXTS
 
 TEXTS: dict[str, FieldText] = {
     "architecture": FieldText(

@@ -30,7 +30,11 @@ class Card:
 def card(found: Preflight, t: Catalogue, language: str) -> Card:
     """The card of ``found``."""
     _ = t.gettext
-    lines = [(_("Steps in an epoch"), _steps(found, t), ""), _time(found, t), *_memory(found, t, language)]
+    lines = [
+        (_("Steps in an epoch"), _steps(found, t), _changes(found, t)),
+        _time(found, t),
+        *_memory(found, t, language),
+    ]
     if found.smallest:
         parts = _("%(name)s: about %(train)s to learn from, %(validation)s to check with") % {
             "name": found.smallest.name,
@@ -52,6 +56,14 @@ def _steps(found: Preflight, t: Catalogue) -> str:
     if found.models == 1:
         return str(found.steps)
     return t.gettext("%(steps)s for each of %(models)s models") % {"steps": found.steps, "models": found.models}
+
+
+def _changes(found: Preflight, t: Catalogue) -> str:
+    if found.changes == found.steps:
+        return ""
+    return t.ngettext(
+        "the weights are changed %(count)s time", "the weights are changed %(count)s times", found.changes
+    ) % {"count": found.changes}
 
 
 def _time(found: Preflight, t: Catalogue) -> tuple[str, str, str]:

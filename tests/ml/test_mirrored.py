@@ -70,7 +70,17 @@ def flat(answer: Any) -> list[float]:
     [
         # 25 pictures in batches of 8: the last batch has one picture for two devices.
         ({"architecture": "cifar4-plus", "augmentation": {"rotation": 20, "horizontal_flip": True}}, 2),
-        ({"architecture": "cifar4", "logit_dropout": 0.5, "optimizer": "rmsprop", "normalisation": "samplewise"}, 2),
+        (
+            {
+                "architecture": "cifar4",
+                "logit_dropout": 0.5,
+                "optimizer": "rmsprop",
+                "normalisation": "samplewise",
+                "batch_size": 4,
+                "accumulation": 2,
+            },
+            2,
+        ),
     ],
     ids=["normalised", "dropout"],
 )

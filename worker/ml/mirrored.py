@@ -93,7 +93,10 @@ class MirroredSteps(Steps):
         local = [self._strategy.experimental_local_results(variable) for variable in variables]
         return Optimizers(recipe, list(zip(*local, strict=True)), low, self._devices)
 
-    def _batch(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
+    def _no_gradients(self) -> Any:
+        return [[tf.zeros(value.shape) for value in one.computed] for one in self.optimizer.each]
+
+    def _batch(self, pictures: Any, labels: Any, draws: Sequence[Any]) -> Any:
         count = tf.shape(labels)[0]
         masks = {layer.name: _mask(layer, count) for layer in self.network.chain if isinstance(layer, layers.Dropout)}
 
@@ -107,11 +110,11 @@ class MirroredSteps(Steps):
         gradients, averages, loss, right = results
         local = self._strategy.experimental_local_results
         split = [local(gradient) for gradient in gradients]
-        self.optimizer.apply(list(zip(*split, strict=True)), rate)
         for layer, (mean, variance) in zip(self._norms(), averages, strict=True):
             forward.keep_averages(layer, local(mean)[0], local(variance)[0])
         add = tf.distribute.ReduceOp.SUM
-        return self._strategy.reduce(add, loss, axis=None), self._strategy.reduce(add, right, axis=None)
+        each = [list(own) for own in zip(*split, strict=True)]
+        return each, self._strategy.reduce(add, loss, axis=None), self._strategy.reduce(add, right, axis=None)
 
     def _answers(self, pictures: Any) -> Any:
         count = tf.shape(pictures)[0]

@@ -45,12 +45,16 @@ class Steps:
         batch_size: the recipe's, or the number of training pictures if that is smaller.
         part: the layers that learn, and what they are given in place of pictures; by default all layers learn.
 
-    The caller may cut an epoch where it likes, at the end of any batch: no number depends on it.
+    Attributes:
+        batch_size: pictures of one change of the weights: of all batches that are gathered for it.
+
+    The caller may cut an epoch where it likes, at the end of any such batch: no number depends on it.
     """
 
     def __init__(self, network: Network, recipe: Recipe, batch_size: int, part: Part | None = None) -> None:
         self.network = network
-        self.batch_size = batch_size
+        self.batch_size = batch_size * recipe.accumulation
+        self._at_once = batch_size  # pictures that go through the network together
         self.part = part or Part(network.chain, network.model.trainable_variables, None, None, network.logits)
         trainable = self.part.variables
         copied = {variable.path for variable in forward.copied(self.part.chain)}
@@ -111,7 +115,7 @@ class Steps:
             start = i * self.batch_size
             part = slice(start, start + self.batch_size)
             draws = [matrices[part], drawn[part], mixes[part]]
-            more_loss, more_right = self._batch(pictures[part], labels[part], rates[i], draws)
+            more_loss, more_right = self._change(pictures[part], labels[part], rates[i], draws)
             return i + 1, loss + tf.cast(more_loss, tf.float64), right + more_right
 
         count = tf.size(rates)
@@ -125,9 +129,36 @@ class Steps:
         """What a mistake on a picture of each class costs, (classes,) float32; used with ``class_balance`` weights."""
         self._class_weights.assign(weights)
 
-    def _batch(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
+    def _change(self, pictures: Any, labels: Any, rate: Any, draws: Sequence[Any]) -> Any:
+        """One change of the weights; the sum of the losses and the number of right answers."""
+        gather = self._batch if self.batch_size == self._at_once else self._gathered
+        gradients, loss, right = gather(pictures, labels, draws)
+        self.optimizer.apply(gradients, rate)
+        return loss, right
+
+    def _gathered(self, pictures: Any, labels: Any, draws: Sequence[Any]) -> Any:
+        """As ``_batch``, one part after the other: the mean over all pictures, each of which counts alike."""
+        count = tf.size(labels)
+
+        def part(i: Any, sums: Any, loss: Any, right: Any) -> Any:
+            at = slice(i * self._at_once, (i + 1) * self._at_once)
+            gradients, more_loss, more_right = self._batch(pictures[at], labels[at], [draw[at] for draw in draws])
+            share = tf.cast(tf.size(labels[at]), tf.float32) / tf.cast(count, tf.float32)
+            added = tf.nest.map_structure(lambda one, more: one + share * tf.cast(more, tf.float32), sums, gradients)
+            return i + 1, added, loss + more_loss, right + more_right
+
+        parts = (count + self._at_once - 1) // self._at_once
+        start = (tf.constant(0), self._no_gradients(), tf.constant(0.0), tf.constant(0, tf.int64))
+        return tf.while_loop(lambda i, *_: i < parts, part, start, parallel_iterations=1)[1:]
+
+    def _no_gradients(self) -> Any:
+        """Zeros in the form in which ``_batch`` gives gradients, float32."""
+        return [tf.zeros(variable.shape) for variable in self.optimizer.computed]
+
+    def _batch(self, pictures: Any, labels: Any, draws: Sequence[Any]) -> Any:
+        """Gradients of the mean over some pictures, the sum of their losses and the number of right answers."""
         inputs, targets = self._given(pictures, labels, draws)
-        return self._step(inputs, targets, rate)
+        return self._step(inputs, targets)
 
     def _given(self, pictures: Any, labels: Any, draws: Sequence[Any]) -> tuple[Any, "Targets"]:
         """What the network gets and shall say, for pictures that lie beside each other in a batch."""
@@ -153,15 +184,14 @@ class Steps:
 
         return self._kernel(filled(pictures), filled(matrices), filled(drawn))[:count]
 
-    def _step(self, inputs: Any, targets: "Targets", rate: Any) -> Any:
+    def _step(self, inputs: Any, targets: "Targets") -> Any:
         computed = self.optimizer.computed
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(computed)
             logits = forward.run(self.part.chain, inputs, dict(zip(self._paths, computed, strict=True)))
             aims, losses = self._losses(targets, logits)
             aim = tf.reduce_mean(aims)
-        self.optimizer.apply(tape.gradient(aim, computed), rate)
-        return tf.reduce_sum(losses), count_right(logits, targets.labels)
+        return tape.gradient(aim, computed), tf.reduce_sum(losses), count_right(logits, targets.labels)
 
     def _losses(self, targets: "Targets", logits: Any) -> tuple[Any, Any]:
         """What is made smaller, and the plain cross-entropy that is reported, for each picture.
