@@ -129,6 +129,21 @@ function connectButtons() {
   }
 }
 
+/** Whether a value differs from the page as it came: changed before this module ran, or put back by the browser. */
+function touched() {
+  return [...form.elements].some((control) => {
+    if (control.name === "name" || control.name === "request") {
+      return false;
+    }
+    if (control.options) {
+      return [...control.options].some((option) => option.selected !== option.defaultSelected);
+    }
+    return control.type === "checkbox" || control.type === "radio"
+      ? control.checked !== control.defaultChecked
+      : "defaultValue" in control && control.type !== "hidden" && control.value !== control.defaultValue;
+  });
+}
+
 connectSliders();
 connectButtons();
 form.addEventListener("input", (event) => {
@@ -136,3 +151,6 @@ form.addEventListener("input", (event) => {
     soon();
   }
 });
+if (touched()) {
+  soon();
+}

@@ -35,6 +35,22 @@ def test_form__refuses_proposes_and_starts_a_matrix(page: Page, live_server, dat
     expect(page.locator("#group")).to_have_attribute("data-finished", "1")
 
 
+def test_form__a_choice_made_before_its_script_came_counts(page: Page, live_server, made):
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/static/js/train.js*", hold)
+    page.goto(f"{live_server}/p/blood/train?preset=deepconv-plus", wait_until="commit")
+    page.locator("#several > summary").click()
+    page.locator("#f-vary-1").select_option("optimizer")
+    expect(page.get_by_label("SGD")).to_have_count(0)
+    held.pop().continue_()
+    page.get_by_label("SGD").check()
+    expect(page.locator("#several-sum")).to_contain_text("optimizer=sgd")
+
+
 def test_replay__follows_the_slider(page: Page, live_server, kfold):
     page.goto(f"{live_server}/p/blood/runs/1/replay?patience=0")
     expect(page.locator("#replay")).not_to_contain_text("early")
