@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.errors import Invalid
+from app.domain.explaining import ONE_CLASS, Method
 from app.domain.recipe import Recipe
 from app.storage import Store, open_store
 from worker import heat_maps
@@ -62,11 +63,12 @@ class Answering:
         pictures = data.square(store.get(order.picture), Recipe.from_json(order.recipe))[None]
         network, loaded = self._load(store, order.weights)
         said = [network.probabilities(model, pictures)[0] for model in loaded]
-        layer = _layer(network, loaded[0], order.layer)
-        top = np.argsort(-np.mean(said, axis=0), kind="stable")[: order.most_maps].tolist()
-        maps = _mean_maps(network, loaded, pictures, layer, top)[0]
-        made = [_map(position, maps[index]) for index, position in enumerate(top)]
-        return Predicted([one.tolist() for one in said], layer, made, time.perf_counter() - started)
+        method = Method(order.method)
+        layer = _layer(network, loaded[0], order.layer, method)
+        wanted = _wanted(order, np.mean(said, axis=0))
+        maps = _mean_maps(network, loaded, pictures, (layer, method), wanted)[0]
+        made = [_map(position, maps[index]) for index, position in enumerate(wanted)]
+        return Predicted([one.tolist() for one in said], layer, made, time.perf_counter() - started, method)
 
     def explain(self, order: ExplainOrder) -> HeatMaps:
         """Heat maps of a few pictures of a run; they are in the store when this returns.
@@ -78,14 +80,15 @@ class Answering:
         store, recipe = open_store(order.storage), Recipe.from_json(order.recipe)
         pictures = np.stack([data.square(store.get(digest), recipe) for digest in order.items.digests])
         network, loaded = self._load(store, order.weights)
-        layer = _layer(network, loaded[0], order.layer)
+        method = Method(order.method)
+        layer = _layer(network, loaded[0], order.layer, method)
         made = []
         with store.batch() as batch:
             for index, item_id in enumerate(order.items.ids.tolist()):
                 position = order.class_positions[index]
-                maps = _mean_maps(network, loaded, pictures[index : index + 1], layer, [position])
+                maps = _mean_maps(network, loaded, pictures[index : index + 1], (layer, method), [position])
                 content, peak = heat_maps.grey_png(maps[0, 0])
-                made.append(HeatMap(item_id, order.fold, layer, position, batch.put(content), peak))
+                made.append(HeatMap(item_id, order.fold, layer, position, batch.put(content), peak, method))
         return HeatMaps(tuple(made))
 
     def _load(self, store: Store, digests: Sequence[str]) -> tuple[ReadyNetwork, list[ReadyModel]]:
@@ -117,19 +120,33 @@ def _try(network: ReadyNetwork, model: ReadyModel) -> None:
     network.maps(model, picture, None, classes[:1])
 
 
-def _layer(network: ReadyNetwork, model: ReadyModel, wanted: str | None) -> str:
+def _layer(network: ReadyNetwork, model: ReadyModel, wanted: str | None, method: Method) -> str:
     try:
-        return network.layer(wanted)
+        return network.layer(wanted, method)
     except KeyError:
         known = ", ".join(explain.conv_layers(models.build(model.saved.recipe, len(model.saved.class_names))))
         raise Invalid("layer_missing", layer=str(wanted), known=known) from None
 
 
+def _wanted(order: PredictOrder, mean: NDArray[np.float32]) -> list[int]:
+    """The classes whose maps are made: the most probable ones and the one that is asked for."""
+    asked = [] if order.position is None or order.position >= len(mean) else [order.position]
+    if order.method in ONE_CLASS:
+        return asked or [int(mean.argmax())]
+    top: list[int] = np.argsort(-mean, kind="stable")[: order.most_maps].tolist()
+    return [*top, *(position for position in asked if position not in top)]
+
+
 def _mean_maps(
-    network: ReadyNetwork, loaded: Sequence[ReadyModel], pictures: data.Pictures, layer: str, classes: Sequence[int]
+    network: ReadyNetwork,
+    loaded: Sequence[ReadyModel],
+    pictures: data.Pictures,
+    how: tuple[str, Method],
+    classes: Sequence[int],
 ) -> explain.Maps:
+    layer, method = how
     maps: explain.Maps = np.mean(
-        [network.maps(model, pictures, layer, classes) for model in loaded], axis=0, dtype=np.float32
+        [network.maps(model, pictures, layer, classes, method) for model in loaded], axis=0, dtype=np.float32
     )
     return maps
 

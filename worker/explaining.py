@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from app.domain.errors import Invalid
+from app.domain.explaining import Method
 from app.domain.recipe import Recipe
 from app.storage import open_store
 from worker import heat_maps
@@ -23,7 +24,7 @@ def run(order: ExplainOrder, send: Callable[[Message], None]) -> None:
     pictures = data.load(len(items.ids), lambda index: store.get(items.digests[index]), Recipe.from_json(order.recipe))
     models = [saving.load(store.get(digest)) for digest in order.weights]
     try:
-        explainers = explain.turns(models, order.layer)
+        explainers = explain.turns(models, order.layer, Method(order.method))
     except KeyError:
         known = ", ".join(explain.conv_layers(models[0]))
         raise Invalid("layer_missing", layer=str(order.layer), known=known) from None

@@ -1,4 +1,4 @@
-"""Grad-CAM maps as small grey pictures in the store."""
+"""Heat maps as small grey pictures in the store."""
 
 import io
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def make(
     """Make the maps of some images, the mean over ``explainers``, and put them into the store.
 
     Args:
-        explainers: one for each model; all look at the same layer.
+        explainers: one for each model; all look at the same layer in the same way.
         pictures: (n, size, size, 3) uint8.
         item_ids: (n,) rows of the run.
         classes: for each image the positions of the classes that are wanted.
@@ -39,7 +39,8 @@ def make(
         for index, item_id in enumerate(item_ids.tolist()):
             for position in classes[index]:
                 content, peak = grey_png(maps[index, position])
-                made.append(HeatMap(item_id, fold, explainers[0].layer, position, batch.put(content), peak))
+                where = (item_id, fold, explainers[0].layer, position)
+                made.append(HeatMap(*where, batch.put(content), peak, explainers[0].method))
     return HeatMaps(tuple(made))
 
 

@@ -12,6 +12,7 @@ from app.db.run_models import Run, RunClass, RunFold, RunItem
 from app.domain import backbones
 from app.domain.enums import Split
 from app.domain.errors import NotFound
+from app.domain.explaining import Method
 from app.domain.recipe import Recipe
 from app.services import features, predictions
 from worker import resuming
@@ -77,6 +78,7 @@ def explain_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         weights=weights(session, run.id, spec["fold"]),
         fold=spec["fold"],
         layer=spec["layer"] or None,
+        method=spec.get("method", Method.GRAD_CAM),
     )
 
 
@@ -94,6 +96,8 @@ def predict_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         weights=weights(session, run.id, MEAN),
         layer=spec["layer"],
         most_maps=predictions.MOST_MAPS,
+        method=spec.get("method", Method.GRAD_CAM),
+        position=spec.get("position"),
     )
 
 

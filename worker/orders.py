@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.config import StoreAddress
 from app.domain.enums import PredictionRole
+from app.domain.explaining import Method
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class TrainOrder:
 class ExplainOrder:
     """Make heat maps with saved weights: one map per item and class, the mean over the models where there are many.
 
-    ``layer`` is None for the last convolution; ``class_positions`` has one class for each item.
+    ``layer`` is None for the last convolution; ``class_positions`` has one class for each item; ``method`` is one of
+    ``app.domain.explaining``.
     """
 
     storage: StoreAddress
@@ -108,6 +110,7 @@ class ExplainOrder:
     weights: tuple[str, ...]  # hashes of the saved models
     fold: int
     layer: str | None
+    method: str = Method.GRAD_CAM
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class PredictOrder:
     """Ask the models of a run about one picture; the answer is ``Predicted``.
 
     ``layer`` is None for the last convolution. Heat maps are the mean over the models, of the ``most_maps`` classes
-    that are most probable in the mean.
+    that are most probable in the mean, and of the class at ``position``.
     """
 
     storage: StoreAddress
@@ -124,6 +127,8 @@ class PredictOrder:
     weights: tuple[str, ...]  # hashes of the saved models
     layer: str | None
     most_maps: int
+    method: str = Method.GRAD_CAM
+    position: int | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,7 @@ class Epoch:
     val_accuracy: float | None
     learning_rate: float
     seconds: float
+    stage: int = 1
 
 
 @dataclass(frozen=True)
@@ -223,6 +229,7 @@ class HeatMap:
     class_position: int
     sha256: str
     peak: float
+    method: str = Method.GRAD_CAM
 
 
 @dataclass(frozen=True)
@@ -255,13 +262,14 @@ class Predicted:
     """What the models say of one picture, as plain values for the column ``job.result``.
 
     ``probabilities``: one list for each model. ``maps``: [{"position", "png": base64 of a grey PNG, "peak"}, …] of
-    ``layer``. ``seconds``: of the computation.
+    ``layer``, made by ``method``. ``seconds``: of the computation.
     """
 
     probabilities: list[list[float]]
     layer: str
     maps: list[dict[str, Any]]
     seconds: float
+    method: str = Method.GRAD_CAM
 
 
 @dataclass(frozen=True)

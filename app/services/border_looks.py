@@ -17,7 +17,8 @@ from app.domain import borders
 from app.domain.borders import Look
 from app.domain.enums import PredictionRole
 from app.domain.errors import NotFound
-from app.services import heatmaps
+from app.domain.explaining import Method
+from app.services import heatmaps, packs
 from app.storage import Store
 
 MOST = 300  # maps that are read for a page; right and wrong answers take turns
@@ -146,3 +147,4 @@ def _looked(row: _Row, heat: NDArray[np.float32], *, padded: bool) -> Looked | N
         padding=filled if filled is not None and filled.area >= borders.SMALL else None,
         border=frame,
     )
+                Explanation.method == Method.GRAD_CAM,

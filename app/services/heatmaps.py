@@ -1,4 +1,4 @@
-"""Grad-CAM heat maps of a run: which there are, on what scale they are shown, and how more are ordered."""
+"""Heat maps of a run: which there are, on what scale they are shown, and how more are ordered."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from app.db.run_models import Explanation, Job, Run, RunClass, RunFold, RunItem
 from app.domain import heat
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
+from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of
 from app.services import jobs
 from app.services.review import MEAN
 
@@ -28,6 +29,7 @@ class Wanted:
     fold: int
     layer: str
     class_position: int
+    method: Method = Method.GRAD_CAM
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def layers(session: Session, run: Run) -> list[str]:
     known = run.environment.get(LAYERS)
     if isinstance(known, list) and known:
         return [str(name) for name in known]
-    query = sa.select(Explanation.layer).where(Explanation.run_id == run.id).distinct().order_by(Explanation.layer)
+    made = (Explanation.run_id == run.id, Explanation.layer != PIXELS)
+    query = sa.select(Explanation.layer).where(*made).distinct().order_by(Explanation.layer)
     return list(session.scalars(query))
 
 
@@ -58,7 +61,7 @@ def usual_layer(session: Session, run: Run) -> str | None:
     """The layer of the prepared maps, else the last convolution; None when neither is known."""
     prepared = session.scalar(
         sa.select(Explanation.layer)
-        .where(Explanation.run_id == run.id)
+        .where(Explanation.run_id == run.id, Explanation.method == Method.GRAD_CAM)
         .group_by(Explanation.layer)
         .order_by(sa.func.count().desc(), Explanation.layer.desc())
         .limit(1)
@@ -82,6 +85,7 @@ def find(session: Session, run: Run, wanted: Wanted) -> Explanation:
             Explanation.fold == wanted.fold,
             Explanation.layer == wanted.layer,
             Explanation.class_position == wanted.class_position,
+            Explanation.method == wanted.method,
         )
     )
     if found is None:
@@ -100,29 +104,29 @@ def available(session: Session, run: Run, wanted: Iterable[Wanted]) -> dict[int,
     return {
         row.item_id: row
         for row in rows
-        if Wanted(row.item_id, row.fold, row.layer, row.class_position) == asked[row.item_id]
+        if Wanted(row.item_id, row.fold, row.layer, row.class_position, method_of(row.method)) == asked[row.item_id]
     }
 
 
-def scale(session: Session, run: Run, fold: int, layer: str) -> float:
-    """The value of the last colour for all maps of one model and layer: a round number near their largest peaks."""
-    query = sa.select(Explanation.peak).where(
-        Explanation.run_id == run.id, Explanation.fold == fold, Explanation.layer == layer
-    )
+def scale(session: Session, run: Run, fold: int, layer: str, method: Method = Method.GRAD_CAM) -> float:
+    """The value of the last colour for all maps of one model, layer and method: a round number near their peaks."""
+    same = (Explanation.fold == fold, Explanation.layer == layer, Explanation.method == method)
+    query = sa.select(Explanation.peak).where(Explanation.run_id == run.id, *same)
     peaks = np.fromiter(session.scalars(query), np.float64)
     return heat.nice_limit(float(np.percentile(peaks, SCALE_PERCENTILE))) if peaks.size else 1.0
 
 
 def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
-    """Queue a job that makes maps of one model, layer and class; asking again while it waits gives the same job.
+    """Queue a job that makes maps of one model, layer, class and method; asking again while it waits gives the same.
 
     A few maps overtake all other work; many take their turn beside imports.
 
     Raises:
-        Invalid: nothing or too much asked for, the maps differ in model, layer or class, or the run has no such one.
+        Invalid: nothing or too much asked for, the maps differ in model, layer, class or method, or the run has no
+            such one.
         NotFound: an item of another run.
     """
-    kinds = {(one.fold, one.layer, one.class_position) for one in wanted}
+    kinds = {(one.fold, one.layer, one.class_position, one.method) for one in wanted}
     if len(kinds) != 1 or len(wanted) > MOST_ITEMS:
         raise Invalid("explain_request_invalid", most=MOST_ITEMS)
     item_ids = sorted({one.item_id for one in wanted})
@@ -131,8 +135,10 @@ def order(session: Session, run: Run, wanted: Sequence[Wanted]) -> Job:
         raise NotFound("explain_item_missing")
     if not _there(session, run, wanted[0]):
         raise Invalid("explain_request_invalid", most=MOST_ITEMS)
-    (fold, layer, class_position), *_ = kinds
+    (fold, layer, class_position, method), *_ = kinds
     spec = {"run_id": run.id, "fold": fold, "layer": layer, "class_position": class_position, "item_ids": item_ids}
+    if method is not Method.GRAD_CAM:
+        spec["method"] = method
     waiting = session.scalars(
         sa.select(Job).where(
             Job.project_id == run.project_id, Job.kind == JobKind.EXPLAIN, Job.state.not_in(sorted(FINAL_STATES))
@@ -154,7 +160,7 @@ def _there(session: Session, run: Run, wanted: Wanted) -> bool:
     return (
         (0 <= wanted.fold < folds or (wanted.fold == MEAN and folds > 1))
         and 0 <= wanted.class_position < (session.scalar(classes) or 0)
-        and (not known or wanted.layer in known)
+        and (wanted.layer == PIXELS if wanted.method in OF_PIXELS else not known or wanted.layer in known)
     )
 
 

@@ -18,6 +18,7 @@ from app.db.session import after_commit
 from app.domain.calibration import softened
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
+from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of
 from app.services import heatmaps, jobs
 from app.services.review import MEAN
 from app.storage import Store
@@ -48,6 +49,7 @@ class Answer:
         mean: the mean over the models, each softened by the temperature that is kept with the run: it was fitted to
             answers of single models.
         peaks: position of a class -> the largest value of its heat map; only classes that have one.
+        method: how the maps were made.
         seconds: of the computation alone.
     """
 
@@ -61,6 +63,8 @@ class Answer:
     layer: str
     peaks: dict[int, float]
     seconds: float
+    method: Method = Method.GRAD_CAM
+    position: int | None = None  # the class that was asked for
 
     @property
     def done(self) -> bool:
@@ -94,6 +98,15 @@ def of_image(session: Session, project_id: int, image_id: int) -> Picture:
     return Picture(image.canonical_sha256, image.name, image.width, image.height, image.id)
 
 
+@dataclass(frozen=True)
+class How:
+    """How the heat maps are made: the layer (None: the usual one), the way, and a class that must have one."""
+
+    layer: str | None = None
+    method: Method = Method.GRAD_CAM
+    position: int | None = None
+
+
 def check(session: Session, run: Run, layer: str | None) -> None:
     """Refuse what cannot be answered.
 
@@ -114,17 +127,19 @@ def has_models(session: Session, run: Run) -> bool:
     return session.scalar(sa.select(found)) is True
 
 
-def order(session: Session, run: Run, picture: Picture, layer: str | None) -> Job:
-    """Queue the question; ``layer`` is that of the heat maps, None for the usual one.
+def order(session: Session, run: Run, picture: Picture, how: How) -> Job:
+    """Queue the question.
 
     Raises:
         NotFound, Invalid: as ``check``.
     """
-    check(session, run, layer)
+    check(session, run, how.layer)
     spec = {
         "run_id": run.id,
         PICTURE: picture.digest,
-        "layer": layer or heatmaps.usual_layer(session, run),
+        "layer": how.layer or heatmaps.usual_layer(session, run),
+        "method": how.method,
+        "position": how.position,
         "name": picture.name,
         "width": picture.width,
         "height": picture.height,
@@ -161,7 +176,9 @@ def answer(session: Session, run: Run, job_id: int) -> Answer:
         picture=Picture(spec[PICTURE], spec["name"], spec["width"], spec["height"], spec["image_id"]),
         models=models,
         mean=_mean(models, run.temperature),
-        layer=str(result.get("layer", spec["layer"] or "")),
+        layer=str(spec["layer"] or result.get("layer", "")),
+        method=method_of(spec.get("method")),
+        position=spec.get("position"),
         peaks={int(one["position"]): float(one["peak"]) for one in result.get("maps", [])},
         seconds=float(result.get("seconds", 0.0)),
     )
@@ -187,13 +204,14 @@ def heat_map(session: Session, run: Run, job_id: int, position: int) -> tuple[by
     raise NotFound("heat_map_missing", item=position)
 
 
-def scale(session: Session, run: Run, layer: str) -> float | None:
-    """The value of the last colour for all maps of a layer of this run; None when it has none of this layer."""
+def scale(session: Session, run: Run, layer: str, method: Method = Method.GRAD_CAM) -> float | None:
+    """The value of the last colour for all maps of a layer and method of this run; None when it has none such."""
+    layer = PIXELS if method in OF_PIXELS else layer
     one_model = session.scalar(sa.select(sa.func.count()).where(RunFold.run_id == run.id)) == 1
     for fold in (0,) if one_model else (MEAN, 0):
-        made = sa.exists().where(Explanation.run_id == run.id, Explanation.fold == fold, Explanation.layer == layer)
-        if session.scalar(sa.select(made)):
-            return heatmaps.scale(session, run, fold, layer)
+        same = (Explanation.fold == fold, Explanation.layer == layer, Explanation.method == method)
+        if session.scalar(sa.select(sa.exists().where(Explanation.run_id == run.id, *same))):
+            return heatmaps.scale(session, run, fold, layer, method)
     return None
 
 

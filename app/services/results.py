@@ -171,10 +171,10 @@ def add_explanations(session: Session, writer: Writer, maps: Iterable[Mapping[st
                 Explanation.fold == values["fold"],
                 Explanation.layer == values["layer"],
                 Explanation.class_position == values["class_position"],
-                Explanation.method == "grad-cam",
+                Explanation.method == values["method"],
             )
         )
-        session.execute(sa.insert(Explanation).values(run_id=writer.run_id, method="grad-cam", **values))
+        session.execute(sa.insert(Explanation).values(run_id=writer.run_id, **values))
 
 
 def set_environment(session: Session, writer: Writer, values: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Puts together what the review page shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Project
 from app.db.run_models import Explanation, Run, RunClass
 from app.domain.enums import PredictionRole
+from app.domain.explaining import ABOUT, OF_PIXELS, PIXELS, About, Method
 from app.services import heatmaps, jobs, review, runs
 from app.services.review import Entry, Summary
 from app.web.review_query import ReviewQuery
@@ -42,11 +43,19 @@ class FoldAnswer:
 
 @dataclass(frozen=True)
 class Heat:
-    """The heat map of the selected picture and the choices for it; ``found`` is None while it has not been made."""
+    """The heat map of the selected picture and the choices for it; ``found`` is None while it has not been made.
 
     layer: str | None
+    ``layer`` is the one that is chosen, ``seen`` the one of the map: ``PIXELS`` for a method that needs no layer.
+    ``models``: numbers of the models whose own maps can be chosen; the mean has the map of ``fold`` -1.
+    """
+
+    method: Method
     layers: Sequence[str]
+    seen: str | None
     class_position: int
+    fold: int
+    models: Sequence[int]
     class_name: str
     found: Explanation | None
     limit: float
@@ -90,6 +99,7 @@ class ReviewPage:
     resize_mode: str
     pad_color: str
 
+    methods: Mapping[Method, About] = field(default_factory=lambda: ABOUT)
 
 def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
     """The role shown first, and all that the run has answers for."""
@@ -202,20 +212,27 @@ def _heat(
     wanted = query.heat_class(entry.label, entry.predicted, len(classes))
     same = [
         one
+    seen = PIXELS if query.method in OF_PIXELS else layer
+    models = list(range(1, len(run.folds) + 1)) if entry.fold == review.MEAN else []
+    fold = query.model - 1 if query.model in models else entry.fold
         for one in entries
         if one.fold == entry.fold and query.heat_class(one.label, one.predicted, len(classes)) == wanted
     ]
-    asked = [heatmaps.Wanted(one.item_id, one.fold, layer or "", wanted) for one in same]
+    asked = [heatmaps.Wanted(one.item_id, fold, seen or "", wanted, query.method) for one in same]
     values = query.values() | {"at": entry.item_id}
     there = heatmaps.available(session, run, asked)
     found = there.get(entry.item_id)
-    limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, entry.fold, layer or "")
+    limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, fold, seen or "", query.method)
     return Heat(
         layer=layer,
         layers=names,
         class_position=wanted,
+        method=query.method,
         class_name=classes[wanted].name,
+        seen=seen,
         found=found,
+        fold=fold,
+        models=models,
         limit=limit or 1.0,
         items=[one.item_id for one in asked if one.item_id not in there],
         workers=0 if found else len(jobs.workers_alive(session)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.enums import PredictionRole
+from app.domain.explaining import Method, method_of
 from app.services.review import Filter, Show, Sort
 
 ROLES = {"test": PredictionRole.TEST, "validation": PredictionRole.VALIDATION, "fold": PredictionRole.TEST_FOLD}
@@ -22,6 +23,8 @@ class ReviewQuery:
     page: int | None = None  # from 1; without ``at``
     cam: str = SAID  # "said", "true" or a class position from 1
     layer: str | None = None
+    method: Method = Method.GRAD_CAM
+    model: int | None = None  # from 1: the heat map of one model in place of the mean's
     own_scale: bool = False
 
     @classmethod
@@ -55,6 +58,8 @@ class ReviewQuery:
             page=number_of(values.get("page"), 1),
             cam=cam if cam in (SAID, TRUE) or number_of(cam, 1) is not None else SAID,
             layer=values.get("layer") or None,
+            method=method_of(values.get("method")),
+            model=number_of(values.get("model"), 1),
             own_scale=values.get("scale") == "own",
         )
 
@@ -81,6 +86,8 @@ class ReviewQuery:
             "seed": chosen.seed or None,
             "cam": None if self.cam == SAID else self.cam,
             "layer": self.layer,
+            "method": None if self.method is Method.GRAD_CAM else self.method.value,
+            "model": self.model,
             "scale": "own" if self.own_scale else None,
         }
 

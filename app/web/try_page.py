@@ -1,7 +1,7 @@
 """Puts together the page on which a run is asked about one picture, and its answer as JSON."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from app.db.run_models import Run, RunClass, RunItem
 from app.domain import heat
 from app.domain.enums import Split
 from app.domain.errors import NotFound
+from app.domain.explaining import ABOUT, OF_PIXELS, PIXELS, About, Method
 from app.services import gallery, heatmaps, jobs, predictions
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.predictions import Answer
@@ -95,6 +96,8 @@ class TryPage:
     pad_color: str
     max_file_mb: int
     error: str
+    methods: Mapping[Method, About] = field(default_factory=lambda: ABOUT)
+    of_pixels: Collection[Method] = OF_PIXELS  # they have no layer to choose
 
 
 def choices(session: Session, project: Project, which: str, query: str, page: int) -> Choices:
@@ -122,8 +125,9 @@ def shown(
     answer = predictions.answer(session, run, job_id)
     t = i18n.translations(i18n.choose(request))
     said = max(range(len(answer.mean)), key=answer.mean.__getitem__) if answer.mean else 0
-    position = position if position in answer.peaks else said
-    limit = None if own else predictions.scale(session, run, answer.layer)
+    if position not in answer.peaks:
+        position = said if answer.position is None else answer.position
+    limit = None if own else predictions.scale(session, run, answer.layer, answer.method)
     truth, learned = _known(session, project, run, answer.picture.image_id)
     return Shown(
         answer=answer,
@@ -231,7 +235,8 @@ def as_json(request: Request, session: Session, project: Project, run: Run, job_
             "predicted": found.bars[0].name,
             "probabilities": dict(zip(names, answer.mean, strict=True)),
             "models": [dict(zip(names, one, strict=True)) for one in answer.models],
-            "layer": answer.layer,
+            "layer": PIXELS if answer.method in OF_PIXELS else answer.layer,
+            "method": answer.method,
             "heat_maps": {names[place]: _heat_url(request, project, run, answer, place) for place in answer.peaks},
             "seconds": round(answer.seconds, 4),
         }

@@ -1,8 +1,9 @@
-"""Grad-CAM (Selvaraju and others, 2017): which places of a picture speak for a class.
+"""Which places of a picture speak for a class: Grad-CAM (Selvaraju and others, 2017) and other ways.
 
 The gradient is taken of the value before the softmax: behind it the gradient of a sure answer vanishes, and a class
-would look important only because another one is not. All classes are done at once: one forward pass up to the
-layer, then one backward pass over a batch that holds the layer's output once for each class.
+would look important only because another one is not. For the maps of a layer (``cams``) all classes are done at once:
+one forward pass up to the layer, then one backward pass over a batch that holds the layer's output once for each
+class. The maps of the picture itself (``pixel_maps``) need no layer.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from keras import layers
 from numpy.typing import NDArray
 
 from app.domain import backbones
+from app.domain.explaining import OF_PIXELS, PIXELS, Method
+from worker.ml import cams, pixel_maps
 from worker.ml.data import Pictures
 from worker.ml.device import FLOAT32
 from worker.ml.network import Network
@@ -40,29 +43,36 @@ def conv_layers(model: SavedModel | Network | keras.Model) -> list[str]:
 
 
 class Explainer:
-    """Compiled Grad-CAM of one model at one layer.
+    """Compiled heat maps of one model at one layer.
 
     Args:
         model: a saved model. It is computed in float32 whatever it was trained in, because bfloat16 is coarse enough
             to be seen in a map. Or a network in float32, which may be set to other weights later.
-        layer: a name from ``conv_layers``; the last by default. The map is made behind the layer's rectifier.
+        layer: a name from ``conv_layers``; the last by default. The map is made behind the layer's rectifier. Ways
+            that look at the picture itself need none; their layer is called ``PIXELS``.
+        method: how the maps are made.
 
     Raises:
         KeyError: the model has no such layer.
     """
 
-    def __init__(self, model: SavedModel | Network, layer: str | None = None) -> None:
+    def __init__(self, model: SavedModel | Network, layer: str | None = None, method: Method = Method.GRAD_CAM) -> None:
         self._net = model if isinstance(model, Network) else network(model, FLOAT32)
-        names = conv_layers(self._net)
-        self.layer = layer or names[-1]
-        if self.layer not in names:
-            raise KeyError(self.layer)
-        middle = _rectified(self._net.model, self.layer).output
-        # Two models in a row: in Keras 3 the gradient between two outputs of one model is None.
-        self._head = keras.Model(self._net.model.inputs, middle)
-        self._tail = keras.Model(middle, self._net.logits.output)
+        self.method = method
         self._classes = int(self._net.logits.output.shape[-1])
         size = self._net.recipe.image_size
+        self.layer = PIXELS
+        self._shape = pixel_maps.shape(size, method)
+        if method not in OF_PIXELS:
+            names = conv_layers(self._net)
+            self.layer = layer or (names[-1] if names else "")
+            if self.layer not in names:
+                raise KeyError(self.layer)
+            middle = _rectified(self._net.model, self.layer).output
+            # Two models in a row: in Keras 3 the gradient between two outputs of one model is None.
+            self._head = keras.Model(self._net.model.inputs, middle)
+            self._tail = keras.Model(middle, self._net.logits.output)
+            self._shape = (int(middle.shape[1]), int(middle.shape[2]))
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8), tf.TensorSpec((None,), tf.int32)]
         self._compiled = tf.function(self.compute, autograph=False, input_signature=signature)
 
@@ -86,8 +96,7 @@ class Explainer:
             classes: positions; time and memory grow with their number.
         """
         asked = tf.constant(range(self._classes) if classes is None else classes, tf.int32)
-        height, width = self._head.output.shape[1:3]
-        parts = [np.zeros((0, len(asked), height, width), np.float32)]
+        parts = [np.zeros((0, len(asked), *self._shape), np.float32)]
         for start in range(0, len(pictures), BATCH):
             if should_stop is not None and should_stop():
                 break
@@ -97,16 +106,27 @@ class Explainer:
 
     def compute(self, pictures: Any, classes: Any) -> Any:
         """The maps as tensors, to be traced: pictures (n, size, size, 3) uint8, classes (k,) int32."""
+        values = tf.cast(pictures, tf.float32)
+        if self.method is Method.INTEGRATED:
+            return pixel_maps.integrated_gradients(self._score, values, classes)
+        if self.method is Method.OCCLUSION:
+            return pixel_maps.occlusion(self._score, values, classes)
+        activation = self._head(self._net.normalise(values), training=False)
+        return cams.MAPS[self.method](activation, self._gradient(activation, classes))
+
+    def _score(self, pictures: Any) -> Any:
+        return self._net.logits(self._net.normalise(pictures), training=False)
+
+    def _gradient(self, activation: Any, classes: Any) -> Any:
+        """Of each class in the output of the layer, (n, k, h, w, c)."""
         count = tf.shape(classes)[0]
-        activation = self._head(self._net.normalise(tf.cast(pictures, tf.float32)), training=False)
         repeated = tf.repeat(activation, count, axis=0)
-        wanted = tf.tile(tf.one_hot(classes, self._classes), (tf.shape(pictures)[0], 1))
+        wanted = tf.tile(tf.one_hot(classes, self._classes), (tf.shape(activation)[0], 1))
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(repeated)
             score = tf.reduce_sum(self._tail(repeated, training=False) * wanted)
-        weights = tf.reduce_mean(tape.gradient(score, repeated), axis=(1, 2))
-        weights = tf.reshape(weights, (-1, count, activation.shape[-1]))
-        return tf.nn.relu(tf.einsum("nhwc,nkc->nkhw", activation, weights))
+        shape = (tf.shape(activation)[0], count, *activation.shape[1:])
+        return tf.reshape(tape.gradient(score, repeated), shape)
 
 
 class Turn:
@@ -114,7 +134,7 @@ class Turn:
 
     def __init__(self, explainer: Explainer, model: SavedModel) -> None:
         self._explainer, self._model = explainer, model
-        self.layer = explainer.layer
+        self.layer, self.method = explainer.layer, explainer.method
 
     def maps(self, pictures: Pictures) -> Maps:
         """As ``Explainer.maps``, of all classes."""
@@ -122,13 +142,13 @@ class Turn:
         return self._explainer.maps(pictures)
 
 
-def turns(models: Sequence[SavedModel], layer: str | None = None) -> list[Turn]:
+def turns(models: Sequence[SavedModel], layer: str | None = None, method: Method = Method.GRAD_CAM) -> list[Turn]:
     """One for each of some models of one recipe, none of which builds or traces a network of its own.
 
     Raises:
         KeyError: the models have no such layer.
     """
-    explainer = Explainer(models[0], layer)
+    explainer = Explainer(models[0], layer, method)
     return [Turn(explainer, model) for model in models]
 
 

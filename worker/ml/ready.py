@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.domain.explaining import OF_PIXELS, Method
 from worker.ml.data import Pictures
 from worker.ml.device import FLOAT32
 from worker.ml.explain import Explainer, Maps
@@ -57,7 +58,7 @@ class ReadyNetwork:
         size = saved.recipe.image_size
         self._pictures = tf.TensorSpec((None, size, size, 3), tf.uint8)
         self._probabilities = tf.function(self._predict, autograph=False, input_signature=[self._specs, self._pictures])
-        self._explainers: dict[str | None, tuple[Explainer, Any]] = {}
+        self._explainers: dict[tuple[str | None, Method], tuple[Explainer, Any]] = {}
 
     def probabilities(self, model: ReadyModel, pictures: Pictures) -> NDArray[np.float32]:
         """(n, classes) float32 for a few pictures (n, size, size, 3) uint8."""
@@ -65,18 +66,25 @@ class ReadyNetwork:
         answer: NDArray[np.float32] = self._probabilities(model.weights, tf.constant(pictures)).numpy()
         return answer
 
-    def layer(self, name: str | None) -> str:
-        """The layer ``name``, or the usual one for None, made ready.
+    def layer(self, name: str | None, method: Method = Method.GRAD_CAM) -> str:
+        """The layer ``name``, or the usual one for None, made ready; a method that needs none has one of its own.
 
         Raises:
             KeyError: there is no such layer.
         """
-        return self._explainer(name)[0].layer
+        return self._explainer(name, method)[0].layer
 
-    def maps(self, model: ReadyModel, pictures: Pictures, layer: str | None, classes: Sequence[int]) -> Maps:
+    def maps(
+        self,
+        model: ReadyModel,
+        pictures: Pictures,
+        layer: str | None,
+        classes: Sequence[int],
+        method: Method = Method.GRAD_CAM,
+    ) -> Maps:
         """Heat maps (n, classes, height, width) of the classes at some positions, for a few pictures."""
         self._exact.set_statistics(model.saved.statistics)
-        _, compute = self._explainer(layer)
+        _, compute = self._explainer(layer, method)
         maps: Maps = compute(model.weights, tf.constant(pictures), tf.constant(classes, tf.int32)).numpy()
         return maps
 
@@ -84,9 +92,10 @@ class ReadyNetwork:
         with _set(self._own, weights):
             return self._own.model(self._own.normalise(tf.cast(pictures, tf.float32)), training=False)
 
-    def _explainer(self, layer: str | None) -> tuple[Explainer, Any]:
-        if layer not in self._explainers:
-            explainer = Explainer(self._exact, layer)
+    def _explainer(self, layer: str | None, method: Method) -> tuple[Explainer, Any]:
+        key = (None if method in OF_PIXELS else layer, method)
+        if key not in self._explainers:
+            explainer = Explainer(self._exact, layer, method)
 
             def compute(weights: Any, pictures: Any, classes: Any) -> Any:
                 with _set(self._exact, weights):
@@ -94,8 +103,8 @@ class ReadyNetwork:
 
             signature = [self._specs, self._pictures, tf.TensorSpec((None,), tf.int32)]
             made = (explainer, tf.function(compute, autograph=False, input_signature=signature))
-            self._explainers[layer] = self._explainers[explainer.layer] = made
-        return self._explainers[layer]
+            self._explainers[key] = self._explainers[explainer.layer, method] = made
+        return self._explainers[key]
 
 
 def _set(net: Network, weights: Any) -> Any:

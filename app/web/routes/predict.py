@@ -15,8 +15,9 @@ from app.db.models import Project
 from app.db.run_models import Run
 from app.domain import filenames, heat
 from app.domain.errors import AppError, Invalid, NotFound
+from app.domain.explaining import Method, method_of
 from app.services import jobs, predictions, projects, runs
-from app.services.predictions import Picture
+from app.services.predictions import How, Picture
 from app.web import ends, i18n, try_page
 from app.web.deps import AppState, ProjectDep, ReadSession, StateDep
 from app.web.errors import wants_json
@@ -178,14 +179,29 @@ def _order(state: AppState, where: Where, form: FormData) -> int:
     """The number of the job that was queued. Nothing slow happens while the database is written."""
     with state.database.read() as session:
         project, run = where.find(session)
-        layer = str(form.get("layer") or "") or None
-        predictions.check(session, run, layer)
+        how = _how(run, form)
+        predictions.check(session, run, how.layer)
         wanted = _chosen(session, project, run, form)
     wanted = wanted or _sent(state, form)
     with state.database.write() as session:
         session.info[jobs.QUEUE] = state.queue
         predictions.forget_old(session, state.store)
-        return predictions.order(session, run, wanted, layer).id
+        return predictions.order(session, run, wanted, how).id
+
+
+def _how(run: Run, form: FormData) -> How:
+    """The layer, the way and the class (by its name) of the heat maps.
+
+    Raises:
+        Invalid: ``method_missing`` or ``run_class_missing``.
+    """
+    layer, method, name = (str(form.get(field) or "") for field in ("layer", "method", "class"))
+    if method and method not in list(Method):
+        raise Invalid("method_missing", method=method[:40], known=", ".join(Method))
+    names = [item.name for item in run.classes]
+    if name and name not in names:
+        raise Invalid("run_class_missing", name=name[:200])
+    return How(layer or None, method_of(method), names.index(name) if name else None)
 
 
 def _chosen(session: Session, project: Project, run: Run, form: FormData) -> Picture | None:

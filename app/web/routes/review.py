@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from app.domain import heat
+from app.domain.explaining import Method
 from app.services import heatmaps, jobs, projects, runs
 from app.services.heatmaps import Wanted
 from app.web import ends, i18n, review_page
@@ -31,6 +32,7 @@ class HeatQuery(BaseModel):
     fold: int
     layer: str
     position: int
+    method: Method = Method.GRAD_CAM
     limit: float | None = Field(default=None, gt=0, lt=1e9, allow_inf_nan=False)
     opaque: bool = False
     v: str = ""
@@ -43,6 +45,7 @@ class ExplainForm(BaseModel):
     fold: int
     layer: str
     position: int
+    method: Method = Method.GRAD_CAM
     back: str = ""
 
 
@@ -69,8 +72,8 @@ def heat_map(
 ) -> Response:
     """A heat map in colours; with ``v``, its hash, and ``limit`` a browser may keep it for ever."""
     run = runs.by_number(session, project.id, number)
-    found = heatmaps.find(session, run, Wanted(item_id, asked.fold, asked.layer, asked.position))
-    limit = asked.limit or heatmaps.scale(session, run, asked.fold, asked.layer)
+    found = heatmaps.find(session, run, Wanted(item_id, asked.fold, asked.layer, asked.position, asked.method))
+    limit = asked.limit or heatmaps.scale(session, run, asked.fold, asked.layer, asked.method)
     picture = heat.colored(state.store.get(found.sha256), found.peak, limit, opaque=asked.opaque)
     kept = asked.v == found.sha256 and asked.limit is not None
     headers = PICTURE | {"Cache-Control": KEPT if kept else "private, no-cache"}
@@ -110,7 +113,7 @@ def _order(state: AppState, slug: str, number: int, form: ExplainForm) -> int:
     with state.database.write() as session:
         session.info[jobs.QUEUE] = state.queue
         run = runs.by_number(session, projects.by_slug(session, slug).id, number)
-        wanted = [Wanted(one, form.fold, form.layer, form.position) for one in form.item]
+        wanted = [Wanted(one, form.fold, form.layer, form.position, form.method) for one in form.item]
         return heatmaps.order(session, run, wanted).id
 
 

@@ -50,6 +50,8 @@ SENTENCES: dict[str, str] = {
     ),
     "layer_missing": N_("The network has no layer %(layer)s. Choose one of: %(known)s."),
     "lease_lost": N_("The job was given to another worker, because this one was silent for too long."),
+    "method_missing": N_("There is no way %(method)s to make a heat map. Choose one of: %(known)s."),
+    "run_class_missing": N_("The run has no class %(name)s. Choose one of the classes that it was trained with."),
     "matrix_items": N_(
         "%(count)s trainings would keep %(images)s images in all; at most %(most)s are possible at once. Choose fewer "
         "values, or start them one after the other."
