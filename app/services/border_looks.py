@@ -80,6 +80,7 @@ def find(session: Session, store: Store, run: Run, role: PredictionRole) -> Look
                 Explanation.fold == Prediction.fold,
                 Explanation.layer == layer,
                 Explanation.class_position == Prediction.predicted,
+                Explanation.method == Method.GRAD_CAM,
             ),
         )
         .where(Prediction.run_id == run.id, Prediction.role == role, Explanation.run_id == run.id)
@@ -147,4 +148,3 @@ def _looked(row: _Row, heat: NDArray[np.float32], *, padded: bool) -> Looked | N
         padding=filled if filled is not None and filled.area >= borders.SMALL else None,
         border=frame,
     )
-                Explanation.method == Method.GRAD_CAM,

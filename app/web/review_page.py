@@ -45,17 +45,17 @@ class FoldAnswer:
 class Heat:
     """The heat map of the selected picture and the choices for it; ``found`` is None while it has not been made.
 
-    layer: str | None
     ``layer`` is the one that is chosen, ``seen`` the one of the map: ``PIXELS`` for a method that needs no layer.
     ``models``: numbers of the models whose own maps can be chosen; the mean has the map of ``fold`` -1.
     """
 
     method: Method
-    layers: Sequence[str]
+    layer: str | None
     seen: str | None
-    class_position: int
+    layers: Sequence[str]
     fold: int
     models: Sequence[int]
+    class_position: int
     class_name: str
     found: Explanation | None
     limit: float
@@ -98,8 +98,8 @@ class ReviewPage:
     class_data: Sequence[dict[str, Any]]  # today's classes for the keys
     resize_mode: str
     pad_color: str
-
     methods: Mapping[Method, About] = field(default_factory=lambda: ABOUT)
+
 
 def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
     """The role shown first, and all that the run has answers for."""
@@ -209,12 +209,12 @@ def _heat(
 ) -> Heat:
     names = heatmaps.layers(session, run)
     layer = query.layer if query.layer in names else heatmaps.usual_layer(session, run)
-    wanted = query.heat_class(entry.label, entry.predicted, len(classes))
-    same = [
-        one
     seen = PIXELS if query.method in OF_PIXELS else layer
     models = list(range(1, len(run.folds) + 1)) if entry.fold == review.MEAN else []
     fold = query.model - 1 if query.model in models else entry.fold
+    wanted = query.heat_class(entry.label, entry.predicted, len(classes))
+    same = [
+        one
         for one in entries
         if one.fold == entry.fold and query.heat_class(one.label, one.predicted, len(classes)) == wanted
     ]
@@ -224,15 +224,15 @@ def _heat(
     found = there.get(entry.item_id)
     limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, fold, seen or "", query.method)
     return Heat(
-        layer=layer,
-        layers=names,
-        class_position=wanted,
         method=query.method,
-        class_name=classes[wanted].name,
+        layer=layer,
         seen=seen,
-        found=found,
+        layers=names,
         fold=fold,
         models=models,
+        class_position=wanted,
+        class_name=classes[wanted].name,
+        found=found,
         limit=limit or 1.0,
         items=[one.item_id for one in asked if one.item_id not in there],
         workers=0 if found else len(jobs.workers_alive(session)),
