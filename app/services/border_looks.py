@@ -18,7 +18,7 @@ from app.domain.borders import Look
 from app.domain.enums import PredictionRole
 from app.domain.errors import NotFound
 from app.domain.explaining import Method
-from app.services import heatmaps, packs
+from app.services import heatmaps
 from app.storage import Store
 
 MOST = 300  # maps that are read for a page; right and wrong answers take turns
