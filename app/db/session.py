@@ -149,12 +149,16 @@ class Database:
                 session.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, snapshot: bool = False) -> Iterator[Session]:
         """A transaction: committed at the end, rolled back on any error, then the after-commit calls are made.
 
-        Nothing is acknowledged before this has returned.
+        Nothing is acknowledged before this has returned. ``snapshot``: all its statements see one state of the
+        database, on PostgreSQL too; it may then fail because another one wrote the same rows meanwhile.
         """
-        with Session(self._write_engine, expire_on_commit=False) as session:
+        engine = self._write_engine
+        if snapshot and engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine, expire_on_commit=False) as session:
             try:
                 self._may_write(session)
                 yield session

@@ -1,5 +1,8 @@
 """Numbered data versions: unchanged data keeps its number, and two versions can be compared."""
 
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
@@ -38,8 +41,7 @@ class Set:
         return f"r{self.number}"
 
     def freeze(self, name=""):
-        with self.database.write() as session:
-            return versions.freeze(session, self.project_id, actor="ken", name=name).number
+        return versions.freeze_apart(self.database, self.project_id, actor="ken", name=name)
 
     def label(self, class_id, *image_ids):
         with self.database.write() as session:
@@ -133,11 +135,55 @@ def test_compare__names_every_kind_of_change(data, store):
         assert [one.image_id for one in (*first, *rest)] == [b, c]
 
 
-def test_fingerprint__is_the_same_for_the_same_set_elsewhere(database, store):
-    one, two = Set(database, store), Set(database, store, name="copy")
+def test_fingerprint__is_the_same_for_the_same_set_elsewhere(any_database, store):
+    one, two = Set(any_database, store), Set(any_database, store, name="copy")
     one.freeze(), two.freeze()
-    with database.read() as session:
+    with any_database.read() as session:
         assert len(set(session.scalars(sa.select(DataVersion.fingerprint)))) == 1
+
+
+def test_fingerprint__is_the_hash_of_a_line_for_each_image(any_database, store):
+    """What the page of the docs says, so that anybody can compute it again; names may hold anything."""
+    data = Set(any_database, store, (5, 4, 3))
+    with any_database.write() as session:
+        session.execute(sa.update(LabelClass).where(LabelClass.id == data.classes[1]).values(name="a\\t細胞 %s 'b'"))
+    data.exclude(data.images[2])
+    data.move(Split.TEST, data.images[4], data.images[10])
+    rows = sa.select(Image.sha256, LabelClass.name, Image.split, Image.state).outerjoin(LabelClass)
+    with any_database.read() as session:
+        lines = [
+            f"{sha256}\t{name or ''}\t{split or ''}\t{'excluded' if state == 'excluded' else ''}\n"
+            for sha256, name, split, state in session.execute(rows.order_by(Image.sha256))
+        ]
+        expected = hashlib.sha256("".join(lines).encode()).hexdigest(), (12, 9, 1)
+        assert versions.fingerprint(session, data.project_id) == expected
+
+
+def test_fingerprint__of_no_images(any_database, store):
+    data = Set(any_database, store, ())
+    with any_database.read() as session:
+        assert versions.fingerprint(session, data.project_id) == (hashlib.sha256().hexdigest(), (0, 0, 0))
+
+
+@pytest.mark.postgres
+def test_freeze__waits_for_nobody_who_labels_and_sees_one_state(postgres_database, store):
+    data = Set(postgres_database, store)
+    before = data.now()
+    who: marks.Who = {"source": LabelSource.GALLERY, "actor": "mari", "request_id": "m1"}
+    with ThreadPoolExecutor(1) as pool:
+        with postgres_database.write() as session:
+            labels.assign(session, data.project_id, [labels.LabelChange(data.images[0], data.classes[1])], **who)
+            assert pool.submit(data.freeze).result(timeout=30) == 1
+        assert data.at(1) == before
+        assert data.freeze() == 2
+
+
+@pytest.mark.postgres
+def test_freeze__of_several_people_at_once_gives_one_version(postgres_database, store):
+    data = Set(postgres_database, store)
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: data.freeze(), range(4))) == {1}
+    assert data.at(1) == data.now()
 
 
 def test_run__refers_to_the_version_it_was_given(data):

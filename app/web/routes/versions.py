@@ -12,7 +12,7 @@ from app.services import version_changes, versions
 from app.services.version_changes import Change, Kind, Relabelled
 from app.services.versions import Line, Share
 from app.web import i18n, pictures
-from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.templating import redirect, render
 
 router = APIRouter(prefix="/p/{slug}")
@@ -67,10 +67,10 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
 
 
 @router.post("/versions", name="version_freeze")
-def freeze(request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, name: Name = "") -> Response:
+def freeze(request: Request, project: ProjectDep, state: StateDep, actor: ActorDep, name: Name = "") -> Response:
     """Freeze the data as it is now, under a name."""
-    version = versions.freeze(session, project.id, actor=actor, name=name)
-    return redirect(request, "version", slug=project.slug, number=version.number)
+    number = versions.freeze_apart(state.database, project.id, actor=actor, name=name)
+    return redirect(request, "version", slug=project.slug, number=number)
 
 
 @router.get("/versions/compare", name="versions_compare")
