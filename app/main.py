@@ -13,6 +13,7 @@ from app.db.session import Database
 from app.decoder import Decoder
 from app.queue import Queue
 from app.services import uploads
+from app.services.answers import Kept
 from app.storage import open_store
 from app.storage.arrays import Arrays
 from app.web import errors, security
@@ -102,6 +103,7 @@ def open_state(settings: Settings) -> AppState:
         database=database,
         store=store,
         arrays=Arrays(store),
+        judged=Kept(store),
         decoder=Decoder(settings.decode_workers),
         queue=Queue(settings.broker_url, settings.broker_ca_file, settings.max_queued),
     )

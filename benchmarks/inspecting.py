@@ -1,7 +1,8 @@
 """Server time of the pages of one run with many answers: ``python -m benchmarks.inspecting``.
 
-A project of rows alone: images without files, one finished run with a validation answer for each. The first look reads
-the answers, later ones find them in memory. Times are those of one processor, so that a busy machine does not count.
+A project of rows alone: images without files, one finished run with a validation answer for each. First looks are
+those of a process that has seen nothing of the run: from the rows, and from the file of arrays that the worker leaves.
+Times are those of one processor, so that a busy machine does not count.
 """
 
 import sys
@@ -21,12 +22,14 @@ from app.db.session import Database
 from app.domain.enums import JobKind, JobState, Lane, RunKind
 from app.domain.recipe import Recipe
 from app.main import create_app
+from app.services import packing, packs
+from app.storage import open_store
 from benchmarks.records import Record, machine, write
 from tests.labelling.factories import class_ids, make_images, make_project
 
 COMMAND = "python -m benchmarks inspecting"
 SIZES = ((20_000, 100, 100.0), (200_000, 3, 300.0), (200_000, 100, 300.0))
-PAGES = ("classes", "sureness", "labels")
+PAGES = ("", "/review", "/classes", "/sureness", "/labels")
 ROUNDS = 3
 ORIGIN = "http://127.0.0.1:8124"
 
@@ -78,27 +81,54 @@ def answer(session: Session, run: Run, ids: list[int], classes: int) -> None:
     )  # fmt: skip
 
 
+def packed(settings: Settings) -> float:
+    """Leave the file of arrays as the worker does; the seconds it takes."""
+    database, store = Database(settings.database), open_store(settings.store_address)
+    started = time.process_time()
+    with database.write() as session:
+        run = session.scalars(sa.select(Run)).one()
+        packs.keep(session, run, packing.make(session, store, run))
+    database.dispose()
+    return time.process_time() - started
+
+
+def looks(settings: Settings, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each page: the first look of a new process, then ``rounds`` more."""
+    found = {}
+    for page in PAGES:
+        app = create_app(settings)
+        english = app.state.templates.environments["en"]
+        for name in english.list_templates():  # a page is compiled once in the life of a server
+            english.get_template(name)
+        with TestClient(app, base_url=ORIGIN) as client:
+            client.get("/p/many/classes").raise_for_status()
+            times = []
+            for _ in range(rounds + 1):
+                started = time.process_time()
+                client.get(f"/p/many/runs/1{page}?on=validation").raise_for_status()
+                times.append(1000 * (time.process_time() - started))
+            found[page] = times
+    return found
+
+
 def measure(folder: Path, images: int, classes: int, most: float) -> list[Record]:
     """First and later looks at each page, in milliseconds of the server."""
     settings = Settings(data_dir=folder)
-    records = []
-    with TestClient(create_app(settings), base_url=ORIGIN) as client:
+    with TestClient(create_app(settings), base_url=ORIGIN):
         database = Database(settings.database)
         with database.write() as session:
             fill(session, images, classes)
         database.dispose()
-        for page in PAGES:
-            times = []
-            for _ in range(ROUNDS + 1):
-                started = time.process_time()
-                found = client.get(f"/p/many/runs/1/{page}?on=validation")
-                times.append(1000 * (time.process_time() - started))
-                found.raise_for_status()
-            first, later = times[0], float(np.median(times[1:]))
-            name = f"{images:,} answers, {classes} classes: {page}"
-            note = f"first look {first:.0f} ms; page and data"
-            records.append(Record(name, round(later, 1), "ms of one core", most, later <= most, COMMAND, note))
-            print(f"{name}: {later:.0f} ms, first {first:.0f} ms", flush=True)
+    before = looks(settings, 0)
+    seconds = packed(settings)
+    print(f"{images:,} answers, {classes} classes: packed in {seconds:.1f} s", flush=True)
+    records = []
+    for page, times in looks(settings, ROUNDS).items():
+        first, later = times[0], float(np.median(times[1:]))
+        name = f"{images:,} answers, {classes} classes: {page.strip('/') or 'run'}, first look"
+        note = f"{before[page][0]:.0f} ms from the rows; next look {later:.0f} ms; page and data"
+        records.append(Record(name, round(first, 1), "ms of one core", most, first <= most, COMMAND, note))
+        print(f"{name}: {first:.0f} ms, {note}", flush=True)
     return records
 
 

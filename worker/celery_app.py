@@ -9,6 +9,7 @@ from app.domain.enums import Lane
 from app.queue import TASK, configure, queue_name
 from worker import interactive_jobs, local_broker, tasks
 from worker.keeper import Keeper
+from worker.packing import Packing
 from worker.parts import Parts
 
 
@@ -37,15 +38,16 @@ def make(parts: Parts) -> Celery:
         # By the queue of those that can meet the needs: any other worker would throw the message away.
         look_at.apply_async((job_id,), queue=queue_name(lane, needs), retry=False)
 
-    _connect(parts, Keeper(parts, send))
+    _connect(parts, Keeper(parts, send), Packing(parts))
     return app
 
 
-def _connect(parts: Parts, keeper: Keeper) -> None:
-    """Tie the keeper to the life of the worker."""
+def _connect(parts: Parts, keeper: Keeper, packing: Packing) -> None:
+    """Tie keeper and packing to the life of the worker."""
 
     def ready(**_kw: Any) -> None:
         keeper.start()
+        packing.start()
         interactive_jobs.prepare_newest(parts)
 
     def shutting_down(**_kw: Any) -> None:
@@ -53,6 +55,7 @@ def _connect(parts: Parts, keeper: Keeper) -> None:
         local_broker.end()
 
     def shutdown(**_kw: Any) -> None:
+        packing.stop()
         keeper.stop()
 
     def keep_log(**_kw: Any) -> None:

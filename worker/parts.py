@@ -36,6 +36,7 @@ class Parts:
     context: Context
     stopping: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
+    unpacked: threading.Event = field(default_factory=threading.Event)  # a run is done: see worker.packing
     devices: Devices = field(default_factory=lambda: Devices((), 1))
     warm: Warm = field(init=False)  # the process that answers at once; not started yet
 

@@ -45,6 +45,7 @@ def run(parts: Parts, claim: Claim) -> None:
     log.info("Job %s: %s %s, %.1f s.", claim.job_id, end.outcome, end.code, time.monotonic() - started)
     write_end(parts, claim, end)
     if claim.kind is JobKind.TRAIN and end.outcome is Outcome.DONE:
+        parts.unpacked.set()
         interactive_jobs.prepare_newest(parts)
 
 

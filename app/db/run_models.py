@@ -184,7 +184,7 @@ class Prediction(Base):
     __tablename__ = "prediction"
     __table_args__ = (
         sa.UniqueConstraint("item_id", "fold"),
-        sa.Index("ix_prediction_run_id_role", "run_id", "role", "predicted"),
+        sa.Index("ix_prediction_run_id_role", "run_id", "role", "fold", "predicted"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -197,6 +197,27 @@ class Prediction(Base):
     probabilities: Mapped[bytes]
 
     item: Mapped[RunItem] = relationship(lazy="raise")
+
+
+class AnswerPack(Base):
+    """The predictions of one role of a run once more, as one file of arrays: see ``app.services.packs``.
+
+    The rows stay the truth: ``count``, ``newest_id`` and ``said`` (the sum of the classes said) tell whether they are
+    still those that were packed.
+    """
+
+    __tablename__ = "answer_pack"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(sa.String(10), primary_key=True)  # PredictionRole, "models" or "borders"
+    fold: Mapped[int] = mapped_column(primary_key=True)  # of a role of one model; -1 where all belong together
+    attempt: Mapped[int]
+    count: Mapped[int]
+    newest_id: Mapped[int] = mapped_column(sa.BigInteger)
+    said: Mapped[int] = mapped_column(sa.BigInteger)
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    made_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Explanation(Base):

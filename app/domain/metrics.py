@@ -150,8 +150,12 @@ def losses(labels: Ints, probabilities: NDArray[np.floating]) -> NDArray[np.floa
 
     Probabilities are limited to 1e-7 from below, as Keras does, so that one sure mistake does not make it infinite.
     """
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return -np.log(np.clip(chosen, 1e-7, 1.0))
+    return loss_of(probabilities[np.arange(len(labels)), labels])
+
+
+def loss_of(truth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The same from the probabilities of the true classes, (n,)."""
+    return -np.log(np.clip(truth.astype(np.float64), 1e-7, 1.0))
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

@@ -13,7 +13,9 @@ from app.db.models import Image
 from app.db.run_models import Prediction, Run, RunItem
 from app.domain import agreement
 from app.domain.enums import PredictionRole
-from app.services import answers, review
+from app.services import answers, packs, review
+
+NAMES = ("items", "labels", "predicted", "truth", "wrong", "apart")
 
 
 class Order(StrEnum):
@@ -83,10 +85,14 @@ class Told:
 
 def each(session: Session, kept: answers.Kept, run: Run, classes: int) -> list[answers.Answers]:
     """What each model says of the test images; empty for a run with one model, or that is not finished."""
-    folds = sorted(_counts(session, run))
-    if len(folds) < 2:
-        return []
+    folds = models(session, run)
     return [answers.load(session, kept, run, PredictionRole.TEST_FOLD, classes, fold) for fold in folds]
+
+
+def models(session: Session, run: Run) -> list[int]:
+    """The folds whose models answered the test images; empty for a run with one model."""
+    folds = sorted(_counts(session, run))
+    return folds if len(folds) > 1 else []
 
 
 def find(session: Session, kept: answers.Kept, run: Run) -> FoldAnswers | None:
@@ -96,12 +102,23 @@ def find(session: Session, kept: answers.Kept, run: Run) -> FoldAnswers | None:
         return None
     classes = len(review.classes(session, run))
     key = ("folds", run.id, *sorted(counts.items()))
-    return kept.get(key, lambda: _together(each(session, kept, run, classes)))
+    return kept.get(key, lambda: _found(session, kept, run, classes))
+
+
+def _found(session: Session, kept: answers.Kept, run: Run, classes: int) -> FoldAnswers:
+    """From the file of arrays, or from the answers of the models."""
+    now = packs.state(session, run, PredictionRole.TEST_FOLD)
+    file = packs.find(session, kept.store, run, packs.MODELS, None, now) if kept.store else None
+    try:
+        return _together(each(session, kept, run, classes)) if file is None else FoldAnswers(*map(file.get, NAMES))
+    except packs.UNUSABLE as error:
+        packs.log.warning("The packed answers of run %s cannot be used: %s", run.id, error)
+    return _together(each(session, kept, run, classes))
 
 
 def _counts(session: Session, run: Run) -> dict[int, tuple[int, ...]]:
     """For each model number and newest id of its answers, and the attempt: what ``answers.load`` asks too."""
-    query = sa.select(Prediction.fold, sa.func.count(), sa.func.max(Prediction.id), answers.attempt(run))
+    query = sa.select(Prediction.fold, sa.func.count(), sa.func.max(Prediction.id), packs.attempt(run))
     query = query.where(Prediction.run_id == run.id, Prediction.role == PredictionRole.TEST_FOLD)
     return {fold: tuple(state) for fold, *state in session.execute(query.group_by(Prediction.fold))}
 

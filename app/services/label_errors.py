@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db.lookups import by_lookup, one_of
 from app.db.models import Image
 from app.db.run_models import Run, RunClass, RunItem
 from app.domain.confident import Noise
 from app.domain.enums import ImageState, PredictionRole, Split
 from app.services import answers, neighbours, review
-from app.services.image_filter import checked, chunks
+from app.services.image_filter import checked
 from app.storage.arrays import Arrays
 
 NEAR = 8  # neighbours that are shown
@@ -138,8 +139,6 @@ def _fates(session: Session, item_ids: Sequence[int]) -> dict[int, str]:
         (left_out, "left_out"),
         else_="open",
     )
-    found: dict[int, str] = {}
-    for some in chunks(item_ids):
-        query = sa.select(RunItem.id, fate).join(Image, Image.id == RunItem.image_id)
-        found |= {item: became for item, became in session.execute(query.where(RunItem.id.in_(some)))}  # noqa: C416
-    return found
+    query = sa.select(RunItem.id, fate).join(Image, Image.id == RunItem.image_id)
+    with by_lookup(session):
+        return {item: became for item, became in session.execute(query.where(one_of(RunItem.id.expression, item_ids)))}  # noqa: C416

@@ -11,7 +11,8 @@ from app.db.models import Project
 from app.db.run_models import Job, Run, RunFold, RunItem
 from app.domain import metrics
 from app.domain.enums import PredictionRole, RunKind
-from app.services import review
+from app.services import answers, review
+from app.services.answers import Kept
 
 FOLD_VALUES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -49,25 +50,26 @@ class Result:
     validation_loss: float | None
 
 
-def result(session: Session, run: Run) -> Result:
-    """The result of ``run``; nine queries at most, whatever its size."""
-    known = review.counts(session, run)
-    folds = _folds(session, run, known)
+def result(session: Session, run: Run, kept: Kept | None = None) -> Result:
+    """The result of ``run``; a few queries for each of its models, whatever its size."""
+    named = review.classes(session, run)
+    said = answers.every(session, kept or Kept(), run, len(named))
+    folds = _folds(session, run, review.counts(said))
     spreads = {name: metrics.spread(fold.values[name] for fold in folds) for name in FOLD_VALUES}
     spreads["test_accuracy"] = metrics.spread(fold.test_accuracy for fold in folds)
-    roles = {role for role, _ in known}
 
     def of(role: PredictionRole) -> tuple[review.Summary | None, float | None]:
-        return (review.summary(session, run, role), review.loss(session, run, role)) if role in roles else (None, None)
+        found = said.get((role, None))
+        return (None, None) if found is None else (review.summed(found, named, role), review.loss(found))
 
     test, test_loss = of(PredictionRole.TEST)
     validation, validation_loss = of(PredictionRole.VALIDATION)
     return Result(_counts(session, run), folds, spreads, test, validation, test_loss, validation_loss)
 
 
-def result_json(session: Session, run: Run) -> dict[str, Any]:
+def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[str, Any]:
     """The result as plain values for JSON; folds and epochs are counted from 1, shares go from 0 to 1."""
-    found = result(session, run)
+    found = result(session, run, kept)
     job = session.get_one(Job, run.job_id)
     names = [item.name for item in review.classes(session, run)]
     plain: dict[str, Any] = _finite(

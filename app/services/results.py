@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.db.run_models import Checkpoint, EpochMetric, Explanation, Prediction, Run, RunFold
 from app.domain.enums import PredictionRole
-from app.services import jobs
+from app.services import jobs, packs
 
 _CHUNK = 500  # ids in one IN list
 _UNTRAINED: dict[str, Any] = {
@@ -64,6 +64,7 @@ def clear(
     session.execute(sa.delete(EpochMetric).where(*gone(EpochMetric), ~sa.or_(sa.false(), *later)))
     session.execute(sa.delete(Prediction).where(*gone(Prediction)))
     session.execute(sa.update(RunFold).where(*gone(RunFold)).values(**_UNTRAINED))
+    packs.drop(session, writer.run_id)
     # A temperature was fitted to answers that are gone.
     session.execute(
         sa.update(Run).where(Run.id == writer.run_id, Run.temperature.is_not(None)).values(temperature=None)

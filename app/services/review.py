@@ -4,10 +4,9 @@ Everything here is computed from the run's own rows (``RunItem``, ``Prediction``
 values are those of ``Entry`` whose names begin with ``now_``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,7 +17,9 @@ from app.db.models import Image
 from app.db.run_models import Prediction, Run, RunClass, RunItem
 from app.domain import metrics
 from app.domain.enums import PredictionRole
+from app.services.answers import Answers, Kept, load
 
+Counted = tuple[int, int]  # images, right answers
 MEAN = -1  # the fold number under which the mean of the K models is stored
 
 
@@ -128,10 +129,17 @@ def classes(session: Session, run: Run) -> list[RunClass]:
     return list(session.scalars(query))
 
 
-def summary(session: Session, run: Run, role: PredictionRole, fold: int | None = None) -> Summary:
-    """Counts and scores of one role; two queries, whatever the number of images."""
+def summary(
+    session: Session, run: Run, role: PredictionRole, fold: int | None = None, kept: Kept | None = None
+) -> Summary:
+    """Counts and scores of one role; a few queries, whatever the number of images."""
     named = classes(session, run)
-    matrix = _matrix(session, run, role, fold, len(named))
+    return summed(load(session, kept or Kept(), run, role, len(named), fold), named, role, fold)
+
+
+def summed(said: Answers, named: list[RunClass], role: PredictionRole, fold: int | None = None) -> Summary:
+    """The same from the answers."""
+    matrix = metrics.confusion(said.labels, said.predicted, len(named))
     total, correct = int(matrix.sum()), int(np.trace(matrix))
     scores = metrics.per_class(matrix)
     return Summary(
@@ -157,57 +165,70 @@ def has(session: Session, run: Run, role: PredictionRole) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def counts(session: Session, run: Run) -> dict[tuple[PredictionRole, int], tuple[int, int]]:
-    """(images, right answers) of every role and model of the run, in one query."""
-    right = sa.func.sum(sa.case((RunItem.label == Prediction.predicted, 1), else_=0))
-    query = (
-        sa.select(Prediction.role, Prediction.fold, sa.func.count(), right)
-        .join(RunItem, RunItem.id == Prediction.item_id)
-        .where(Prediction.run_id == run.id)
-        .group_by(Prediction.role, Prediction.fold)
-        .order_by(Prediction.role, Prediction.fold)
-    )
-    return {
-        (PredictionRole(role), fold): (int(total), int(correct))
-        for role, fold, total, correct in session.execute(query)
-    }
+def counts(said: Mapping[tuple[PredictionRole, int | None], Answers]) -> dict[tuple[PredictionRole, int], Counted]:
+    """(images, right answers) of every role and model of a run; ``said`` as ``answers.every`` gives it."""
+    found = {}
+    for (role, _), one in said.items():
+        right = one.predicted == one.labels
+        for fold in np.unique(one.folds).tolist():
+            mine = one.folds == fold
+            found[role, fold] = int(mine.sum()), int(right[mine].sum())
+    return found
 
 
-def loss(session: Session, run: Run, role: PredictionRole, fold: int | None = None) -> float | None:
-    """Mean cross-entropy of one role; None without images."""
-    rows = session.execute(
-        _select(run, Filter(role, fold, show=Show.ALL), RunItem.label, Prediction.probabilities)
-    ).all()
-    if not rows:
-        return None
-    labels = np.array([label for label, _ in rows])
-    return float(metrics.losses(labels, _decode([blob for _, blob in rows])).mean())
+def loss(said: Answers) -> float | None:
+    """Mean cross-entropy; None without images."""
+    return float(said.losses.mean()) if len(said.items) else None
 
 
-def mistakes(session: Session, run: Run, chosen: Filter) -> NDArray[np.int64]:
+def mistakes(session: Session, run: Run, chosen: Filter, kept: Kept | None = None) -> NDArray[np.int64]:
     """The ids of the run items that match, in order; right answers too when ``chosen`` asks for them."""
+    fold = chosen.fold if chosen.role is PredictionRole.TEST_FOLD else None
+    said = load(session, kept or Kept(), run, chosen.role, len(classes(session, run)), fold)
+    places = np.flatnonzero(_matching(said, chosen))
     if chosen.show is Show.RANDOM:
-        ids = _ids(session, run, chosen, Prediction.item_id)
-        return np.random.default_rng(chosen.seed).permutation(ids)
+        return np.random.default_rng(chosen.seed).permutation(said.items[places])
+    keys: dict[Sort, NDArray[np.floating]] = {
+        Sort.SURE: -said.confidence[places],
+        Sort.UNSURE: said.confidence[places],
+    }
     if chosen.sort is Sort.LOSS:
-        columns = (Prediction.item_id, RunItem.label, Prediction.probabilities)
-        rows = session.execute(_select(run, chosen, *columns).order_by(Prediction.item_id)).all()
-        if not rows:
-            return np.zeros(0, np.int64)
-        values = metrics.losses(np.array([row[1] for row in rows]), _decode([row[2] for row in rows]))
-        return np.array([row[0] for row in rows], np.int64)[np.argsort(-values, kind="stable")]
-    first = {Sort.SURE: Prediction.confidence.desc(), Sort.UNSURE: Prediction.confidence.asc()}.get(chosen.sort)
-    return _ids(session, run, chosen, *([] if first is None else [first]), Prediction.item_id)
+        keys[Sort.LOSS] = -said.losses[places]
+    if chosen.sort in keys:
+        places = places[np.argsort(keys[chosen.sort], kind="stable")]
+    found: NDArray[np.int64] = said.items[places]
+    return found
+
+
+def _matching(said: Answers, chosen: Filter) -> NDArray[np.bool_]:
+    """Which answers a filter asks for, (n,)."""
+    right, sure = said.labels == said.predicted, said.confidence.astype(np.float64)
+    fits: NDArray[np.bool_] = {Show.WRONG: ~right, Show.RIGHT: right}.get(chosen.show, np.ones(len(right), np.bool_))
+    if chosen.true is not None:
+        fits = fits & (said.labels == chosen.true)
+    if chosen.predicted is not None:
+        fits = fits & (said.predicted == chosen.predicted)
+    if chosen.either is not None:
+        fits = fits & ((said.labels == chosen.either) | (said.predicted == chosen.either))
+    if chosen.low is not None:
+        fits = fits & (sure >= chosen.low)
+    if chosen.high is not None:
+        fits = fits & (sure < chosen.high)
+    return fits
 
 
 def entries(session: Session, run: Run, chosen: Filter, item_ids: Iterable[int]) -> list[Entry]:
     """The entries of these items, in the order given; at most a page of them (one query)."""
     wanted = [int(item_id) for item_id in item_ids]
     query = (
-        _select(run, Filter(chosen.role, chosen.fold, show=Show.ALL), RunItem, Prediction, Image)
+        sa.select(RunItem, Prediction, Image)
+        .select_from(Prediction)
+        .join(RunItem, RunItem.id == Prediction.item_id)
         .join(Image, Image.id == RunItem.image_id)
-        .where(RunItem.id.in_(wanted))
+        .where(Prediction.run_id == run.id, Prediction.role == chosen.role, Prediction.item_id.in_(wanted))
     )
+    if chosen.role is PredictionRole.TEST_FOLD:
+        query = query.where(Prediction.fold == chosen.fold)
     found = {item.id: _entry(item, prediction, image) for item, prediction, image in session.execute(query)}
     return [found[item_id] for item_id in wanted if item_id in found]
 
@@ -219,47 +240,6 @@ def answers(session: Session, run: Run, item_id: int) -> list[ModelAnswer]:
         ModelAnswer(row.fold, row.predicted, _decode([row.probabilities])[0])
         for row in session.scalars(query.order_by(Prediction.fold))
     ]
-
-
-def _matrix(session: Session, run: Run, role: PredictionRole, fold: int | None, size: int) -> NDArray[np.int64]:
-    chosen = Filter(role, fold, show=Show.ALL)
-    columns = (RunItem.label, Prediction.predicted)
-    query = _select(run, chosen, *columns, sa.func.count()).group_by(*columns)
-    matrix = np.zeros((size, size), np.int64)
-    for label, predicted, count in session.execute(query):
-        matrix[label, predicted] = count
-    return matrix
-
-
-def _select(run: Run, chosen: Filter, *columns: Any) -> sa.Select[*tuple[Any, ...]]:
-    query: sa.Select[*tuple[Any, ...]] = (
-        sa.select(*columns)
-        .select_from(Prediction)
-        .join(RunItem, RunItem.id == Prediction.item_id)
-        .where(Prediction.run_id == run.id, Prediction.role == chosen.role)
-    )
-    if chosen.role is PredictionRole.TEST_FOLD:
-        query = query.where(Prediction.fold == chosen.fold)
-    if chosen.true is not None:
-        query = query.where(RunItem.label == chosen.true)
-    if chosen.predicted is not None:
-        query = query.where(Prediction.predicted == chosen.predicted)
-    if chosen.either is not None:
-        query = query.where(sa.or_(RunItem.label == chosen.either, Prediction.predicted == chosen.either))
-    if chosen.low is not None:
-        query = query.where(Prediction.confidence >= chosen.low)
-    if chosen.high is not None:
-        query = query.where(Prediction.confidence < chosen.high)
-    if chosen.show is Show.WRONG:
-        query = query.where(RunItem.label != Prediction.predicted)
-    if chosen.show is Show.RIGHT:
-        query = query.where(RunItem.label == Prediction.predicted)
-    return query
-
-
-def _ids(session: Session, run: Run, chosen: Filter, *order: Any) -> NDArray[np.int64]:
-    rows = session.execute(_select(run, chosen, Prediction.item_id).order_by(*order))
-    return np.fromiter((row[0] for row in rows), np.int64)
 
 
 def _entry(item: RunItem, prediction: Prediction, image: Image) -> Entry:

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -32,7 +32,7 @@ class AppState:
     arrays: Arrays
     decoder: Decoder
     queue: Queue
-    judged: answers.Kept = field(default_factory=answers.Kept)  # answers of runs that were looked at
+    judged: answers.Kept  # answers of runs that were looked at
 
 
 async def get_state(request: Request) -> AppState:

@@ -13,6 +13,7 @@ from app.db.run_models import Explanation, Run, RunClass
 from app.domain.enums import PredictionRole
 from app.domain.explaining import ABOUT, OF_PIXELS, PIXELS, About, Method
 from app.services import heatmaps, jobs, review, runs
+from app.services.answers import Kept
 from app.services.review import Entry, Summary
 from app.web.review_query import ReviewQuery
 
@@ -108,11 +109,13 @@ def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
     return (roles[0] if roles else "test"), roles
 
 
-def build(session: Session, project: Project, run: Run, query: ReviewQuery, roles: Sequence[str]) -> ReviewPage:
+def build(
+    session: Session, kept: Kept, project: Project, run: Run, query: ReviewQuery, roles: Sequence[str]
+) -> ReviewPage:
     """Everything on the page; a bounded number of queries."""
     chosen = query.chosen
-    summary = review.summary(session, run, chosen.role, chosen.fold)
-    ids = review.mistakes(session, run, chosen)
+    summary = review.summary(session, run, chosen.role, chosen.fold, kept)
+    ids = review.mistakes(session, run, chosen, kept)
     place = _place(ids, query)
     first = place // PAGE * PAGE
     entries = review.entries(session, run, chosen, ids[first : first + PAGE])

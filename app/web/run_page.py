@@ -13,6 +13,7 @@ from app.domain.presets import PRESETS
 from app.domain.published import Published, beside
 from app.domain.recipe import Augmentation, Recipe
 from app.services import progress, report, runs
+from app.services.answers import Kept
 from app.services.progress import EpochRow, Snapshot
 from app.web import charts, curve_text, i18n, network_fields, run_words
 from app.web.fields import TEXTS
@@ -62,11 +63,11 @@ class RunPage:
     data: dict[str, Any]  # for static/js/run.js
 
 
-def build(session: Session, project: Project, run: Run, language: str, fold: int | None) -> RunPage:
+def build(session: Session, kept: Kept, project: Project, run: Run, language: str, fold: int | None) -> RunPage:
     """Everything of one run; a bounded number of queries."""
     t = i18n.translations(language)
     now = progress.snapshot(session, run)
-    found = report.result(session, run)
+    found = report.result(session, run, kept)
     recipe = Recipe.from_json(run.recipe)
     best_epochs = _best_epochs(now.rows, found, recipe.monitor)
     judged = found.test or found.validation

@@ -10,7 +10,7 @@ from app.db.run_models import Explanation, Job, Prediction, RunItem
 from app.domain import heat
 from app.domain.enums import JobKind, JobState, LabelSource, Lane, PredictionRole, Split
 from app.domain.errors import Invalid, NotFound
-from app.services import heatmaps, labels, progress, report, review, run_list
+from app.services import answers, heatmaps, labels, progress, report, review, run_list
 from app.services.review import Filter, Show, Sort
 from tests.inspect import factory
 
@@ -19,7 +19,7 @@ def test_summary__counts_each_image_of_the_role_once(database, kfold, statements
     with database.read() as session:
         statements.clear()
         test = review.summary(session, kfold, PredictionRole.TEST)
-        assert len(statements) == 2
+        assert len(statements) == 3
         validation = review.summary(session, kfold, PredictionRole.VALIDATION)
         fold = review.summary(session, kfold, PredictionRole.TEST_FOLD, 2)
         assert [item.name for item in test.classes] == list(factory.NAMES)
@@ -124,12 +124,12 @@ def test_entries__probabilities_are_the_stored_float32(database, kfold):
     with database.read() as session:
         chosen = Filter(show=Show.ALL)
         entry = review.entries(session, kfold, chosen, review.mistakes(session, kfold, chosen)[:1])[0]
-        answers = review.answers(session, kfold, entry.item_id)
+        said = review.answers(session, kfold, entry.item_id)
     assert entry.probabilities.dtype == np.dtype("<f4")
     assert entry.probabilities.sum() == pytest.approx(1, abs=1e-6)
     assert entry.confidence == pytest.approx(float(entry.probabilities[entry.predicted]))
-    assert [answer.fold for answer in answers] == [-1, 0, 1, 2, 3, 4]
-    assert (answers[0].probabilities == entry.probabilities).all()
+    assert [answer.fold for answer in said] == [-1, 0, 1, 2, 3, 4]
+    assert (said[0].probabilities == entry.probabilities).all()
 
 
 def test_top__always_shows_the_true_class(database, kfold):
@@ -140,13 +140,13 @@ def test_top__always_shows_the_true_class(database, kfold):
             assert len(entry.top(2)) == 2
 
 
-def test_counts_and_loss__in_one_query_each(database, kfold, statements):
+def test_counts_and_loss__of_every_role(database, kfold, statements):
     with database.read() as session:
         statements.clear()
-        counts = review.counts(session, kfold)
-        assert len(statements) == 1
-        loss = review.loss(session, kfold, PredictionRole.TEST)
-        assert len(statements) == 2
+        said = answers.every(session, answers.Kept(), kfold, 3)
+        assert len(statements) == 1 + 7  # the state of all, then the rows of each: five models, their mean, validation
+    counts = review.counts(said)
+    loss = review.loss(said[PredictionRole.TEST, None])
     assert counts[PredictionRole.TEST, -1][0] == 12
     assert sum(total for (role, _), (total, _) in counts.items() if role is PredictionRole.VALIDATION) == 30
     assert loss is not None

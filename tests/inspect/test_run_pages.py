@@ -231,7 +231,7 @@ def test_run__queries_do_not_grow_with_epochs(client, database, store, made):
         page(client, f"runs/{number}")
         counts.append(len(seen))
     assert counts[0] - counts[1] in (0, counts[1])  # the first listener hears the second page too
-    assert counts[1] <= 26
+    assert counts[1] <= 36
 
 
 def test_published__only_beside_exactly_that_recipe():

@@ -50,12 +50,14 @@ class ExplainForm(BaseModel):
 
 
 @router.get("/p/{slug}/runs/{number}/review", name="review")
-def show(request: Request, project: ProjectDep, session: ReadSession, number: int, part: str = "") -> Response:
+def show(
+    request: Request, project: ProjectDep, session: ReadSession, state: StateDep, number: int, part: str = ""
+) -> Response:
     """Show the answers of a run; ``part=selected`` gives only the picture that is shown large."""
     run = runs.by_number(session, project.id, number)
     usual, roles = review_page.usual_role(session, run)
     query = ReviewQuery.parse(request.query_params, usual)
-    page = review_page.build(session, project, run, query, roles)
+    page = review_page.build(session, state.judged, project, run, query, roles)
     if part == "selected":
         return render(request, "review/_fragment.html", page)
     return render(request, "review/review.html", page)

@@ -58,9 +58,11 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
 
 
 @router.get("/p/{slug}/runs/{number}.json", name="run_json")
-def as_json(project: ProjectDep, session: ReadSession, number: int, download: bool = False) -> JSONResponse:
+def as_json(
+    project: ProjectDep, session: ReadSession, state: StateDep, number: int, download: bool = False
+) -> JSONResponse:
     """The result as JSON; with ``download`` as a file."""
-    values = report.result_json(session, runs.by_number(session, project.id, number))
+    values = report.result_json(session, runs.by_number(session, project.id, number), state.judged)
     headers = {"Cache-Control": "private, no-cache"}
     if download:
         headers["Content-Disposition"] = f'attachment; filename="{project.slug}-run-{number}.json"'
@@ -83,11 +85,18 @@ def epochs_csv(project: ProjectDep, session: ReadSession, number: int) -> Respon
 
 
 @router.get("/p/{slug}/runs/{number}", name="run")
-def show(request: Request, project: ProjectDep, session: ReadSession, number: int, fold: int | None = None) -> Response:
+def show(
+    request: Request,
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    number: int,
+    fold: int | None = None,
+) -> Response:
     """Show one run; ``fold`` (from 1) chooses the tab of the epoch table."""
     run = runs.by_number(session, project.id, number)
     chosen = fold - 1 if fold is not None and 1 <= fold <= len(run.folds) and len(run.folds) > 1 else None
-    page = run_page.build(session, project, run, i18n.choose(request), chosen)
+    page = run_page.build(session, state.judged, project, run, i18n.choose(request), chosen)
     return render(request, "runs/run.html", page)
 
 
