@@ -53,6 +53,7 @@ ROUTES = (
     "run_labels",
     "run_sureness",
     "run_borders",
+    "run_diary",
     "manifest",
     "groups",
     "replays",

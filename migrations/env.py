@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import context
 
 import app.db.count_models
+import app.db.diary_models
 import app.db.feature_models
 import app.db.health_models
 import app.db.models

@@ -20,6 +20,7 @@ from typing import Any
 
 from app.domain.errors import AppError
 from worker import limits
+from worker.altering_orders import AlterOrder
 from worker.orders import AskOrder, Done, Failed, FeatureOrder, Message, Order, Question, TrainOrder
 from worker.sharing import Share
 
@@ -96,7 +97,7 @@ def _settle_in(surroundings: Surroundings) -> None:
 
 def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls) -> float:
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
-    from worker import explaining, featuring, training  # noqa: PLC0415 - as above
+    from worker import altering, explaining, featuring, training  # noqa: PLC0415 - as above
 
     if isinstance(order, TrainOrder):
         return training.run(order, send, controls.stopping, controls.begins)
@@ -104,6 +105,8 @@ def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls
         featuring.run(order, send)
     elif isinstance(order, AskOrder):
         featuring.ask(order, send)
+    elif isinstance(order, AlterOrder):
+        altering.run(order, send)
     else:
         explaining.run(order, send)
     return 0.0

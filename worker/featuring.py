@@ -32,7 +32,7 @@ def run(order: FeatureOrder, send: Callable[[Message], None]) -> None:
     store = open_store(order.storage)
     extractor = features.Extractor(Recipe.from_json(order.recipe).image_size)
     total = len(order.digests)
-    for start, pictures, good in _pieces(order.digests, store, order.recipe, BLOCK):
+    for start, pictures, good in pieces(order.digests, store, order.recipe, BLOCK):
 
         def tell(done: int, _all: int, start: int = start) -> None:
             send(Progress("features", start + done, total))
@@ -52,16 +52,19 @@ def ask(order: AskOrder, send: Callable[[Message], None]) -> None:
     device.prepare()
     store = open_store(order.storage)
     networks = [predict.network(saving.load(store.get(digest))) for digest in order.weights]
-    for start, pictures, good in _pieces(order.digests, store, order.recipe, PIECE):
+    for start, pictures, good in pieces(order.digests, store, order.recipe, PIECE):
         each: NDArray[np.float32] = np.stack([predict.probabilities(one, pictures) for one in networks])[:, good]
         send(Said(order.ids[start : start + len(pictures)][good], each.mean(axis=0), agreement.spread(each)))
         send(Progress("suggest", start + len(pictures), len(order.digests)))
 
 
-def _pieces(
+def pieces(
     digests: Sequence[str], store: Store, recipe: dict[str, object], size: int
 ) -> Iterator[tuple[int, data.Pictures, NDArray[np.bool_]]]:
-    """The pictures in pieces of ``size``, and which of them could be read; the next piece is read meanwhile."""
+    """The pictures in pieces of ``size``, where each begins, and which of them could be read.
+
+    The next piece is read meanwhile. A picture that could not be read is black.
+    """
     wanted = Recipe.from_json(recipe)
     starts = range(0, len(digests), size)
     with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(THREADS) as readers:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.config import StoreAddress
 from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
+from worker.altering_orders import Altered, AlterOrder
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,7 @@ class TrainOrder:
 
 @dataclass(frozen=True)
 class ExplainOrder:
-    """Make heat maps with saved weights: one map per item and class, the mean over the models where there are many.
-
-    ``layer`` is None for the last convolution; ``class_positions`` has one class for each item; ``method`` is one of
-    ``app.domain.explaining``.
-    """
+    """Heat maps of items, each of one class: the mean over the models. ``layer`` is None for the last convolution."""
 
     storage: StoreAddress
     recipe: dict[str, Any]
@@ -160,7 +157,7 @@ class AskOrder:
     digests: tuple[str, ...]
 
 
-Order = TrainOrder | ExplainOrder | FeatureOrder | AskOrder  # for a process of its own
+Order = TrainOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder  # for a process of its own
 Question = PredictOrder | ExplainOrder | PrepareOrder  # for the process that stays
 
 
@@ -297,5 +294,5 @@ class Failed:
 
 Message = (
     Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | FeatureBlock
-    | Said | Done | Failed
+    | Said | Altered | Done | Failed
 )  # fmt: skip

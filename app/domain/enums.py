@@ -81,6 +81,7 @@ class JobKind(StrEnum):
     FACTS = "facts"  # measures new pictures and checks the project for the health page
     FEATURES = "features"  # what the offline network sees in the new pictures of a project
     SUGGEST = "suggest"  # what a run says of the pictures without a label
+    ALTER = "alter"  # what a run says of pictures that were changed, for its diary
     MAP = "map"  # lays the pictures of a project out on a plane
 
 

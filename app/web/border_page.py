@@ -1,17 +1,21 @@
 """Puts together the page that says whether a run looks at padding and border."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from gettext import NullTranslations
 
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Run, RunClass
 from app.domain import borders
+from app.domain.alterations import Change
 from app.domain.borders import Look, Tally
-from app.services import border_looks, review
+from app.services import border_looks, predictions, review
 from app.services.border_looks import Looked, Looks
 from app.storage import Store
+from app.web import diary_page
+from app.web.diary_page import Card
 from app.web.review_query import ROLES, chosen_role, number_of
 
 PARTS = ("padding", "border")
@@ -68,10 +72,20 @@ class BorderPage:
     said: int | None
     shown: Sequence[Shown]
     matching: int
+    ready: bool  # there are models and answers, so tests can be made
+    edges: Sequence[tuple[Change, Card | None]]
+    changes: Mapping[Change, str] = field(default_factory=lambda: diary_page.CHANGES)
+    shows: Mapping[str, str] = field(default_factory=lambda: diary_page.SHOWS)
 
 
 def build(
-    session: Session, store: Store, project: Project, run: Run, roles: Sequence[str], query: Mapping[str, str]
+    session: Session,
+    store: Store,
+    project: Project,
+    run: Run,
+    roles: Sequence[str],
+    query: Mapping[str, str],
+    t: NullTranslations,
 ) -> BorderPage:
     """Everything on the page; ``query`` holds "on", "part", "which" and "said" (a class from 1)."""
     on = chosen_role(query, roles)
@@ -101,6 +115,8 @@ def build(
         said=said,
         shown=fits[:TILES],
         matching=len(fits),
+        ready=bool(roles) and predictions.has_models(session, run),
+        edges=diary_page.edges(session, run, on, t),
     )
 
 

@@ -20,6 +20,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.FACTS: N_("Check of the pictures"),
     JobKind.FEATURES: N_("Features of the pictures"),
     JobKind.SUGGEST: N_("Suggestions of a run"),
+    JobKind.ALTER: N_("Test on changed pictures"),
     JobKind.MAP: N_("Map of the pictures"),
 }
 LANES: dict[Lane, str] = {

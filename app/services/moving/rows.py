@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from app.db import (  # noqa: F401 - all tables
     count_models,
+    diary_models,
     feature_models,
     health_models,
     models,

@@ -3,10 +3,23 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "alteration_box": N_(
+        "The box needs four numbers from 0 to 100, left and top smaller than right and bottom, and is not the whole "
+        "picture."
+    ),
+    "alteration_light": N_("The change of light is a number from 1 to %(most)s, or from -%(most)s to -1."),
+    "alteration_unknown": N_("There is no test %(change)s. Choose one of: %(known)s."),
     "compare_runs_missing": N_(
         "A report needs 2 to %(most)s finished runs that have answers of the same kind. "
         "Choose them on the page Compare runs."
     ),
+    "diary_empty": N_("The entry is empty. Write what you think of this run, or choose a test."),
+    "diary_long": N_("The entry has more than %(most)s characters. Shorten it."),
+    "diary_missing": N_("There is no such entry in the diary of this run. Reload the page."),
+    "diary_no_padding": N_(
+        "This run does not fill pictures up to a square, so there is no padding to change. Choose the border instead."
+    ),
+    "diary_no_pictures": N_("No picture fits this choice, or none could be read. Choose other answers or classes."),
     "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
     "explain_request_invalid": N_(
         "Heat maps can be made for 1 to %(most)s pictures at a time, all with the same model, layer and class."

@@ -1,0 +1,58 @@
+"""Tests on changed pictures: from the entry of a diary to its answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.db.diary_models import DiaryEntry
+from app.db.run_models import Run
+from app.domain.errors import NotFound
+from app.services import diary, jobs
+from app.services.diary import Chosen, Picture
+from app.services.jobs import Claim
+from worker import order_maker
+from worker.altering_orders import Altered, AlterOrder, AlterPart
+from worker.lease import Lease
+from worker.orders import Message, Progress
+from worker.parts import Parts
+from worker.supervisor import End, Outcome, Supervisor
+
+
+def run(parts: Parts, claim: Claim, lease: Lease) -> End:
+    """Ask the models, and keep what the change did to their answers together with the end of the job."""
+    asked, order = _order(parts, claim)
+    heard: list[Altered] = []
+
+    def write(said: Sequence[Message]) -> None:
+        heard.extend(message for message in said if isinstance(message, Altered))
+        told = [message for message in said if isinstance(message, Progress)]
+        if told:
+            values = {"phase": told[-1].phase, "done": told[-1].done, "total": told[-1].total}
+            with parts.database.write() as session:
+                jobs.set_progress(session, claim.job_id, claim.attempt, values)
+
+    end = Supervisor(parts, lease, order, write).run()
+    if end.outcome is Outcome.DONE:
+        ids = np.concatenate([np.empty(0, np.int64), *(one.ids for one in heard)])
+        before, after = (np.concatenate([getattr(one, name) for one in heard]) for name in ("before", "after"))
+        with parts.database.write() as session:
+            jobs.fence(session, claim.job_id, claim.attempt)
+            diary.conclude(session, int(claim.spec["entry_id"]), asked, (ids, before, after))
+    return end
+
+
+def _order(parts: Parts, claim: Claim) -> tuple[list[Picture], AlterOrder]:
+    with parts.database.read() as session:
+        entry = session.get(DiaryEntry, int(claim.spec["entry_id"]))
+        if entry is None or entry.alteration is None:
+            raise NotFound("diary_missing", number=claim.spec["entry_id"])
+        run = session.get_one(Run, entry.run_id)
+        asked = diary.pictures(session, run, Chosen(**entry.chosen))
+        made = []
+        for fold, some in diary.fold_of(asked).items():
+            ids = np.array([one.item_id for one in some], dtype=np.int64)
+            sizes = np.array([(one.width, one.height) for one in some], dtype=np.int64).reshape(-1, 2)
+            weights = order_maker.weights(session, run.id, fold)
+            made.append(AlterPart(weights, ids, tuple(one.digest for one in some), sizes))
+        storage = parts.settings.patient_store_address
+        return asked, AlterOrder(storage, run.recipe, tuple(made), entry.alteration)
