@@ -36,6 +36,7 @@ ROUTES = (
     "gallery",
     "labels",
     "opinions",
+    "views",
     "images",
     "confirming",
     "labelling",

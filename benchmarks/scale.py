@@ -69,6 +69,7 @@ def pages(big: Big, draw: random.Random) -> dict[str, Callable[[], str]]:
         "counts of the filters": lambda: f"{images}/counts",
         "counts of the filters, one class": lambda: f"{images}/counts?class={kind()}",
         "search in file names": lambda: f"{images}/ids?q=cell_{anywhere()}",
+        **_in_memory(images, anywhere, kind),
         **_label_mode(root, anywhere),
         "page of one image": lambda: f"{images}/{big.first_image + anywhere()}",
         "history": lambda: f"{root}/history",
@@ -81,6 +82,18 @@ def pages(big: Big, draw: random.Random) -> dict[str, Callable[[], str]]:
         "classes": lambda: f"{root}/classes",
         "data versions": lambda: f"{root}/versions",
         "export": lambda: f"{root}/export",
+    }
+
+
+def _in_memory(images: str, anywhere: Callable[[int], int], kind: Callable[[], int]) -> dict[str, Callable[[], str]]:
+    """Filters and orders that no index gives."""
+    return {
+        "grid: in the order of names": lambda: f"{images}/ids?sort=name&offset={anywhere(1)}",
+        "grid: last labelled, one class": lambda: f"{images}/ids?sort=-labelled&class={kind()}&offset={anywhere(20)}",
+        "grid: labelled in imports": lambda: f"{images}/ids?means=import&from=2026-01-01&offset={anywhere(9)}",
+        "grid: wrong in a run, by loss": lambda: f"{images}/ids?run=1&result=wrong&sort=-loss&offset={anywhere(90)}",
+        "counts of the filters, a run": lambda: f"{images}/counts?run=1&said={kind()}",
+        "gallery, wrong in a run": lambda: f"{images}?run=1&result=wrong&said={kind()}",
     }
 
 

@@ -1,4 +1,4 @@
-"""Counts that triggers of the database keep beside the images and their facts (migration 0009)."""
+"""Counts that triggers of the database keep beside the images and their facts (migrations 0009 and 0013)."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -47,3 +47,17 @@ class FactCount(Base):
     method: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     readable: Mapped[bool] = mapped_column(primary_key=True)
     count: Mapped[int]
+
+
+class ImageStamp(Base):
+    """Tells whether anything of a block of images changed since it was read (migration 0013).
+
+    ``moves`` grows with every image that is added, changed or removed; ``members`` is how many were added or removed.
+    """
+
+    __tablename__ = "image_stamp"
+
+    project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # id of the image / BLOCK
+    moves: Mapped[int] = mapped_column(sa.BigInteger)
+    members: Mapped[int] = mapped_column(sa.BigInteger)

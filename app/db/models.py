@@ -46,6 +46,7 @@ class LabelClass(Base):
     key: Mapped[str] = mapped_column(sa.String(4), default="")  # the digit or letter that chooses the class, or ""
     position: Mapped[int]
     second_name: Mapped[str] = mapped_column(sa.String(200), default="", server_default=sa.text("''"))  # other language
+    description: Mapped[str] = mapped_column(sa.Text, default="", server_default=sa.text("''"))  # what belongs to it
     retired: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # offered no more; labels stay
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -129,6 +130,22 @@ class ImageCount(Base):
     publish: Mapped[str] = mapped_column(sa.String(3), primary_key=True)
     count: Mapped[int]
     bytes: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class SavedView(Base):
+    """Filters and order of the gallery under a name. ``query``: a query string; ``number``: in its address."""
+
+    __tablename__ = "saved_view"
+    __table_args__ = (sa.UniqueConstraint("project_id", "name_key"), sa.UniqueConstraint("project_id", "number"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
+    number: Mapped[int]
+    name: Mapped[str] = mapped_column(sa.String(100))
+    name_key: Mapped[str] = mapped_column(sa.String(100))  # NFKC + casefold
+    query: Mapped[str] = mapped_column(sa.Text)
+    actor: Mapped[str] = mapped_column(sa.String(100))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class ChangeSet(Base):

@@ -18,6 +18,7 @@ class OpinionRound(Base):
     project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"))
     number: Mapped[int]
     people: Mapped[int]
+    query: Mapped[str] = mapped_column(sa.Text, default="", server_default=sa.text("''"))  # the filter drawn from
     actor: Mapped[str] = mapped_column(sa.String(100))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

@@ -196,6 +196,11 @@ def _call(session: Session) -> None:
         call()
 
 
+def is_writing(session: Session) -> bool:
+    """True in a transaction that may write: what it sees may never become durable."""
+    return "sqlite_begin" in session.get_bind().get_execution_options()
+
+
 def after_commit(session: Session, call: Callable[[], None]) -> None:
     """Have ``call`` made once the transaction of ``session`` is durable; never when it is rolled back."""
     session.info.setdefault(AFTER_COMMIT, []).append(call)

@@ -86,6 +86,7 @@ def _conditions(project_id: int, chosen: gallery.ImageFilter, allowed: bool) -> 
 
 def amount(session: Session, project_id: int, chosen: gallery.ImageFilter) -> Amount:
     """What would go out."""
+    chosen = gallery.resolved(session, project_id, chosen)
     kept = chosen == gallery.ImageFilter(state=None)  # of everything the database has the sums
     publish, count, size = (
         (ImageCount.publish, ImageCount.count, ImageCount.bytes)
@@ -106,6 +107,7 @@ def prepare(session: Session, project: Project, chosen: gallery.ImageFilter, *, 
         names.take([], name, "")
     rows = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it lives as long as the download
     count = 0
+    chosen = gallery.resolved(session, project.id, chosen)
     for values in _read(session, _conditions(project.id, chosen, allowed)):
         rows.write(json.dumps(_row(values, names), ensure_ascii=False).encode() + b"\n")
         count += 1

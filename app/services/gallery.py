@@ -1,7 +1,7 @@
 """The images of a project that match a filter: pages of them, neighbours, and the counts beside the filters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image
 from app.domain.errors import Conflict, NotFound
-from app.services import names, places
+from app.services import listing, names, places
 from app.services.image_counts import Counts, counts, total
 from app.services.image_filter import (
     ALL,
@@ -46,6 +46,7 @@ __all__ = [
     "named",
     "pieces",
     "position",
+    "resolved",
     "rows",
     "total",
 ]
@@ -76,7 +77,7 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the images that match, in the stable order of their ids, and how many match in all."""
+    """Some of the images that match, in a stable order, and how many match in all."""
 
     total: int
     offset: int
@@ -86,6 +87,9 @@ class Page:
 def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0, limit: int = 500) -> Page:
     """Images ``offset`` to ``offset + limit`` of those that match, at most ``MAX_LIMIT``."""
     offset, limit = max(0, min(offset, BIG)), max(0, min(limit, MAX_LIMIT))
+    if chosen.beyond:
+        listed = listing.ids(session, project_id, chosen)
+        return Page(len(listed), offset, _in_order(session, project_id, listed[offset : offset + limit].tolist()))
     chosen = names.narrowed(session, project_id, chosen)
     matching_now = total(session, project_id, chosen)
     wanted = sa.select(Image.id).where(*conditions(project_id, chosen))
@@ -102,6 +106,9 @@ def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0,
 
 def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int = 0, limit: int = 50) -> list[ImageRow]:
     """The next images that match behind ``image_id``: the queue of label mode, which shrinks while it is worked off."""
+    if chosen.beyond:
+        place = _place(session, project_id, chosen, image_id)
+        return _in_order(session, project_id, listing.ids(session, project_id, chosen)[place + 1 :][:limit].tolist())
     chosen = names.narrowed(session, project_id, chosen)
     query = _columns().where(*conditions(project_id, chosen), Image.id > image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id).limit(max(0, min(limit, MAX_LIMIT))))]
@@ -120,6 +127,10 @@ def matching(
 
 def before(session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int = 1) -> list[ImageRow]:
     """The images that match in front of ``image_id``, nearest first."""
+    if chosen.beyond:
+        place = max(0, _place(session, project_id, chosen, image_id))
+        listed = listing.ids(session, project_id, chosen)[max(0, place - limit) : place]
+        return _in_order(session, project_id, listed[::-1].tolist())
     chosen = names.narrowed(session, project_id, chosen)
     query = _columns().where(*conditions(project_id, chosen), Image.id < image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id.desc()).limit(limit))]
@@ -148,11 +159,20 @@ def image(session: Session, project_id: int, image_id: int) -> Image:
 
 def position(session: Session, project_id: int, chosen: ImageFilter, image_id: int) -> int:
     """How many of the images that match come before ``image_id``."""
+    if chosen.beyond:
+        return max(0, _place(session, project_id, chosen, image_id))
     query, in_front, passed = sa.select(sa.func.count()).select_from(Image), Image.id < image_id, 0
     if places.known(chosen):
         passed, in_front = places.before(session, project_id, chosen, image_id), places.block_of(image_id)
     chosen = names.narrowed(session, project_id, chosen)
     return passed + (session.scalar(query.where(*conditions(project_id, chosen), in_front)) or 0)
+
+
+def resolved(session: Session, project_id: int, chosen: ImageFilter) -> ImageFilter:
+    """The same images now, by a filter that conditions of a query can say: what is beyond them becomes ids."""
+    if not chosen.beyond:
+        return chosen
+    return replace(chosen.plain, ids=tuple(listing.ids(session, project_id, chosen).tolist()))
 
 
 def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, shown: int) -> None:
@@ -164,6 +184,17 @@ def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, show
     found = total(session, project_id, chosen)
     if found > shown:
         raise Conflict("selection_grew", shown=shown, found=found)
+
+
+def _place(session: Session, project_id: int, chosen: ImageFilter, image_id: int) -> int:
+    """The place of an image in a list; -1 when it does not match."""
+    found = (listing.ids(session, project_id, chosen) == image_id).nonzero()[0]
+    return int(found[0]) if len(found) else -1
+
+
+def _in_order(session: Session, project_id: int, image_ids: Sequence[int]) -> list[ImageRow]:
+    by_id = {row.id: row for row in rows(session, project_id, image_ids)}
+    return [by_id[image_id] for image_id in image_ids if image_id in by_id]
 
 
 def _columns() -> sa.Select[*tuple[Any, ...]]:

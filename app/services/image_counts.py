@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImageCount, ImportBatch
 from app.domain.enums import ImageState
-from app.services import names
+from app.services import listing, names
 from app.services.image_filter import MARKED, NONE, ImageFilter, conditions, pieces
 
 
@@ -35,6 +35,8 @@ class Counts:
 
 def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
     """How many images match."""
+    if chosen.beyond:
+        return len(listing.ids(session, project_id, chosen))
     if _kept(chosen):
         groups = _groups(project_id, chosen)
         return int(session.scalar(sa.select(_sum(groups)).where(*_fits(groups, project_id, chosen))) or 0)
@@ -44,7 +46,9 @@ def total(session: Session, project_id: int, chosen: ImageFilter) -> int:
 
 
 def counts(session: Session, project_id: int, chosen: ImageFilter) -> Counts:
-    """The numbers beside the filters, all from one statement."""
+    """The numbers beside the filters, all from one statement or from what is in memory."""
+    if chosen.beyond:
+        return _read(listing.counts(session, project_id, chosen), _numbers(session, project_id))
     chosen = names.narrowed(session, project_id, chosen)
     groups = _groups(project_id, chosen)
     facets = {

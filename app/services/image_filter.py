@@ -1,15 +1,17 @@
 """Which images of a project are meant: a filter, as the query string of a page and as conditions of a query."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from datetime import date
+from enum import StrEnum
+from typing import Self, TypedDict
 
 import sqlalchemy as sa
 
 from app.db.lookups import one_of
 from app.db.models import Image, ImportBatch
-from app.domain.enums import ImageState, Split
+from app.domain.enums import ImageState, LabelSource, Split
 from app.domain.errors import AppError, Invalid
 
 NONE = "none"  # in a query string: without a class, without a split
@@ -26,6 +28,23 @@ MARKED: Mapping[str, sa.ColumnElement[bool]] = {
     "open": sa.and_(Image.skipped.is_(False), Image.unsure.is_(False)),
     "later": sa.or_(Image.skipped.is_(True), Image.unsure.is_(True)),
 }
+# What the arrays of app.services.columns know and no condition says: the names in a query string.
+BEYOND = ("by", "means", "from", "to", "checked", "run", "result", "said", "sort")
+FILTERS = ("class", "split", "state", "import", "mark", "reason", "q", *BEYOND)
+
+
+class Order(StrEnum):
+    """In what order images are listed; in a query string with "-" in front for the reverse order."""
+
+    IMPORTED = "imported"
+    NAME = "name"
+    LABELLED = "labelled"  # when they got their label
+    SIZE = "size"  # pixels
+    CONFIDENCE = "confidence"  # how sure the run was of its answer
+    LOSS = "loss"  # how much the run was surprised by the label that it saw
+
+
+OF_RUN = (Order.CONFIDENCE, Order.LOSS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,11 @@ class ImageFilter:
     ``unlabelled`` wins over ``class_id``. ``split`` is a split or ``"none"``. ``state`` None means any state.
     ``reason`` is why images were excluded. ``ids`` restricts the set to the images named. ``among``: no others than
     these can match, which ``app.services.names`` found out; it changes nothing but the time that a search takes.
+
+    What comes behind ``among`` is ``beyond`` conditions of a query: ``gallery.resolved`` makes ``ids`` out of it.
+    ``by``, ``means``, ``since`` and ``until`` (days of this machine's time zone, both included) are of the present
+    label. ``run``: the images that a run judged; ``right`` and ``said`` (a class id): those of its answers.
+    ``sort``: as in a query string, "" for the order of the import.
     """
 
     class_id: int | None = None
@@ -47,10 +71,30 @@ class ImageFilter:
     reason: str | None = None
     ids: tuple[int, ...] | None = None
     among: tuple[int, ...] | None = None
+    by: str | None = None
+    means: LabelSource | None = None
+    since: date | None = None
+    until: date | None = None
+    checked: bool | None = None
+    run: int | None = None
+    right: bool | None = None
+    said: int | None = None
+    sort: str = ""
+
+    @property
+    def beyond(self) -> bool:
+        """True when conditions of a query do not say all of it."""
+        given = (self.by, self.means, self.since, self.until, self.checked, self.run, self.sort or None)
+        return any(value is not None for value in given)
+
+    @property
+    def order(self) -> tuple[Order, bool]:
+        """The order, and whether it is reversed."""
+        return Order(self.sort.removeprefix("-") or Order.IMPORTED), self.sort.startswith("-")
 
     @classmethod
     def from_query(cls, values: Mapping[str, str]) -> Self:
-        """Read ``class``, ``split``, ``state``, ``import``, ``mark``, ``reason`` and ``q``; other names are not for us.
+        """Read the names of ``FILTERS``; others are not for us.
 
         Every value is looked up in a fixed list or read as a number: nothing reaches the database as text of a query.
 
@@ -76,7 +120,19 @@ class ImageFilter:
             query=_text("q", values),
             mark=mark or None,
             reason=_text("reason", values) or None,
+            by=_text("by", values) or None,
+            means=LabelSource(_one_of("means", values, set(LabelSource))) if values.get("means") else None,
+            since=_day("from", values),
+            until=_day("to", values),
+            checked={"yes": True, "no": False}.get(_one_of("checked", values, ("yes", "no"))),
+            **_of_run(values),
         )
+
+    @property
+    def plain(self) -> Self:
+        """What conditions of a query say of it."""
+        rest = replace(self, by=None, means=None, since=None, until=None, checked=None)
+        return replace(rest, run=None, right=None, said=None, sort="")
 
     def to_query(self) -> dict[str, str]:
         """The query string of this filter, without what is the default."""
@@ -88,8 +144,56 @@ class ImageFilter:
             "q": self.query,
             "mark": self.mark or "",
             "reason": self.reason or "",
+            "by": self.by or "",
+            "means": self.means or "",
+            "from": self.since.isoformat() if self.since else "",
+            "to": self.until.isoformat() if self.until else "",
+            "checked": _YES_NO[self.checked],
+            "run": str(self.run or ""),
+            "result": _RESULT[self.right],
+            "said": str(self.said or ""),
+            "sort": self.sort,
         }
         return {name: value for name, value in pairs.items() if value}
+
+
+_YES_NO = {True: "yes", False: "no", None: ""}
+_RESULT = {True: "right", False: "wrong", None: ""}
+
+
+class _OfRun(TypedDict):
+    run: int | None
+    right: bool | None
+    said: int | None
+    sort: str
+
+
+def _of_run(values: Mapping[str, str]) -> _OfRun:
+    """What is asked of the answers of a run, and the order; without a run there are no answers."""
+    run = _number("run", values["run"]) if values.get("run") else None
+    result = _one_of("result", values, ("right", "wrong"))
+    sort = values.get("sort", "")
+    if sort and (sort.removeprefix("-") not in set(Order) or (sort.removeprefix("-") in OF_RUN and run is None)):
+        raise _invalid("sort", sort)
+    said = _number("said", values["said"]) if values.get("said") else None
+    if run is None and (result or said):
+        raise _invalid("run", "")
+    right = {"right": True, "wrong": False}.get(result)
+    return {"run": run, "right": right, "said": said, "sort": "" if sort == Order.IMPORTED else sort}
+
+
+def _one_of(field: str, values: Mapping[str, str], allowed: Collection[str]) -> str:
+    value = values.get(field, "")
+    if value and value not in allowed:
+        raise _invalid(field, value)
+    return value
+
+
+def _day(field: str, values: Mapping[str, str]) -> date | None:
+    try:
+        return date.fromisoformat(values[field]) if values.get(field) else None
+    except ValueError:
+        raise _invalid(field, values[field]) from None
 
 
 def _invalid(field: str, value: str) -> AppError:
@@ -111,9 +215,9 @@ def _number(field: str, text: str) -> int:
 
 def conditions(project_id: int, chosen: ImageFilter) -> list[sa.ColumnElement[bool]]:
     """The filter as conditions on the table of images; ``ids`` must fit into one statement."""
-    found = [Image.project_id == project_id]
-    if (ids := chosen.among if chosen.ids is None else chosen.ids) is not None:
-        found = [named(project_id, ids)]
+    assert not chosen.beyond, "gallery.resolved comes first"
+    found = [named(project_id, ids) for ids in (chosen.ids, chosen.among) if ids is not None]
+    found = found or [Image.project_id == project_id]
     if chosen.unlabelled:
         found.append(Image.class_id.is_(None))
     elif chosen.class_id is not None:

@@ -138,7 +138,8 @@ def total(session: Session, project_id: int, queue: Queue) -> int:
 
 def with_others(session: Session, project_id: int, queue: Queue, holder: str) -> int:
     """How many images of the queue somebody else has on the screen."""
-    held = leases.of_others(session, project_id, holder) if queue.order in SHARED else []
+    held = set(leases.of_others(session, project_id, holder)) if queue.order in SHARED else set()
+    held = held if queue.chosen.ids is None else held.intersection(queue.chosen.ids)
     return total(session, project_id, replace(queue, chosen=replace(queue.chosen, ids=tuple(held)))) if held else 0
 
 

@@ -37,6 +37,7 @@ def module_data(request: Request, project: Project, query: Mapping[str, str], so
         "listed": source != "gallery",
         "urls": {name: address(request.app, route, slug=project.slug) for name, route in routes.items()},
         "thumb": address(request.app, "media", slug=project.slug, image_id=0, kind="thumb"),
+        "full": address(request.app, "media", slug=project.slug, image_id=0, kind="full"),
         "image": address(request.app, "image", slug=project.slug, image_id=0),
         "classes": pictures.classes_data(project),
     }

@@ -13,11 +13,11 @@ from app.db.models import Project
 from app.domain.errors import Invalid
 from app.services import gallery, history, queues
 from app.services.gallery import ImageFilter, ImageRow
+from app.services.image_filter import FILTERS
 from app.services.queues import ASKED, OPEN, Order, Wish
 from app.services.suggestions import Said
 
 AHEAD, BEHIND, STRIP = 24, 20, 20
-FILTERS = ("class", "split", "state", "import", "mark", "reason", "q")
 COOKIE = "labeller"
 SEED = 1
 
@@ -42,6 +42,11 @@ class Queue(queues.Queue):
     def asked(self) -> bool:
         """True where a model chooses."""
         return self.order in ASKED
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The query string without the order: what the gallery shows of the same images."""
+        return {name: value for name, value in self.query.items() if name in FILTERS}
 
     @property
     def narrowed(self) -> bool:
@@ -70,7 +75,7 @@ def remember(request: Request, response: Response, holder: str) -> None:
         response.set_cookie(COOKIE, holder, httponly=True, samesite="lax")
 
 
-def read_queue(request: Request) -> Queue:
+def read_queue(request: Request, project: Project) -> Queue:
     """The queue that a query string describes: all images that match its filters, or some of them in an order.
 
     Raises:
@@ -87,6 +92,9 @@ def read_queue(request: Request) -> Queue:
     if order in OPEN:
         kept.pop("class", None)
     chosen = ImageFilter.from_query({**kept, "class": gallery.NONE} if order in OPEN else kept)
+    if chosen.beyond:
+        with request.app.state.miwake.database.read() as session:
+            chosen = gallery.resolved(session, project.id, chosen)
     drawn = {"seed": seed} if order is Order.RANDOM else {}
     return Queue(order, chosen, int(seed), {"queue": name, **drawn, **kept})
 

@@ -23,10 +23,10 @@ class Selection(Strict):
     shown: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
     def chosen(self, session: Session, project_id: int) -> ImageFilter:
-        """The filter, checked against the number shown."""
+        """The filter as conditions can say it, checked against the number shown."""
         if self.filter is None:
             raise Invalid("selection_missing")
-        chosen = ImageFilter.from_query(self.filter)
+        chosen = gallery.resolved(session, project_id, ImageFilter.from_query(self.filter))
         if self.shown is not None:
             gallery.check_not_grown(session, project_id, chosen, self.shown)
         return chosen

@@ -1,6 +1,6 @@
 // The keys of the gallery: arrows move and extend, digits label, the rest as everywhere.
 
-import { classKey, register } from "./shortcuts.js";
+import { besideClasses, classKey, register } from "./shortcuts.js";
 
 const TILE_STEP = 24;
 
@@ -58,6 +58,13 @@ export function connectKeys(classes, texts, { view, images, selection, ...acts }
     { keys: ["Slash"], label: texts.key_search, when: () => search && !selection.count, run: () => search.focus() },
     { keys: ["Slash"], label: texts.key_pick, when: () => selection.count > 0, run: acts.pick },
     ...(acts.similar ? [{ keys: ["Shift+KeyS"], label: acts.similarText, run: acts.similar }] : []),
+    { keys: ["KeyC"], label: texts.key_compare, when: () => selection.count > 0, run: acts.compare },
+    { keys: ["KeyI"], label: texts.key_info, when: () => inGrid() && focused(), run: () => acts.show([focused()]) },
+    ...besideClasses(classes, [
+      { keys: ["KeyE"], label: texts.key_open, when: () => inGrid() && focused(), run: () => acts.open(focused()) },
+      ...(acts.unlabelled ? [{ keys: ["KeyU"], label: texts.key_unlabelled, run: acts.unlabelled }] : []),
+      ...(acts.uncertain ? [{ keys: ["KeyN"], label: texts.key_uncertain, run: acts.uncertain }] : []),
+    ]),
     { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => resize(TILE_STEP) },
     { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => resize(-TILE_STEP) },
   ]);

@@ -4,6 +4,8 @@ import { Acts, setValue } from "./grid-acts.js";
 import { Images } from "./grid-data.js";
 import { connectKeys } from "./grid-keys.js";
 import { connectPointer } from "./grid-pointer.js";
+import { connectCompare } from "./grid-compare.js";
+import { download } from "./grid-download.js";
 import { connectRights } from "./grid-rights.js";
 import { connectSplit } from "./grid-split.js";
 import { GridView } from "./grid-view.js";
@@ -58,6 +60,8 @@ function render(tile, item, place) {
   }
 }
 
+// Filters and orders that may list other images once something was labelled or marked.
+const LIVE = ["class", "state", "mark", "reason", "by", "means", "from", "to", "checked", "sort"];
 const acts = new Acts(saver, { selection, images, query, view, texts, className });
 
 // --- what the server says ----------------------------------------------------------------------------------------
@@ -126,7 +130,7 @@ saver.addEventListener("saved", ({ detail: { entry, answer } }) => {
       adoptMarks(answer.field, answer.conflicts);
     }
   }
-  refreshSoon(acts.changesMany(entry) || ["class", "state", "mark", "reason"].some((name) => name in query));
+  refreshSoon(acts.changesMany(entry) || LIVE.some((name) => name in query));
 });
 saver.addEventListener("rejected", ({ detail: { entry, error } }) => {
   toast(error?.message ?? "", { error: true });
@@ -187,7 +191,19 @@ async function openSimilar() {
   location.assign(`${urls.similar}?to=${ids.join(",")}`);
 }
 
+const compare = connectCompare((item) => ({
+  picture: page.full.replace(/\/0\/full$/, `/${item.id}/full`),
+  page: imageUrl(item.id),
+  label: className(item.class_id),
+  color: classes.get(item.class_id)?.color ?? "",
+}));
+const follow = (name) => by("gallery").dataset[name] && (() => location.assign(by("gallery").dataset[name]));
+
 const keyActs = {
+  unlabelled: follow("unlabelled"),
+  uncertain: follow("uncertain"),
+  show: compare,
+  compare: async () => compare(selection.all ? await images.range(0, 6) : selection.items),
   open,
   similar: some(openSimilar),
   similarText: form.querySelector('[value="similar"]').firstChild.textContent.trim(),
@@ -205,10 +221,15 @@ const actions = {
   none: () => label(null),
   include: () => acts.mark("excluded", null),
   split: some(openSplit),
+  compare: some(keyActs.compare),
   rights: some(openRights),
 };
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (event.submitter?.name === "form") {
+    download(event.submitter, selection, images);
+    return;
+  }
   const what = event.submitter?.value;
   (actions[what] ?? (() => label(Number(what))))();
   root.focus({ preventScroll: true }); // the next key is for the grid

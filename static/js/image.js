@@ -1,13 +1,15 @@
 // The page of one image: the same keys as everywhere press its buttons and follow its links.
 
 import { data } from "./save-view.js";
-import { classKey, register } from "./shortcuts.js";
+import { besideClasses, classKey, register } from "./shortcuts.js";
 
 const texts = data("image-data");
 const form = document.getElementById("image-form");
 const press = (value) => form.requestSubmit(form.querySelector(`button[name="do"][value="${value}"]`));
 const pressMark = (mark) => form.requestSubmit(form.querySelector(`button[data-mark="${mark}"]`));
 const follow = (rel) => document.querySelector(`a[rel="${rel}"]`)?.click();
+// The words of a link without the key that is printed in it.
+const linkText = (rel) => [...document.querySelector(`a[rel="${rel}"]`).childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent).join(" ").trim();
 
 register([
   ...texts.classes.map((item) => ({ keys: [classKey(item.key)], fixed: true, label: item.name, run: () => press(item.id) })),
@@ -16,6 +18,10 @@ register([
   { keys: ["KeyZ"], label: texts.undo, run: () => press("undo") },
   { keys: ["KeyX"], label: texts.state, run: () => pressMark("excluded") },
   { keys: ["KeyF"], label: texts.unsure, run: () => pressMark("unsure") },
-  { keys: ["Shift+KeyS"], label: document.querySelector('a[rel="similar"]').textContent.replace("⇧S", "").trim(), run: () => follow("similar") },
+  ...besideClasses(texts.classes, [
+    { keys: ["KeyG"], label: linkText("gallery"), run: () => follow("gallery") },
+    { keys: ["KeyE"], label: linkText("label"), run: () => follow("label") },
+  ]),
+  { keys: ["Shift+KeyS"], label: linkText("similar"), run: () => follow("similar") },
   { keys: ["KeyM"], label: texts.note, run: () => document.getElementById("note").focus() },
 ]);

@@ -1,9 +1,10 @@
 // The keys of label mode.
 
-import { classKey, register } from "./shortcuts.js";
+import { besideClasses, classKey, register } from "./shortcuts.js";
 
 const free = () => document.activeElement?.type !== "range"; // the arrows move the slider that has the focus
 
+const follow = (name) => location.assign(document.getElementById("label-page").dataset[name]);
 const similar = document.getElementById("similar");
 
 /** Let keys give classes, do `acts` and change how `stage` shows the picture. */
@@ -24,6 +25,12 @@ export function connectKeys(classes, texts, stage, acts) {
     { keys: ["KeyK"], label: texts.key_right, run: acts.right },
     { keys: ["Delete"], label: texts.key_none, run: acts.none },
     { keys: ["Shift+KeyS"], label: similar.firstChild.textContent, run: () => similar.click() },
+    ...besideClasses(classes, [
+      { keys: ["KeyG"], label: texts.key_grid, run: () => follow("gallery") },
+      { keys: ["KeyU"], label: texts.key_next_unlabelled, run: () => follow("unlabelled") },
+      { keys: ["KeyN"], label: texts.key_next_uncertain, run: () => follow("uncertain") },
+      { keys: ["KeyE"], label: texts.key_loupe, run: () => document.getElementById("picture-name").click() },
+    ]),
     { keys: ["Slash"], label: texts.key_pick, when: () => classes.length > 0, run: acts.pick },
     { keys: ["Equal"], label: texts.key_larger, repeat: true, run: () => stage.step(1) },
     { keys: ["Minus"], label: texts.key_smaller, repeat: true, run: () => stage.step(-1) },

@@ -34,6 +34,12 @@ export function classKey(printed) {
   return shift + (/\d/.test(key) ? "Digit" : "Key") + key;
 }
 
+/** Those of `list` whose keys no class has: a class may have the letter of a command. */
+export function besideClasses(classes, list) {
+  const taken = new Set(classes.filter((item) => item.key).map((item) => classKey(item.key)));
+  return list.filter((item) => !item.keys.some((key) => taken.has(key)));
+}
+
 /** Let single keys act, or not. */
 export function setSingleKeys(on) {
   if (on) {

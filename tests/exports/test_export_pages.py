@@ -63,3 +63,11 @@ def test_command__writes_a_file_once(settings, tools, tmp_path, monkeypatch, cap
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["out.zip"]
     copy_id, _ = sets.imported(tools, target.read_bytes(), tmp_path)
     assert sets.state(tools, copy_id)[0][0][3] == "猫"
+
+
+def test_selection__is_sent_as_a_zip(client, tools):
+    sets.make(tools, {name: sets.given(class_name="猫") for name in ("a.png", "b.png", "c.png")})
+    ids = [row[0] for row in client.get("/p/血球/images/ids").json()["rows"]]
+    answer = client.post("/p/血球/export", data={"form": "folders", "images": f"{ids[0]},{ids[2]}"})
+    with zipfile.ZipFile(BytesIO(answer.content)) as archive:
+        assert [name for name in archive.namelist() if name.endswith(".png")] == ["猫/a.png", "猫/c.png"]

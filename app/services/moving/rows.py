@@ -28,7 +28,10 @@ from app.domain.errors import AppError, Conflict
 from app.services import jobs
 
 CHUNK = 1000
-_COUNTS = (models.ImageCount, count_models.ImageBlock, count_models.ImageKind, count_models.FactCount)
+_COUNTS = (
+    *(models.ImageCount, count_models.ImageBlock, count_models.ImageKind),
+    *(count_models.FactCount, count_models.ImageStamp),
+)
 # The target keeps its counts itself.
 BEHIND = {run_models.Worker.__tablename__, *(table.__tablename__ for table in _COUNTS)}
 MOMENT = {run_models.Job.__tablename__: ("owner", "lease_until", "sent_at")}

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from app.db.models import Project
+from app.domain.errors import Invalid
 from app.services import exports
 from app.services.exports import Amount, Format
 from app.services.gallery import ALL, ImageFilter
@@ -15,6 +18,8 @@ from app.web.own_copies import attachment
 from app.web.templating import render
 
 router = APIRouter(prefix="/p/{slug}")
+
+Id = Annotated[int, Field(ge=1, le=2**53)]
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,29 @@ def file(
     request: Request, form: Format, project: ProjectDep, session: ReadSession, state: StateDep, allowed: bool = False
 ) -> StreamingResponse:
     """Send the data set; with ``allowed`` only what may be published."""
-    export = exports.prepare(session, project, chosen(request), allowed=allowed)
+    return sent(project, form, exports.prepare(session, project, chosen(request), allowed=allowed), session, state)
+
+
+@router.post("/export", name="export_selection")
+def selection(
+    project: ProjectDep,
+    session: ReadSession,
+    state: StateDep,
+    form: Annotated[Format, Form()],
+    image: Annotated[list[Id], Form()] = [],  # noqa: B006 - FastAPI copies it
+    images: Annotated[str, Form(pattern=r"^(\d{1,15}(,\d{1,15})*)?$")] = "",
+) -> StreamingResponse:
+    """Send images by id: the ticked ones of a page, or many as numbers with commas."""
+    ids = tuple(image) + tuple(int(number) for number in images.split(",") if number)
+    if not ids:
+        raise Invalid("nothing_selected")
+    return sent(project, form, exports.prepare(session, project, ImageFilter(state=None, ids=ids)), session, state)
+
+
+def sent(
+    project: Project, form: Format, export: exports.Export, session: ReadSession, state: StateDep
+) -> StreamingResponse:
+    """The answer, which is written while it is sent."""
     release(session)
     headers = {"Content-Disposition": attachment(f"{project.slug}.{form.ending}"), "Cache-Control": "no-store"}
     return StreamingResponse(exports.written(export, form, state.store), media_type=form.media_type, headers=headers)

@@ -2,24 +2,26 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app.db.models import LabelClass, Project
+from app.db.models import LabelClass, Project, SavedView
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError, Invalid
-from app.services import gallery, labels, marks
+from app.services import gallery, labels, marks, views
 from app.services.gallery import ImageFilter, ImageRow
-from app.web import grid_page, i18n, pictures
+from app.services.image_filter import BEYOND, Order
+from app.web import filter_words, grid_page, i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.facets import Facet, facets
 from app.web.messages import sentence
-from app.web.templating import redirect, render
+from app.web.templating import address, redirect, render
 
 router = APIRouter(prefix="/p/{slug}")
 
@@ -46,6 +48,12 @@ class GalleryPage:
     reasons: Mapping[str, str]
     marks: Mapping[str, str]
     request_id: str
+    more: filter_words.Fields
+    chosen_words: Sequence[filter_words.Word]
+    saved_views: Sequence[SavedView]
+    query_text: str
+    unlabelled_query: Mapping[str, str]
+    uncertain_href: str
     error: str = ""
 
 
@@ -79,6 +87,7 @@ def gallery_page(
     number = max(1, min(number, pages))
     query = chosen.to_query()
     gettext = i18n.translations(i18n.choose(request)).gettext
+    more = filter_words.fields(session, project, chosen, gettext)
     context = GalleryPage(
         project=project,
         chosen=chosen,
@@ -95,9 +104,23 @@ def gallery_page(
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_id=uuid.uuid4().hex,
+        more=more,
+        chosen_words=[word for word in filter_words.words(project, chosen, gettext) if word.name in BEYOND],
+        saved_views=views.listed(session, project.id),
+        query_text=urlencode(query),
+        unlabelled_query=replace(chosen, class_id=None, unlabelled=not chosen.unlabelled).to_query(),
+        uncertain_href=uncertain(request, project, chosen, more),
         error=sentence(error, gettext) if error else "",
     )
     return render(request, "gallery/index.html", context, status_code=error.status if error else 200)
+
+
+def uncertain(request: Request, project: Project, chosen: ImageFilter, more: filter_words.Fields) -> str:
+    """Where what a model is least sure of comes first: answers of the newest run, or label mode without one."""
+    if not more.runs:
+        return address(request.app, "label", slug=project.slug, query={"queue": "uncertain"})
+    wanted = replace(chosen, run=more.runs[0].number, sort=str(Order.CONFIDENCE))
+    return address(request.app, "gallery", slug=project.slug, query=wanted.to_query())
 
 
 @router.post("/images", name="gallery_apply")

@@ -45,7 +45,7 @@ def items(
     body: Ask,
 ) -> JSONResponse:
     """The next images of the queue for this browser, which nobody else gets as long as it has them."""
-    queue, holder = read_queue(request), labeller(request)
+    queue, holder = read_queue(request, project), labeller(request)
     kept: set[int] = set()
     if body.hold or body.release:
         renew = partial(renewed, project_id=project.id, holder=holder, queue=queue, body=body)

@@ -113,7 +113,7 @@ def save(
     step: Annotated[Step, Form()],
 ) -> Response:
     """One step without JavaScript, then the next picture."""
-    queue, holder = read_queue(request), labeller(request)
+    queue, holder = read_queue(request, project), labeller(request)
     take = partial(taken, project=project, queue=queue, step=step, actor=actor, holder=holder)
     try:
         back_to = state.database.write_together(take)
@@ -154,7 +154,7 @@ def taken(session: Session, *, project: Project, queue: Queue, step: Step, actor
 def suggest(request: Request, project: ProjectDep, session: WriteSession) -> Response:
     """Have a worker make suggestions for the pictures without a label."""
     suggested.ask(session, project.id)
-    return to(request, project, read_queue(request), None)
+    return to(request, project, read_queue(request, project), None)
 
 
 @router.post("/class", name="label_class")
@@ -172,7 +172,7 @@ def add_class(
     except Invalid as error:
         session.rollback()
         return page(request, session, project, actor, at, error=error, typed=name)
-    return to(request, project, read_queue(request), at)
+    return to(request, project, read_queue(request, project), at)
 
 
 def page(
@@ -186,7 +186,7 @@ def page(
     typed: str = "",
 ) -> Response:
     """The page with the picture ``at`` or the first of the queue; with ``error`` it says what was refused."""
-    queue, holder = read_queue(request), labeller(request)
+    queue, holder = read_queue(request, project), labeller(request)
     steps = history.last_steps(session, project.id, actor, 2 * STRIP)
     strip = list({step.image_id: step for step in reversed(steps)}.values())[-STRIP:]
     said = suggested.everything(session, request.app.state.miwake, project, queue)

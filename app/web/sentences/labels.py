@@ -54,4 +54,8 @@ SENTENCES: dict[str, str] = {
         "Select again to include the new ones."
     ),
     "selection_missing": N_("The request names neither images nor a filter. Send one of them."),
+    "view_missing": N_("There is no saved view %(number)s in this project. It may have been deleted. See the list."),
+    "view_name_empty": N_("A saved view needs a name. Type one."),
+    "view_name_taken": N_("There is a saved view “%(name)s” already. Choose another name."),
+    "view_name_too_long": N_("This name is too long: at most %(longest)s characters. Shorten it."),
 }
