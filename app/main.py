@@ -56,6 +56,7 @@ ROUTES = (
     "run_borders",
     "run_diary",
     "manifest",
+    "run_report",
     "groups",
     "replays",
     "shrinking",

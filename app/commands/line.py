@@ -185,12 +185,20 @@ def _add_report(commands: Any) -> None:
     parser.add_argument("project", metavar="PROJECT")
     parser.add_argument("run", metavar="RUN", type=int, help="number of the run")
     parser.add_argument("--json", action="store_true", help="print all of it as JSON")
-    parser.set_defaults(
-        command=_lazily(
-            "reporting",
-            lambda module, settings, typed: module.run(settings, typed.project, typed.run, as_json=typed.json),
-        )
-    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the whole report as one HTML file instead")
+    parser.add_argument("--language", choices=("en", "ja"), default="en", help="of the HTML file")
+
+    def call(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        return int(module.run(settings, typed.project, typed.run, as_json=typed.json))
+
+    def save(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        return int(module.save(settings, typed.project, typed.run, typed.html, typed.language))
+
+    def chosen(settings: Settings, typed: argparse.Namespace) -> int:
+        command = _lazily("reporting", call) if typed.html is None else _lazily("report_file", save)
+        return command(settings, typed)
+
+    parser.set_defaults(command=chosen)
 
 
 def _add_check(commands: Any) -> None:

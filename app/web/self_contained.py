@@ -3,8 +3,9 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 
-from app.web.templating import STATIC
+from app.web.templating import STATIC, asset
 
 STYLES = '<link rel="stylesheet" href="styles">'  # stands in the template where the styles go
 PICTURE = "picture:"  # begins the address of a picture by its name
@@ -29,6 +30,13 @@ def inline(html: str, sheets: Sequence[str], pictures: Mapping[str, bytes]) -> s
     html = _FOLDED.sub("<details open>", html)
     html = _ADDRESS.sub(lambda found: f'src="{_data(pictures[found.group(1)])}"', html)
     return html.replace(STYLES, f"<style>\n{styles}</style>")
+
+
+def linked(html: str, sheets: Sequence[str], addresses: Mapping[str, str]) -> str:
+    """The same page as one of the program: styles and pictures by their addresses, links as they are."""
+    styles = "\n".join(f'<link rel="stylesheet" href="{escape(asset(f"css/{sheet}.css"))}">' for sheet in sheets)
+    html = _ADDRESS.sub(lambda found: f'src="{escape(addresses[found.group(1)])}"', html)
+    return html.replace(STYLES, styles)
 
 
 def _data(picture: bytes) -> str:

@@ -60,6 +60,7 @@ SENTENCES: dict[str, str] = {
         "Run %(run)s said nothing of pictures that it had not learned from, so no temperature can be fitted. "
         "Train with folds, or with validation images."
     ),
+    "report_unfinished": N_("Run %(run)s has not ended yet. Its report can be made as soon as it has."),
     "run_unfinished": N_(
         "Run %(run)s is not finished, so nothing can be kept with its models yet. Wait for its end, or start it again."
     ),
