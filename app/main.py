@@ -42,6 +42,7 @@ ROUTES = (
     "labelling",
     "label_items",
     "splits",
+    "split_moves",
     "versions",
     "health_page",
     "similar",

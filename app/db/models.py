@@ -165,6 +165,8 @@ class ChangeSet(Base):
         sa.ForeignKey("change_set.id")
     )  # set when this change takes another back
     undone_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("change_set.id"))
+    # Of several images: {"first": image id, "kinds": different values written, "counts": images by value, when few}.
+    outcome: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

@@ -11,6 +11,9 @@ class Split(StrEnum):
     TEST = "test"
 
 
+SPLIT_SOURCES = FOLDER, DRAWN, HAND = ("folder", "drawn", "hand")  # how an image came into its split
+
+
 class ImageState(StrEnum):
     """Whether an image takes part in training."""
 
@@ -30,6 +33,7 @@ class Field(StrEnum):
     ORIGIN = "origin"  # where the picture comes from
     LICENCE = "licence"
     PUBLISH = "publish"  # whether it may be published: "yes" or "no"
+    SPLIT = "split"  # where it may be used: "test:drawn", the split and how it came there
     CLASS = "class"
     IMPORT = "import"  # images were removed because their import was taken back; this cannot be undone
 
@@ -47,6 +51,7 @@ class LabelSource(StrEnum):
     REVIEW = "review"
     CLASSES = "classes"  # the page of the classes: a merge, a new name
     HEALTH = "health"  # a finding that was mended
+    SPLITS = "splits"  # the page of the splits: a draw, a test set put back
     SUGGESTION = "suggestion"  # what a model suggested was accepted
     COMMAND = "command"
     UNDO = "undo"

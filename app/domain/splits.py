@@ -16,7 +16,7 @@ from app.domain import grouped_splits
 from app.domain.errors import Invalid
 
 Labels = NDArray[np.int64]
-_HOLDOUT, _FOLDS = 1, 2  # so that one seed does not draw the same order for two purposes
+_HOLDOUT, _FOLDS, _SURPLUS = 1, 2, 3  # so that one seed does not draw the same order for two purposes
 
 
 def _generator(seed: int, purpose: int) -> np.random.Generator:
@@ -90,8 +90,8 @@ def holdout_per_class(labels: Labels, count: int, seed: int, groups: Labels | No
     """Draw the same number of images of every class; see ``holdout``.
 
     Raises:
-        Invalid: ``split_count`` for a count below 1, or ``class_too_small_for_test`` (``position`` is the label) where
-            a class would have nothing left to train with.
+        Invalid: ``split_count`` for a count below 1, or ``classes_too_small_to_draw`` (``counts`` of images by label)
+            where classes would have nothing left to train with.
     """
     if count < 1:
         raise Invalid("split_count", value=count)
@@ -99,16 +99,53 @@ def holdout_per_class(labels: Labels, count: int, seed: int, groups: Labels | No
     if len(classes) == 0:
         raise Invalid("split_too_few", count=0, needed=2)
     if counts.min() <= count:
-        smallest = int(counts.argmin())
-        params = {"position": int(classes[smallest]), "count": int(counts[smallest]), "size": count}
-        raise Invalid("class_too_small_for_test", **params)
+        small = counts <= count
+        few = dict(zip(classes[small].tolist(), counts[small].tolist(), strict=True))
+        raise Invalid("classes_too_small_to_draw", counts=few, size=count)
     return _pick(labels, classes, np.full(len(classes), count), seed, groups)
 
 
-def _pick(
-    labels: Labels, classes: Labels, sizes: NDArray[np.int64], seed: int, groups: Labels | None
+def surplus(
+    labels: Labels, seed: int, *, share: float | None = None, per_class: int | None = None, groups: Labels | None = None
 ) -> NDArray[np.bool_]:
-    generator = _generator(seed, _HOLDOUT)
+    """Draw the images that are not needed where a part, or a number, of every class is enough; see ``holdout``.
+
+    Args:
+        labels: class of each image, shape (n,).
+        seed: 0 or more.
+        share: part that is needed, above 0 and below 1.
+        per_class: or else how many of each class; all of a class that has no more.
+        groups: group of each image, shape (n,).
+
+    Returns:
+        True for the images that are not needed, shape (n,).
+
+    Raises:
+        Invalid: ``split_share``, ``split_count``, ``split_too_few``.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if per_class is None:
+        if share is None or not 0 < share < 1:
+            raise Invalid("split_share", value=share)
+        sizes = counts - holdout_sizes(counts, share).clip(min=1)
+    elif per_class < 1:
+        raise Invalid("split_count", value=per_class)
+    else:
+        sizes = (counts - per_class).clip(min=0)
+    if len(classes) == 0:
+        raise Invalid("split_too_few", count=0, needed=1)
+    return _pick(labels, classes, sizes, seed, groups, _SURPLUS)
+
+
+def _pick(
+    labels: Labels,
+    classes: Labels,
+    sizes: NDArray[np.int64],
+    seed: int,
+    groups: Labels | None,
+    purpose: int = _HOLDOUT,
+) -> NDArray[np.bool_]:
+    generator = _generator(seed, purpose)
     if _torn(groups):
         return grouped_splits.held(np.searchsorted(classes, labels), groups, sizes, generator)
     mask = np.zeros(len(labels), dtype=np.bool_)

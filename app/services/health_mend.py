@@ -1,7 +1,7 @@
 """What a button beside a finding does: exclude, move to one split, give one label, or keep it as it is.
 
-Exclusions and labels are change sets like any other, so they are in the history and can be taken back there; a move
-between splits is remembered with the check until the next one, and can be taken back as long.
+Exclusions, labels and moves between splits are change sets like any other, so they are in the history and can be taken
+back there.
 """
 
 import uuid
@@ -14,16 +14,14 @@ from sqlalchemy.orm import Session
 
 from app.db.base import utc_now
 from app.db.health_models import HealthFinding
-from app.db.models import Image
 from app.domain.enums import Field, LabelSource, Split
 from app.domain.errors import Conflict, Invalid
 from app.domain.findings import GROUPS, Topic
-from app.services import gallery, health, health_check, labels, marks, splits
+from app.services import gallery, health, labels, marks, split_moves
 from app.services.gallery import ImageRow
 from app.services.health import Finding
 
 REASONS = {Topic.BLURRED: "blurred"} | dict.fromkeys(GROUPS, "duplicate")
-MOVED = "moved"
 
 
 class Act(StrEnum):
@@ -69,9 +67,10 @@ def mend(
         return Mended(act, _keep(session, [one.id for one in found], actor if act is Act.KEEP else None))
     images = [image for one in found for image in one.images]
     ids = list(dict.fromkeys(image.id for image in images))
-    if act in (Act.TRAIN, Act.TEST):
-        return Mended(act, _move(session, project_id, ids, Split.TEST if act is Act.TEST else None))
     request_id = f"health-{uuid.uuid4().hex}"
+    if act in (Act.TRAIN, Act.TEST):
+        who: marks.Who = {"source": LabelSource.HEALTH, "actor": actor, "request_id": request_id}
+        return _move(session, project_id, images, act, who)
     if act is Act.RELABEL:
         if class_id is None:
             raise Invalid("class_missing")
@@ -84,6 +83,14 @@ def mend(
         ids = [image_id for one in found for image_id in _spare(one)]
     mark = marks.Mark(Field.EXCLUDED, REASONS.get(topic, ""))
     made = marks.put_each(session, project_id, ids, mark, source=LabelSource.HEALTH, actor=actor, request_id=request_id)
+    return Mended(act, made.image_count, made.id)
+
+
+def _move(session: Session, project_id: int, images: Sequence[ImageRow], act: Act, who: marks.Who) -> Mended:
+    split = Split.TEST if act is Act.TEST else None
+    if split is None:  # training folder and free are the same to every run
+        images = [image for image in images if image.split not in (None, Split.TRAIN)]
+    made = split_moves.set_split(session, project_id, [image.id for image in images], split, **who)
     return Mended(act, made.image_count, made.id)
 
 
@@ -124,44 +131,3 @@ def undo_keep(session: Session, project_id: int) -> int:
     if not ids:
         raise Conflict("keep_undone_already")
     return _keep(session, ids, None)
-
-
-def _move(session: Session, project_id: int, image_ids: Sequence[int], split: Split | None) -> int:
-    """Move images and remember where they were."""
-    check = health_check.of_project(session, project_id)
-    before: list[list[object]] = []
-    for some in gallery.chunks(image_ids):
-        query = sa.select(Image.id, Image.split, Image.split_source).where(
-            Image.project_id == project_id, Image.id.in_(some), Image.split.is_distinct_from(split)
-        )
-        if split is None:  # training folder and free are the same to every run
-            query = query.where(Image.split != Split.TRAIN)
-        before += [[image_id, was, source] for image_id, was, source in session.execute(query)]
-    changed = splits.set_split(session, project_id, [int(str(row[0])) for row in before], split)
-    check.results = {**check.results, MOVED: {"to": split, "before": before}}
-    return changed
-
-
-def undo_move(session: Session, project_id: int) -> int:
-    """Take the last move back; images that were moved again since stay where they are.
-
-    Raises:
-        Conflict: ``move_undone_already``.
-    """
-    check = health_check.of_project(session, project_id)
-    moved = check.results.get(MOVED)
-    if not moved:
-        raise Conflict("move_undone_already")
-    changed = 0
-    places: dict[tuple[str | None, str], list[int]] = {}
-    for image_id, split, source in moved["before"]:
-        places.setdefault((split, source), []).append(image_id)
-    for (split, source), image_ids in places.items():
-        for some in gallery.chunks(image_ids):
-            update = sa.update(Image).where(
-                Image.project_id == project_id, Image.id.in_(some), Image.split.is_not_distinct_from(moved["to"])
-            )
-            update = update.values(split=split, split_source=source).execution_options(synchronize_session=False)
-            changed += len(session.execute(update.returning(Image.id)).all())
-    check.results = {name: value for name, value in check.results.items() if name != MOVED}
-    return changed

@@ -46,7 +46,8 @@ class ClassChange:
 class Act:
     """One change set as a line of the project's history. ``example`` is one of its events on images.
 
-    ``overruled``: whose labels it replaced by others, and how many.
+    ``overruled``: whose labels it replaced by others, and how many. ``counts``: images by the value they got, where it
+    changed many at once and the values are few.
     """
 
     change_set_id: int
@@ -60,6 +61,7 @@ class Act:
     field: str
     class_changes: list[ClassChange]
     overruled: Mapping[str, int]
+    counts: Mapping[str, int]
 
 
 def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
@@ -111,7 +113,7 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
     if before_id is not None:
         query = query.where(ChangeSet.id < before_id)
     found = session.scalars(query.order_by(ChangeSet.id.desc()).limit(limit)).all()
-    examples = _examples(session, project_id, [change.id for change in found])
+    examples = _examples(session, project_id, found)
     class_changes = _class_changes(session, [change.id for change in found])
     overruled = _overruled(session, [change.id for change in found if change.image_count <= _MOST_COMPARED])
     return [
@@ -127,6 +129,7 @@ def of_project(session: Session, project_id: int, *, before_id: int | None = Non
             field=change.field,
             class_changes=class_changes.get(change.id, []),
             overruled=overruled.get(change.id, {}),
+            counts=(change.outcome or {}).get("counts", {}),
         )
         for change in found
     ]
@@ -190,16 +193,21 @@ def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int,
     return found
 
 
-def _examples(session: Session, project_id: int, change_set_ids: Sequence[int]) -> dict[int, tuple[Step, bool]]:
-    """For each change set its first event, and whether its images got different classes or texts."""
-    labels = _spread(LabelEvent, sa.func.coalesce(LabelEvent.after_id, 0), change_set_ids)
-    marks = _spread(MarkEvent, sa.func.coalesce(MarkEvent.after, ""), change_set_ids)
+def _examples(session: Session, project_id: int, changes: Sequence[ChangeSet]) -> dict[int, tuple[Step, bool]]:
+    """For each change set one of its events, and whether its images got different classes or texts."""
+    told = {change.id: change.outcome for change in changes if change.outcome}
     found: dict[int, tuple[Step, bool]] = {}
-    for query, spread, event_id in (
-        (_steps(project_id), labels, LabelEvent.id),
-        (_mark_steps(project_id), marks, MarkEvent.id),
+    for query, event in ((_steps(project_id), LabelEvent), (_mark_steps(project_id), MarkEvent)):
+        firsts = [(change_set_id, outcome["first"]) for change_set_id, outcome in told.items()]
+        known = query.where(sa.tuple_(event.change_set_id, event.image_id).in_(firsts))
+        found |= {row[0]: (Step(*row), told[row[0]]["kinds"] > 1) for row in session.execute(known)}
+    rest = [change.id for change in changes if change.id not in found]
+    for query, event, value in (
+        (_steps(project_id), LabelEvent, sa.func.coalesce(LabelEvent.after_id, 0)),
+        (_mark_steps(project_id), MarkEvent, sa.func.coalesce(MarkEvent.after, "")),
     ):
-        joined = query.add_columns(spread.c.different).join(spread, spread.c.first_id == event_id)
+        spread = _spread(event, value, rest)
+        joined = query.add_columns(spread.c.different).join(spread, spread.c.first_id == event.id)
         found |= {row[0]: (Step(*row[:-1]), row[-1] > 1) for row in session.execute(joined)}
     return found
 

@@ -113,7 +113,7 @@ def _kind() -> sa.ColumnElement[str]:
     )
     touched = sa.or_(
         labelled.where(LabelEvent.image_id == Image.id, by_hand).exists(),
-        marked.where(MarkEvent.image_id == Image.id, by_hand).exists(),
+        marked.where(MarkEvent.image_id == Image.id, by_hand, ChangeSet.field != Field.SPLIT).exists(),
         sa.select(Opinion.image_id).where(Opinion.image_id == Image.id).exists(),
         Image.split_source == "hand",
     )
@@ -130,8 +130,9 @@ def _remove(session: Session, image_ids: Sequence[int]) -> None:
             session.execute(sa.delete(table).where(table.image_id.in_(ids)))
         session.execute(sa.update(ImportEntry).where(ImportEntry.image_id.in_(ids)).values(image_id=None))
         session.execute(sa.delete(Image).where(Image.id.in_(ids)))
+    left = {"image_count": _events_left(), "outcome": sa.null()}
     for ids in _chunks(sorted(change_sets)):
-        session.execute(sa.update(ChangeSet).where(ChangeSet.id.in_(ids)).values(image_count=_events_left()))
+        session.execute(sa.update(ChangeSet).where(ChangeSet.id.in_(ids)).values(**left))
 
 
 def _events_left() -> sa.ColumnElement[int]:

@@ -4,7 +4,8 @@ Labels and marks have a log each, ``LabelEvent`` and ``MarkEvent``, and a versio
 make the label that somebody else has on the screen out of date.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,9 +17,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from app.db.models import ChangeSet, Image, LabelEvent, MarkEvent
-from app.domain.enums import Field, ImageState, LabelSource
+from app.domain.enums import SPLIT_SOURCES, Field, ImageState, LabelSource, Split
 from app.domain.errors import Conflict, Invalid
 from app.services import gallery, projects
+
+_FEW = 8  # different values of a change set that are counted for its line of the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,10 @@ _TEXTS: Mapping[Field, sa.ColumnElement[str]] = {
 
 
 def mark_now(field: Field) -> sa.ColumnElement[str | None]:
-    """A mark of an image as its events have it: None when it is not set, else the reason, the text or ""."""
+    """A mark of an image as its events have it: None when it is not set, else the reason, the text or "".
+
+    A split is written with how the image came there, such as "test:drawn".
+    """
     empty: sa.ColumnElement[str] = sa.literal("")
     if field == Field.EXCLUDED:
         return sa.case((Image.state == ImageState.EXCLUDED, Image.reason), else_=None)
@@ -107,6 +113,8 @@ def mark_now(field: Field) -> sa.ColumnElement[str | None]:
         return sa.case((Image.skipped, empty), else_=None)
     if field == Field.CHECKED:
         return sa.cast(Image.checked_id, sa.String)
+    if field == Field.SPLIT:
+        return sa.case((Image.split.is_not(None), sa.type_coerce(Image.split, sa.String) + ":" + Image.split_source))
     return sa.func.nullif(_TEXTS[field], "")
 
 
@@ -135,18 +143,8 @@ def by_request(session: Session, project_id: int, request_id: str) -> ChangeSet 
 
 
 def record(session: Session, events: Sequence[Event], act: Act) -> ChangeSet:
-    """Write the change set, its events and the images; the one place that does."""
-    change_set = ChangeSet(
-        project_id=act.project_id,
-        request_id=act.request_id,
-        source=act.source,
-        field=act.field,
-        actor=act.actor[:100],
-        image_count=len(events),
-        undoes_id=act.undoes_id,
-    )
-    session.add(change_set)
-    session.flush()
+    """Write the change set, its events and the images."""
+    change_set = _begun(session, act, len(events))
     if events:
         log = log_of(act.field)
         table = cast("sa.Table", log.event.__table__)
@@ -155,7 +153,65 @@ def record(session: Session, events: Sequence[Event], act: Act) -> ChangeSet:
         session.connection().execute(table.insert(), rows)
         session.connection().execute(_update_of(act.field), {"written": change_set.id})
         _tell_loaded(session, events, act.field)
+    if len(events) > 1:
+        change_set.outcome = _outcome(events[0].image_id, Counter(event.after for event in events))
+    session.flush()
     return change_set
+
+
+def record_chosen(session: Session, rows: Iterable[sa.Select[*tuple[Any, ...]]], act: Act) -> ChangeSet:
+    """``record`` for events that the database finds by itself, so that a million of them never come here.
+
+    Args:
+        session: of the caller.
+        rows: each selects image id, version, before and after of some events.
+        act: what they have in common.
+    """
+    change_set = _begun(session, act)
+    log = log_of(act.field)
+    table = cast("sa.Table", log.event.__table__)
+    names = ("change_set_id", "image_id", "version", str(log.before.key), str(log.after.key))
+    for query in rows:
+        found = query.subquery()
+        events = sa.select(sa.literal(change_set.id), *found.c).order_by(next(iter(found.c)))
+        insert = table.insert().from_select(names, events).execution_options(preserve_rowcount=True)
+        written = session.connection().execute(insert)
+        change_set.image_count += written.rowcount
+    if change_set.image_count:
+        session.connection().execute(_update_of(act.field), {"written": change_set.id})
+        for image in [item for item in session.identity_map.values() if isinstance(item, Image)]:
+            session.expire(image)
+    if change_set.image_count > 1:
+        mine = log.event.change_set_id == change_set.id
+        first = session.scalar(sa.select(sa.func.min(log.event.image_id)).where(mine)) or 0
+        values = session.execute(sa.select(log.after, sa.func.count()).where(mine).group_by(log.after).limit(_FEW + 1))
+        change_set.outcome = _outcome(first, {value: count for value, count in values})  # noqa: C416 - rows are no pairs
+    session.flush()
+    return change_set
+
+
+def _begun(session: Session, act: Act, count: int = 0) -> ChangeSet:
+    change_set = ChangeSet(
+        project_id=act.project_id,
+        request_id=act.request_id,
+        source=act.source,
+        field=act.field,
+        actor=act.actor[:100],
+        image_count=count,
+        undoes_id=act.undoes_id,
+    )
+    session.add(change_set)
+    session.flush()
+    return change_set
+
+
+def _outcome(first: int, counts: Mapping[Any, int]) -> dict[str, Any]:
+    """What a line of the history tells of many images; to read it from a million events would take too long.
+
+    ``kinds`` says no more than "many" above ``_FEW``.
+    """
+    few = counts if len(counts) <= _FEW else {}
+    return {"first": first, "kinds": len(counts), "counts": {str(key or ""): count for key, count in few.items()}}
 
 
 @cache
@@ -181,6 +237,10 @@ def _values(field: Field, after: sa.ColumnElement[Any]) -> dict[str, Any]:
         return {field.value: sa.func.coalesce(after, "")}
     if field == Field.CHECKED:
         return {"checked_id": sa.cast(after, sa.Integer)}
+    if field == Field.SPLIT:
+        split = sa.case(*((after.startswith(f"{name}:"), name.value) for name in Split))
+        source = sa.case(*((after.endswith(f":{name}"), name) for name in SPLIT_SOURCES), else_="")
+        return {"split": split, "split_source": source}
     return {field.value: after.is_not(None)}
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from app.db.lookups import one_of
 from app.db.models import ChangeSet, Image
 from app.domain.enums import Field, LabelSource
 from app.domain.errors import Conflict, NotFound
 from app.services import class_log
-from app.services.label_log import Act, Event, LabelConflict, OtherLabel, log_of, others, record, start
+from app.services.label_log import Act, LabelConflict, OtherLabel, log_of, others, record, record_chosen, start
 
 # Undo without a name takes back what a person did in the pages, never an import of 40,000 labelled images.
 _BY_HAND = (LabelSource.LABEL_MODE, LabelSource.GALLERY, LabelSource.REVIEW, LabelSource.SUGGESTION)
@@ -120,43 +121,40 @@ def _own(project_id: int, actor: str, sources: Sequence[LabelSource]) -> sa.Sele
 
 def _take_back(session: Session, target: ChangeSet, actor: str, request_id: str) -> TakenBack:
     field = Field(target.field)
-    rows = [] if field == Field.CLASS else _present(session, target)
-    touched = {row.image_id for row in rows if row.now_version != row.version}
-    changed = _changed_since(session, target) & touched if touched else set()
-    if changed and len(changed) == len(rows):
-        raise LabelConflict("label_changed_since", others(session, sorted(changed), field))
-    events = [
-        Event(row.image_id, row.now_version + 1, row.now, row.before) for row in rows if row.image_id not in changed
-    ]
     source = LabelSource.REDO if target.source == LabelSource.UNDO else LabelSource.UNDO
     act = Act(target.project_id, source, actor, request_id, undoes_id=target.id, field=field)
-    change_set = record(session, events, act)
+    changed: set[int] = set()
+    if field == Field.CLASS:
+        change_set = record(session, [], act)
+    else:
+        touched = _touched(session, target)
+        changed = _changed_since(session, target) & touched if touched else set()
+        if changed and len(changed) >= target.image_count:
+            raise LabelConflict("label_changed_since", others(session, sorted(changed), field))
+        change_set = record_chosen(session, [_taking_back(target, changed)], act)
     class_log.take_back(session, target, change_set)
     target.undone_by_id = change_set.id
     session.flush()
     return TakenBack(change_set, others(session, sorted(changed), field))
 
 
-class _Present(NamedTuple):
-    """An image of a change set: what the change wrote and what the image has now."""
-
-    image_id: int
-    version: int
-    before: int | str | None
-    now: int | str | None
-    now_version: int
+def _touched(session: Session, target: ChangeSet) -> set[int]:
+    """Images of a change set of which anything was written later."""
+    log = log_of(target.field)
+    query = sa.select(log.event.image_id).join(Image, Image.id == log.event.image_id)
+    return set(session.scalars(query.where(log.event.change_set_id == target.id, log.version != log.event.version)))
 
 
-def _present(session: Session, target: ChangeSet) -> list[_Present]:
+def _taking_back(target: ChangeSet, left: set[int]) -> sa.Select[*tuple[Any, ...]]:
+    """The events that give the images of a change set what they had before, but for those that are ``left``."""
     log = log_of(target.field)
     event = log.event
     query = (
-        sa.select(event.image_id, event.version, log.before, log.now, log.version)
+        sa.select(event.image_id, log.version + 1, log.now.label("now"), log.before.label("then"))
         .join(Image, Image.id == event.image_id)
         .where(event.change_set_id == target.id)
-        .order_by(event.image_id)
     )
-    return [_Present(*row) for row in session.execute(query)]
+    return query.where(sa.not_(one_of(event.image_id.expression, sorted(left)))) if left else query
 
 
 def _changed_since(session: Session, target: ChangeSet) -> set[int]:

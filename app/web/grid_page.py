@@ -1,6 +1,7 @@
 """What every page with the grid of images gives to its module."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
@@ -8,6 +9,8 @@ from fastapi import Request
 from app.db.models import Project
 from app.services.gallery import ImageRow
 from app.web import pictures
+from app.web.field_text import FieldText
+from app.web.fields import TEXTS
 from app.web.templating import address
 
 PER_REQUEST = 500
@@ -17,9 +20,26 @@ URLS = {
     "redo": "labels_redo",
     "mark": "marks_put",
     "split": "class_split",
+    "plan": "splits_plan",
+    "move": "splits_move",
     "gallery": "gallery",
     "similar": "similar",
 }
+
+
+@dataclass(frozen=True)
+class MoveDialog:
+    """What the dialog offers that moves images between splits."""
+
+    splits: Mapping[str, str]
+    together: FieldText = TEXTS["group_by"]
+    pattern: FieldText = TEXTS["group_pattern"]
+    pause: FieldText = TEXTS["group_seconds"]
+
+
+def move_dialog(say: Callable[[str], str]) -> MoveDialog:
+    """The dialog in the reader's language."""
+    return MoveDialog({key: say(text) for key, text in pictures.SPLITS.items()})
 
 
 def module_data(request: Request, project: Project, query: Mapping[str, str], source: str) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from fastapi import Request
 
 from app.services.health_mend import Act
 
-MOVE, KEPT = "move", "kept"  # what is taken back; a change set is named by its id
+KEPT = "kept"  # what is taken back; a change set is named by its id
 
 
 @dataclass(frozen=True)
 class Done:
-    """What the last act did, and how it is taken back: "move", "kept" or the id of a change set; "" for not at all."""
+    """What the last act did, and how it is taken back: "kept" or the id of a change set; "" for not at all."""
 
     act: str
     count: int
@@ -29,4 +29,4 @@ def done(request: Request) -> Done | None:
     act, count, back = values.get("done", ""), values.get("count", ""), values.get("undo", "")
     if act not in (*Act, "undo") or not is_number(count):
         return None
-    return Done(act, int(count), back if back in (MOVE, KEPT) or is_number(back) else "")
+    return Done(act, int(count), back if back == KEPT or is_number(back) else "")

@@ -20,6 +20,7 @@ REASONS = {
     "duplicate": N_("a duplicate"),
     "several": N_("shows several things"),
     "private": N_("must not be used"),
+    "surplus": N_("not drawn for the training"),
 }
 MARKS = {
     "excluded": N_("excluded"),
@@ -30,6 +31,7 @@ MARKS = {
     "origin": N_("Source"),
     "licence": N_("Licence"),
     "publish": N_("May be published"),
+    "split": N_("Split"),
 }
 SOURCES = {
     "import": N_("import"),
@@ -38,6 +40,7 @@ SOURCES = {
     "review": N_("review"),
     "classes": N_("classes"),
     "health": N_("health page"),
+    "splits": N_("page of the splits"),
     "suggestion": N_("suggestion accepted"),
     "command": N_("command"),
     "undo": N_("undo"),

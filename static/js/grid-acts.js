@@ -86,6 +86,11 @@ export class Acts {
     }
   }
 
+  /** Something that tiles do not show was carried out; it can be taken back like the rest. */
+  done(requestId, text) {
+    this.#remember(requestId, text, { field: "split", all: true });
+  }
+
   #sendAll(field, value, { filter, shown }) {
     return field === "label"
       ? this.#saver.assignMatching(filter, shown, value, "gallery")

@@ -3,6 +3,7 @@
 import { Acts, setValue } from "./grid-acts.js";
 import { Images } from "./grid-data.js";
 import { connectKeys } from "./grid-keys.js";
+import { connectMove } from "./grid-move.js";
 import { connectPointer } from "./grid-pointer.js";
 import { connectCompare } from "./grid-compare.js";
 import { download } from "./grid-download.js";
@@ -182,6 +183,16 @@ const some = (open) => () => selection.count > 0 && open();
 const chosenImages = () =>
   selection.all ? { filter: query, shown: images.total } : { image_ids: selection.items.map((item) => item.id) };
 const openSplit = connectSplit(urls.split, { chosen: chosenImages, ready: () => saver.settled(), broken: texts.no_connection });
+const openMove = connectMove(urls, {
+  chosen: chosenImages,
+  ready: () => saver.settled(),
+  broken: texts.no_connection,
+  moved: (requestId, text) => {
+    acts.done(requestId, text);
+    selection.clear();
+    refreshSoon(true);
+  },
+});
 const openRights = connectRights((values) => acts.rights(values));
 const MOST_ASKED = 50; // images of a selection whose neighbours are looked for
 
@@ -222,6 +233,7 @@ const actions = {
   include: () => acts.mark("excluded", null),
   split: some(openSplit),
   compare: some(keyActs.compare),
+  move: some(openMove),
   rights: some(openRights),
 };
 form.addEventListener("submit", (event) => {

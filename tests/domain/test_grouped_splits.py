@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.domain import groups as grouping
 from app.domain.errors import Invalid
-from app.domain.splits import holdout, holdout_per_class, holdout_sizes, kfold
+from app.domain.splits import holdout, holdout_per_class, holdout_sizes, kfold, surplus
 
 SEEDS = st.integers(0, 2**31 - 1)
 
@@ -82,12 +82,24 @@ def test_holdout__groups_stay_whole_and_sizes_are_met_where_singles_suffice(made
 def test_holdout_per_class__groups_stay_whole(made, count, seed):
     labels, groups = made
     if not len(labels) or np.unique(labels, return_counts=True)[1].min() <= count:
-        with pytest.raises(Invalid, match=r"class_too_small_for_test|split_too_few"):
+        with pytest.raises(Invalid, match=r"classes_too_small_to_draw|split_too_few"):
             holdout_per_class(labels, count, seed, groups)
         return
     mask = holdout_per_class(labels, count, seed, groups)
     assert not torn(groups, mask)
     assert all(not mask[labels == value].all() for value in np.unique(labels))
+
+
+@given(made=images(), count=st.integers(1, 12), seed=SEEDS)
+def test_surplus__groups_stay_whole_and_every_class_is_learned_from(made, count, seed):
+    labels, groups = made
+    if not len(labels):
+        with pytest.raises(Invalid, match="split_too_few"):
+            surplus(labels, seed, per_class=count, groups=groups)
+        return
+    aside = surplus(labels, seed, per_class=count, groups=groups)
+    assert not torn(groups, aside)
+    assert all(not aside[labels == value].all() for value in np.unique(labels))
 
 
 @pytest.mark.parametrize("stratified", [True, False])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold
 
 from app.domain.errors import Invalid
-from app.domain.splits import holdout, holdout_per_class, holdout_sizes, kfold
+from app.domain.splits import holdout, holdout_per_class, holdout_sizes, kfold, surplus
 
 CLASS_SIZES = st.lists(st.integers(2, 40), min_size=2, max_size=6)
 SEEDS = st.integers(0, 2**31 - 1)
@@ -71,9 +71,33 @@ def test_holdout_per_class__takes_the_count_of_each(sizes, count, seed):
 
 
 def test_holdout_per_class__names_the_class_that_would_be_left_without_training_images():
-    with pytest.raises(Invalid, match="class_too_small_for_test") as refusal:
+    with pytest.raises(Invalid, match="classes_too_small_to_draw") as refusal:
         holdout_per_class(np.array([0] * 9 + [7] * 3), 3, seed=0)
-    assert refusal.value.params == {"position": 7, "count": 3, "size": 3}
+    assert refusal.value.params == {"counts": {7: 3}, "size": 3}
+
+
+@given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), count=st.integers(1, 30), seed=SEEDS)
+def test_surplus__leaves_the_number_of_each_class_or_all_there_are(sizes, count, seed):
+    labels = labels_of(sizes, seed)
+    aside = surplus(labels, seed, per_class=count)
+    assert np.bincount(labels[~aside], minlength=len(sizes)).tolist() == [min(size, count) for size in sizes]
+    assert np.array_equal(aside, surplus(labels, seed, per_class=count))
+
+
+@given(sizes=CLASS_SIZES, share=st.floats(0.01, 0.9), seed=SEEDS)
+def test_surplus__leaves_the_share_of_each_class(sizes, share, seed):
+    labels = labels_of(sizes, seed)
+    kept = np.bincount(labels[~surplus(labels, seed, share=share)], minlength=len(sizes))
+    assert np.all(np.abs(kept - np.array(sizes) * share) <= 1)
+    assert np.all(kept >= 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"), [({"share": 1.5}, "split_share"), ({"per_class": 0}, "split_count"), ({}, "split_share")]
+)
+def test_surplus__refuses_what_makes_no_sense(asked, code):
+    with pytest.raises(Invalid, match=code):
+        surplus(np.array([0, 0, 1]), 1, **asked)
 
 
 @given(sizes=CLASS_SIZES, k=st.integers(2, 10), seed=SEEDS)

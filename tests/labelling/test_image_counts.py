@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from app.db.models import Image, ImageCount
 from app.domain.enums import Field, ImageState, LabelSource, Split
-from app.services import gallery, image_filter, labels, marks, splits
+from app.services import gallery, image_filter, labels, marks
 from app.services.gallery import ImageFilter
 from tests import factories
+from tests.train.rows import set_split
 
 Wishes = tuple[dict[str, Any], ...]
 FIELDS = (Field.EXCLUDED, Field.UNSURE, Field.SKIPPED, Field.NOTE, Field.PUBLISH)
@@ -39,7 +40,7 @@ def change(session, draw, project, image_ids, number):
         class_id = draw.choice([item.id for item in project.classes] + [None])
         labels.assign(session, project.id, [labels.LabelChange(image, class_id) for image in some], **who)
     elif act == 1:
-        splits.set_split(session, project.id, some, draw.choice([None, Split.TEST, Split.VALIDATION]))
+        set_split(session, project.id, some, draw.choice([None, Split.TEST, Split.VALIDATION]))
     elif act == 2 and number > 3:
         labels.undo(session, project.id, actor="ken", request_id=f"r{number}")
     else:

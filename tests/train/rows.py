@@ -1,13 +1,41 @@
 """Projects whose images are rows only: splits and runs look at no pixel."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, LabelClass, Project
-from app.domain.enums import Split
+from app.domain.enums import LabelSource, Split
+from app.services import split_draws, split_moves
+from app.services.marks import Who
+from app.services.split_draws import Amount
 from tests import factories
+
+
+def who(actor: str = "tester") -> Who:
+    """Whose act a change is."""
+    return {"source": LabelSource.SPLITS, "actor": actor, "request_id": uuid.uuid4().hex}
+
+
+def draw_test(
+    session: Session, project_id: int, *, share: float | None = None, per_class: int | None = None, **more: Any
+) -> int:
+    """Draw a test set; returns its size."""
+    amount = Amount(share, per_class)
+    return split_draws.draw(session, project_id, Split.TEST, amount, **more, **who()).size
+
+
+def clear_test(session: Session, project_id: int) -> int:
+    """Put the drawn test set back; returns how many images that were."""
+    return split_draws.clear(session, project_id, Split.TEST, **who()).image_count
+
+
+def set_split(session: Session, project_id: int, image_ids: Sequence[int], split: Split | None) -> int:
+    """Move images; returns how many."""
+    return split_moves.set_split(session, project_id, image_ids, split, **who()).image_count
 
 
 def project_of(

@@ -11,7 +11,7 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
 from app.services import runs, splits
 from app.services.grouping import Grouping
-from tests.train.rows import add_rows, project_of
+from tests.train.rows import add_rows, clear_test, draw_test, project_of, set_split
 
 
 def ids_of(session, split) -> list[int]:
@@ -36,12 +36,12 @@ def test_table__counts_what_a_training_would_use(any_database):
 def test_draw_test__stratified_and_the_same_again_with_the_same_seed(any_database):
     with any_database.write() as session:
         project = project_of(session, {"a": 40, "b": 20})
-        assert splits.draw_test(session, project.id, share=0.2, seed=7) == 12
+        assert draw_test(session, project.id, share=0.2, seed=7) == 12
         first = ids_of(session, Split.TEST)
         assert [row.test for row in splits.table(session, project.id).classes] == [8, 4]
-        splits.draw_test(session, project.id, share=0.2, seed=8)
+        draw_test(session, project.id, share=0.2, seed=8)
         assert ids_of(session, Split.TEST) != first
-        splits.draw_test(session, project.id, share=0.2, seed=7)
+        draw_test(session, project.id, share=0.2, seed=7)
         assert ids_of(session, Split.TEST) == first
         assert set(session.scalars(sa.select(Image.split_source).where(Image.split == Split.TEST))) == {"drawn"}
 
@@ -50,31 +50,31 @@ def test_draw_test__leaves_test_and_validation_folders_alone(database):
     with database.write() as session:
         project = project_of(session, {"a": 20, "b": 20}, test=3, validation=2, free="train")
         folder = set(ids_of(session, Split.TEST))
-        assert splits.draw_test(session, project.id, per_class=4, seed=1) == 8
+        assert draw_test(session, project.id, per_class=4, seed=1) == 8
         assert folder < set(ids_of(session, Split.TEST))
         assert len(ids_of(session, Split.VALIDATION)) == 4
-        assert splits.clear_test(session, project.id) == 8
+        assert clear_test(session, project.id) == 8
         assert set(ids_of(session, Split.TEST)) == folder
 
 
 def test_draw_test__releases_the_test_folder_only_when_told(database):
     with database.write() as session:
         project = project_of(session, {"a": 20, "b": 20}, test=5)
-        assert splits.draw_test(session, project.id, per_class=4, seed=1, release_folder=True) == 8
+        assert draw_test(session, project.id, per_class=4, seed=1, release_folder=True) == 8
         assert splits.table(session, project.id).test_sources == {"drawn": 8}
 
 
-def test_draw_test__names_the_class_that_is_too_small(database):
+def test_draw_test__names_all_classes_that_are_too_small(database):
     with database.write() as session:
-        project = project_of(session, {"a": 20, "単球": 4})
-        with pytest.raises(Invalid, match="class_too_small_for_test") as refusal:
-            splits.draw_test(session, project.id, per_class=4)
-        assert refusal.value.params == {"name": "単球", "count": 4, "size": 4}
+        project = project_of(session, {"a": 20, "単球": 4, "好塩基球": 2})
+        with pytest.raises(Invalid, match="classes_too_small_to_draw") as refusal:
+            draw_test(session, project.id, per_class=4)
+        assert refusal.value.params == {"names": "単球 (4), 好塩基球 (2)", "size": 4}
 
 
 def test_draw_test__without_labelled_images_is_refused(database):
     with database.write() as session, pytest.raises(Invalid, match="no_labelled_images"):
-        splits.draw_test(session, project_of(session, {"a": 0}).id, share=0.2)
+        draw_test(session, project_of(session, {"a": 0}).id, share=0.2)
 
 
 def test_draw_test__unlabelled_and_excluded_images_are_never_drawn(database):
@@ -82,17 +82,17 @@ def test_draw_test__unlabelled_and_excluded_images_are_never_drawn(database):
         project = project_of(session, {"a": 10, "b": 10})
         add_rows(session, project, None, 50)
         add_rows(session, project, project.classes[0], 50, state="excluded")
-        assert splits.draw_test(session, project.id, share=0.5) == 10
+        assert draw_test(session, project.id, share=0.5) == 10
 
 
 def test_set_split__moves_images_by_hand_and_back(database):
     with database.write() as session:
         project = project_of(session, {"a": 10, "b": 10})
         ids = list(session.scalars(sa.select(Image.id).limit(3)))
-        assert splits.set_split(session, project.id, ids, Split.TEST) == 3
+        assert set_split(session, project.id, ids, Split.TEST) == 3
         assert splits.table(session, project.id).test_sources == {"hand": 3}
-        assert splits.set_split(session, project.id, ids, Split.TEST) == 0
-        assert splits.set_split(session, project.id, ids, None) == 3
+        assert set_split(session, project.id, ids, Split.TEST) == 0
+        assert set_split(session, project.id, ids, None) == 3
         assert ids_of(session, Split.TEST) == []
 
 
@@ -102,7 +102,7 @@ def test_set_split__refuses_an_image_of_another_project_and_changes_nothing(data
         other = project_of(session, {"c": 1})
         ids = list(session.scalars(sa.select(Image.id)))
         with pytest.raises(NotFound, match="image_missing"):
-            splits.set_split(session, project.id, ids, Split.TEST)
+            set_split(session, project.id, ids, Split.TEST)
         assert splits.table(session, other.id).test == 0
         assert ids_of(session, Split.TEST) == []
 
@@ -119,7 +119,7 @@ def test_draw_test__copies_and_patients_are_never_torn_apart(database):
         session.add_all(HealthMember(finding_id=copies.id, image_id=rows[index].id) for index in (110, 115))
         session.flush()
         for seed in range(6):
-            count = splits.draw_test(session, project.id, share=0.25, seed=seed, together=Grouping("name"))
+            count = draw_test(session, project.id, share=0.25, seed=seed, together=Grouping("name"))
             assert 24 <= count <= 36
             drawn = set(session.scalars(sa.select(Image.id).where(Image.split == Split.TEST)))
             patients = [{row.id in drawn for row in rows[:100] if row.id % 20 == number} for number in range(20)]
@@ -142,14 +142,14 @@ def test_draw_test__copies_of_pinned_test_images_join_them(database):
         project = project_of(session, {"a": 40, "b": 40}, test=3)
         pinned, free = ids_of(session, Split.TEST), ids_of(session, None)
         together(session, project, pinned[0], free[7], free[50])
-        splits.draw_test(session, project.id, per_class=5, together=Grouping("none"))
+        draw_test(session, project.id, per_class=5, together=Grouping("none"))
         assert {free[7], free[50]} & set(ids_of(session, None))  # by plain chance, as was asked for
         for seed in range(4):
-            count = splits.draw_test(session, project.id, per_class=5, seed=seed, together=Grouping("copies"))
+            count = draw_test(session, project.id, per_class=5, seed=seed, together=Grouping("copies"))
             tested = ids_of(session, Split.TEST)
             assert (count, len(tested)) == (12, 18)
             assert {free[7], free[50], *pinned} <= set(tested)
-        splits.draw_test(session, project.id, per_class=5, release_folder=True, together=Grouping("copies"))
+        draw_test(session, project.id, per_class=5, release_folder=True, together=Grouping("copies"))
         assert len({pinned[0], free[7], free[50]} & set(ids_of(session, Split.TEST))) in (0, 3)
 
 

@@ -105,7 +105,7 @@ def test_without_javascript__preview_draw_and_start(browser, address):
     page.goto(f"{address}/splits")
     page.locator("#share").fill("0.25")
     page.get_by_role("button", name="Draw").click()
-    expect(page.locator(".notice.good")).to_contain_text("6 images were moved")
+    expect(page.locator(".notice.good")).to_contain_text("6 images were changed")
     page.goto(f"{address}/train?preset=keras-blog")
     page.locator("#f-augmentation-rotation").fill("77")
     page.get_by_role("button", name="Show with these values").click()

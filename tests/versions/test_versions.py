@@ -15,11 +15,12 @@ from app.db.version_models import DataItem, DataVersion
 from app.domain.enums import Field, LabelSource, Split
 from app.domain.errors import NotFound
 from app.domain.presets import PRESETS
-from app.services import labels, marks, projects, runs, splits, version_changes, versions
+from app.services import labels, marks, projects, runs, version_changes, versions
 from app.services.gallery import ImageFilter
 from app.services.version_changes import Kind
 from app.storage import LocalStore
 from tests import factories
+from tests.train.rows import set_split
 
 
 class Set:
@@ -57,7 +58,7 @@ class Set:
 
     def move(self, split, *image_ids):
         with self.database.write() as session:
-            splits.set_split(session, self.project_id, image_ids, split)
+            set_split(session, self.project_id, image_ids, split)
 
     def counts(self, before, after):
         with self.database.read() as session:

@@ -47,6 +47,7 @@ class GalleryPage:
     data: Mapping[str, Any]
     reasons: Mapping[str, str]
     marks: Mapping[str, str]
+    move: grid_page.MoveDialog
     request_id: str
     more: filter_words.Fields
     chosen_words: Sequence[filter_words.Word]
@@ -104,6 +105,7 @@ def gallery_page(
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         request_id=uuid.uuid4().hex,
+        move=grid_page.move_dialog(gettext),
         more=more,
         chosen_words=[word for word in filter_words.words(project, chosen, gettext) if word.name in BEYOND],
         saved_views=views.listed(session, project.id),

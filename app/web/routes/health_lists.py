@@ -17,7 +17,7 @@ from app.services.health import Finding
 from app.services.health_mend import Act
 from app.web import i18n
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
-from app.web.health_done import KEPT, MOVE, Done, done, is_number
+from app.web.health_done import KEPT, Done, done, is_number
 from app.web.health_words import ACTS, PROPERTIES, WORDS, Words
 from app.web.messages import sentence
 from app.web.pictures import SPLITS
@@ -118,7 +118,7 @@ def mend(
     except Invalid as error:
         session.rollback()
         return _topic_page(request, session, project, chosen, error)
-    undoable = {Act.TRAIN: MOVE, Act.TEST: MOVE, Act.KEEP: KEPT}.get(act) or mended.change_set_id
+    undoable = {Act.KEEP: KEPT}.get(act) or mended.change_set_id
     query = {"done": act, "count": mended.count, "undo": undoable, "kept": "1" if act is Act.UNKEEP else None}
     return redirect(request, "health_topic", slug=project.slug, topic=chosen, query=query)
 

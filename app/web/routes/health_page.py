@@ -17,7 +17,7 @@ from app.services import health, health_check, health_mend, health_runs, labels,
 from app.services.gallery import ImageRow
 from app.web import i18n
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
-from app.web.health_done import KEPT, MOVE, Done, done, is_number
+from app.web.health_done import KEPT, Done, done, is_number
 from app.web.health_words import PROPERTIES, WORDS, Words
 from app.web.messages import sentence
 from app.web.submitted import SubmittedDep
@@ -147,11 +147,9 @@ def runs(request: Request, project: ProjectDep, session: ReadSession) -> Respons
 
 @router.post("/undo", name="health_undo")
 def undo(request: Request, sent: SubmittedDep, project: ProjectDep, session: WriteSession, actor: ActorDep) -> Response:
-    """Take the last act back: ``undo`` is "move", "kept" or the id of a change set; ``topic`` is the list to go to."""
+    """Take the last act back: ``undo`` is "kept" or the id of a change set; ``topic`` is the list to go to."""
     what, topic = str(sent.values.get("undo", "")), str(sent.values.get("topic", ""))
-    if what == MOVE:
-        count = health_mend.undo_move(session, project.id)
-    elif what == KEPT:
+    if what == KEPT:
         count = health_mend.undo_keep(session, project.id)
     elif is_number(what):
         taken = labels.undo(session, project.id, int(what), actor=actor, request_id=f"undo-{uuid.uuid4().hex}")

@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch, LabelClass, Project
 from app.domain.enums import Field as What
-from app.domain.enums import LabelSource
-from app.domain.errors import AppError
-from app.services import gallery, history, image_predictions, labels, marks, predictions
+from app.domain.enums import LabelSource, Split
+from app.domain.errors import AppError, Conflict
+from app.domain.groups import COPIES, NONE
+from app.services import gallery, history, image_predictions, labels, marks, predictions, split_moves
 from app.services.gallery import ImageFilter, ImageRow
+from app.services.grouping import Grouping
+from app.services.split_moves import Wish
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.messages import sentence
@@ -50,6 +53,7 @@ class ImagePage:
     reasons: Mapping[str, str]
     marks: Mapping[str, str]
     splits: Mapping[str, str]
+    copies: int
     request_id: str
     error: str = ""
 
@@ -88,6 +92,15 @@ class Press(BaseModel):
     request_id: str = Field(min_length=1, max_length=64)
 
 
+class OneMove(BaseModel):
+    """The form on the page of an image: ``mates``: its copies move, too."""
+
+    to: Annotated[str, Field(max_length=20)]
+    request_id: Annotated[str, Field(min_length=1, max_length=64)]
+    mates: bool = False
+    release: bool = False
+
+
 @router.get("/images/{image_id}", name="image")
 def image(request: Request, project: ProjectDep, session: ReadSession, image_id: int) -> Response:
     """Show one image."""
@@ -121,6 +134,30 @@ def change(
         else:
             wanted = labels.LabelChange(image_id, pictures.class_of(press.do), press.version)
             labels.assign(session, project.id, [wanted], **who)
+    except AppError as error:
+        session.rollback()
+        return image_page(request, session, project, image_id, error)
+    query = ImageFilter.from_query(request.query_params).to_query()
+    return redirect(request, "image", slug=project.slug, image_id=image_id, query=query)
+
+
+@router.post("/images/{image_id}/split", name="image_move")
+def move_one(
+    request: Request,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    image_id: int,
+    sent: Annotated[OneMove, Form()],
+) -> Response:
+    """Move one image, and the copies of it where that is ticked."""
+    who: marks.Who = {"source": LabelSource.GALLERY, "actor": actor, "request_id": sent.request_id}
+    split = Split(sent.to) if sent.to in tuple(Split) else None
+    wish = Wish(split, Grouping(COPIES if sent.mates else NONE), sent.release)
+    try:
+        moved = split_moves.move(session, project.id, ImageFilter(state=None, ids=(image_id,)), wish, **who)
+        if moved.plan and not len(moved.plan.moving) and moved.plan.pinned:
+            raise Conflict("split_pinned")
     except AppError as error:
         session.rollback()
         return image_page(request, session, project, image_id, error)
@@ -165,6 +202,7 @@ def image_page(
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
         splits={key: gettext(text) for key, text in pictures.SPLITS.items()},
+        copies=split_moves.mates(session, project.id, image_id),
         request_id=uuid.uuid4().hex,
         error=sentence(error, gettext) if error else "",
     )

@@ -47,6 +47,7 @@ class SimilarPage:
     data: Mapping[str, Any]
     reasons: Mapping[str, str]
     marks: Mapping[str, str]
+    move: grid_page.MoveDialog
     request_id: str
 
 
@@ -73,6 +74,7 @@ def index(request: Request, project: ProjectDep, session: ReadSession, state: St
         data=grid_page.module_data(request, project, wanted.to_query(), "similar"),
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
         marks={key: gettext(text) for key, text in pictures.MARKS.items()},
+        move=grid_page.move_dialog(gettext),
         request_id=uuid.uuid4().hex,
     )
     return render(request, "similar/index.html", context)

@@ -6,6 +6,5 @@ SENTENCES: dict[str, str] = {
     "finding_act": N_("“%(value)s” is nothing that can be done here. Use one of the buttons of the page."),
     "finding_missing": N_("These findings are not there any more: another check has run since. Look at the new list."),
     "keep_undone_already": N_("Nothing is kept any more that could be shown again."),
-    "move_undone_already": N_("The last move was taken back already, or a new check has run since."),
     "topic_missing": N_("There is no list called “%(value)s” on the health page. Go back to the page and choose one."),
 }

@@ -19,10 +19,6 @@ SENTENCES: dict[str, str] = {
         "Each class needs at least one image for each of the %(folds)s folds. Too small: %(names)s. "
         "Choose fewer folds, or label more images of these classes."
     ),
-    "class_too_small_for_test": N_(
-        "The class “%(name)s” has %(count)s images, so %(size)s of them cannot be set aside and leave any to train "
-        "with. Choose a smaller number, or label more images."
-    ),
     "class_too_small_for_validation": N_(
         "Each class needs at least 2 images: one to learn from and one to check with. Too small: %(names)s. "
         "Label more images of these classes."
@@ -30,6 +26,10 @@ SENTENCES: dict[str, str] = {
     "class_without_training": N_(
         "All images of these classes are in the test or validation set: %(names)s. "
         "Move some of them to training, or label more."
+    ),
+    "classes_too_small_to_draw": N_(
+        "%(size)s images of each class cannot be set aside and leave any to train with. Too small: %(names)s. "
+        "Choose a smaller number or a share, or label more images."
     ),
     "classes_unequal": N_(
         "“%(most)s” has %(ratio)s times as many images as “%(least)s”. A network then tends to answer with the larger "
@@ -90,6 +90,10 @@ SENTENCES: dict[str, str] = {
     "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
     "run_missing": N_("There is no run %(number)s in this project."),
     "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
+    "split_pinned": N_(
+        "The image was left where it is: it, or a copy of it, is in the pinned test set. Tick that it may leave the "
+        "test set, or move it without its copies."
+    ),
     "split_share": N_("“%(value)s” cannot be used. Type a share between 0 and 1; 0.2 is a fifth."),
     "split_too_few": N_("%(count)s images are too few: at least %(needed)s are needed. Label more images."),
     "spread_unknown": N_("“%(value)s” cannot be used. Folds can be carried out as one of: %(known)s."),
