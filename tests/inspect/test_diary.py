@@ -107,6 +107,7 @@ def test_effect__counts_and_the_exact_test_are_those_of_scipy():
     before, after = rng.dirichlet([1, 1, 1], 400), rng.dirichlet([1, 1, 1], 400)
     before[np.arange(400), labels] += 0.4
     found = altered.effect(labels, before, after)
+    assert found is not None
     right, still = before.argmax(1) == labels, after.argmax(1) == labels
     assert (found.lost, found.gained) == ((right & ~still).sum(), (~right & still).sum())
     assert found.changed == (before.argmax(1) != after.argmax(1)).sum()
@@ -123,6 +124,7 @@ def test_effect__counts_and_the_exact_test_are_those_of_scipy():
 def test_effect__of_nothing_and_of_one_picture():
     assert altered.effect(np.array([], int), np.zeros((0, 2)), np.zeros((0, 2))) is None
     same = altered.effect(np.array([1]), np.array([[0.2, 0.8]]), np.array([[0.2, 0.8]]))
+    assert same is not None
     assert (same.changed, same.p, same.fall, same.proven) == (0, 1.0, 0.0, False)
     assert same.interval.low == 0 < same.interval.high
 

@@ -12,7 +12,7 @@ from worker import altering
 from worker.altering_orders import Altered, AlterOrder, AlterPart
 from worker.ml import data, predict, saving
 from worker.ml.network import Network
-from worker.orders import Progress
+from worker.orders import Message, Progress
 
 pytestmark = pytest.mark.ml
 
@@ -33,7 +33,7 @@ def test_run__asks_the_models_of_each_part_before_and_after(tmp_path):
         AlterPart(weights, np.array([1, 2, 3]), (digests[0], broken, digests[1]), sizes),
         AlterPart(weights[1:], np.array([4, 5]), digests[2:], sizes[:2]),
     )
-    sent = []
+    sent: list[Message] = []
     address = Settings(data_dir=tmp_path).store_address
     altering.run(AlterOrder(address, RECIPE.to_json(), parts, {"change": "flip"}), sent.append)
     heard = [message for message in sent if isinstance(message, Altered)]
