@@ -49,6 +49,7 @@ ROUTES = (
     "map_page",
     "health_lists",
     "train",
+    "rates",
     "runs",
     "run_classes",
     "run_folds",

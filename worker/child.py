@@ -22,6 +22,7 @@ from app.domain.errors import AppError
 from worker import limits
 from worker.altering_orders import AlterOrder
 from worker.orders import AskOrder, Done, Failed, FeatureOrder, Message, Order, Question, TrainOrder
+from worker.rate_orders import RateOrder
 from worker.sharing import Share
 
 NAME = "miwake-job"
@@ -97,11 +98,13 @@ def _settle_in(surroundings: Surroundings) -> None:
 
 def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls) -> float:
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
-    from worker import altering, explaining, featuring, training  # noqa: PLC0415 - as above
+    from worker import altering, explaining, featuring, sweeping, training  # noqa: PLC0415 - as above
 
     if isinstance(order, TrainOrder):
         return training.run(order, send, controls.stopping, controls.begins)
-    if isinstance(order, FeatureOrder):
+    if isinstance(order, RateOrder):
+        sweeping.run(order, send)
+    elif isinstance(order, FeatureOrder):
         featuring.run(order, send)
     elif isinstance(order, AskOrder):
         featuring.ask(order, send)

@@ -9,12 +9,13 @@ from app.storage import Store
 from app.storage.arrays import Arrays, pack_one
 from worker.ml.frozen import Features, Indices
 from worker.orders import FeatureBlock, Message, TrainOrder
+from worker.rate_orders import RateOrder
 
 
 class StoredFeatures:
     """A ``worker.ml.frozen.Cache`` for the pictures of an order."""
 
-    def __init__(self, order: TrainOrder, store: Store, send: Callable[[Message], None]) -> None:
+    def __init__(self, order: TrainOrder | RateOrder, store: Store, send: Callable[[Message], None]) -> None:
         self._order, self._store, self._send = order, store, send
 
     def known(self, places: Indices) -> tuple[Indices, Features]:

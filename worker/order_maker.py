@@ -16,7 +16,8 @@ from app.domain.explaining import Method
 from app.domain.recipe import Recipe
 from app.services import features, predictions
 from worker import resuming
-from worker.orders import ExplainOrder, Items, Plan, PredictOrder, PrepareOrder, TrainOrder
+from worker.order_items import Items
+from worker.orders import ExplainOrder, Plan, PredictOrder, PrepareOrder, TrainOrder
 
 MEAN = -1
 

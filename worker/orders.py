@@ -13,16 +13,9 @@ from numpy.typing import NDArray
 from app.config import StoreAddress
 from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
+from worker.order_items import Items
+from worker.rate_orders import RateOrder, Swept
 from worker.altering_orders import Altered, AlterOrder
-
-
-@dataclass(frozen=True)
-class Items:
-    """The images of a run in the order of their rows; all arrays and lists have the same length."""
-
-    ids: NDArray[np.int64]
-    digests: list[str]
-    labels: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -157,7 +150,7 @@ class AskOrder:
     digests: tuple[str, ...]
 
 
-Order = TrainOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder  # for a process of its own
+Order = TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder  # for a process of its own
 Question = PredictOrder | ExplainOrder | PrepareOrder  # for the process that stays
 
 
@@ -294,5 +287,5 @@ class Failed:
 
 Message = (
     Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | FeatureBlock
-    | Said | Altered | Done | Failed
+    | Said | Swept | Altered | Done | Failed
 )  # fmt: skip

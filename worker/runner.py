@@ -14,7 +14,17 @@ from app.domain.errors import AppError
 from app.services import jobs
 from app.services.jobs import Claim, LeaseLost
 from app.services.results import Writer
-from worker import alter_jobs, checking, fan_out, feature_jobs, importing, interactive_jobs, order_maker, writing
+from worker import (
+    alter_jobs,
+    checking,
+    fan_out,
+    feature_jobs,
+    importing,
+    interactive_jobs,
+    order_maker,
+    rate_jobs,
+    writing,
+)
 from worker.lease import Lease
 from worker.parts import Parts
 from worker.supervisor import End, Outcome, Supervisor
@@ -118,4 +128,5 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.SUGGEST: feature_jobs.suggest,
     JobKind.ALTER: alter_jobs.run,
     JobKind.MAP: feature_jobs.lay_out,
+    JobKind.RATES: rate_jobs.run,
 }

@@ -21,6 +21,7 @@ from worker import child, limits
 from worker.lease import Lease, Word
 from worker.orders import Done, Failed, FoldEnd, Message, Order, Progress, TrainOrder
 from worker.parts import Parts
+from worker.rate_orders import RateOrder
 from worker.sharing import Share
 from worker.tail import Tail
 
@@ -87,7 +88,8 @@ class Supervisor:
     def run(self) -> End:
         """Start the child and stay with it until it has ended."""
         # Heat maps leave the graphics cards to the trainings.
-        lent = self._parts.devices.lent() if isinstance(self._order, TrainOrder) else contextlib.nullcontext("")
+        trains = isinstance(self._order, TrainOrder | RateOrder)
+        lent = self._parts.devices.lent() if trains else contextlib.nullcontext("")
         with lent as cards:
             self._start(cards)
             try:

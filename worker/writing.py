@@ -76,7 +76,8 @@ def store(session: Session, writer: Writer, message: Message) -> list[str]:
 def _add(session: Session, writer: Writer, message: Message) -> None:
     """What replaces nothing."""
     if isinstance(message, FeatureBlock):
-        _add_features(session, writer, message)
+        writer.fence(session)
+        keep_features(session, message)
     elif isinstance(message, Environment):
         results.set_environment(session, writer, message.values)
     elif isinstance(message, Done):
@@ -90,8 +91,8 @@ def _end_fold(session: Session, writer: Writer, message: FoldEnd) -> list[str]:
     return results.drop_checkpoint(session, writer, message.fold)
 
 
-def _add_features(session: Session, writer: Writer, message: FeatureBlock) -> None:
-    writer.fence(session)
+def keep_features(session: Session, message: FeatureBlock) -> None:
+    """Remember where the features of some pictures are."""
     # Two trainings may compute the same at the same time; either will do. The second attempt sees what the other wrote,
     # and adds the rest.
     for _ in range(2):

@@ -88,6 +88,7 @@ class JobKind(StrEnum):
     SUGGEST = "suggest"  # what a run says of the pictures without a label
     ALTER = "alter"  # what a run says of pictures that were changed, for its diary
     MAP = "map"  # lays the pictures of a project out on a plane
+    RATES = "rates"  # a short training in which the rate grows, to find a good one
 
 
 class Lane(StrEnum):

@@ -177,6 +177,17 @@ def of_run(session: Session, run_id: int, method: str) -> dict[str, tuple[str, i
     return {digest: (block, row) for digest, block, row in session.execute(query)}
 
 
+def of_project(session: Session, project_id: int, method: str) -> dict[str, tuple[str, int]]:
+    """As ``of_run`` for all images of a project."""
+    query = (
+        sa.select(FeaturePlace.canonical_sha256, FeatureBlock.sha256, FeaturePlace.row)
+        .join(Image, Image.canonical_sha256 == FeaturePlace.canonical_sha256)
+        .join(FeatureBlock, FeatureBlock.id == FeaturePlace.block_id)
+        .where(Image.project_id == project_id, FeaturePlace.method == method)
+    )
+    return {digest: (block, row) for digest, block, row in session.execute(query)}
+
+
 def drop_unused(session: Session) -> int:
     """Forget features that no image needs any more; the arrays go with the next cleaning of the store."""
     used = sa.select(Image.canonical_sha256)

@@ -22,6 +22,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.SUGGEST: N_("Suggestions of a run"),
     JobKind.ALTER: N_("Test on changed pictures"),
     JobKind.MAP: N_("Map of the pictures"),
+    JobKind.RATES: N_("Search for a learning rate"),
 }
 LANES: dict[Lane, str] = {
     Lane.GPU: N_("Trainings"),

@@ -4,6 +4,7 @@ A route names ``SubmittedDep`` before the project and the session: the body, how
 before a connection is taken.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,3 +42,12 @@ async def read_submitted(request: Request) -> Submitted:
 
 
 SubmittedDep = Annotated[Submitted, Depends(read_submitted)]
+
+
+def request_key(values: Mapping[str, Any]) -> str:
+    """The same for a form that was sent twice, and another one when anything in it was changed; "" without a mark."""
+    if not values.get("request"):
+        return ""
+    plain = json.dumps(values, sort_keys=True, default=str)
+    # Shorter than the hash of a blob: a job whose values name one is taken to need it.
+    return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()

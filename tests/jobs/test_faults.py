@@ -23,7 +23,8 @@ from app.storage import LocalStore
 from tests.jobs import processes
 from tests.jobs.processes import ENDLESS, QUICK
 from worker import child, runner
-from worker.orders import Items, TrainOrder
+from worker.order_items import Items
+from worker.orders import TrainOrder
 from worker.supervisor import Outcome, died
 
 

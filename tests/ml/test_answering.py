@@ -17,7 +17,8 @@ from worker import explaining
 from worker.answering import MOST_NETWORKS, Answering
 from worker.ml import data, explain, predict, saving
 from worker.ml.network import Network
-from worker.orders import ExplainOrder, HeatMaps, Items, PredictOrder, PrepareOrder
+from worker.order_items import Items
+from worker.orders import ExplainOrder, HeatMaps, PredictOrder, PrepareOrder
 
 pytestmark = pytest.mark.ml
 

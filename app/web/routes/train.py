@@ -1,7 +1,5 @@
 """A new training: presets, the form of the recipe, the preview of the augmentation, and the start."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
@@ -17,12 +15,12 @@ from app.domain.enums import JobKind
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Augmentation, Recipe
-from app.services import examples, runs, splits
+from app.services import examples, rates, runs, splits
 from app.services.runs import ANYHOW, How
 from app.web import preview, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.forms import TrainForm
-from app.web.submitted import SubmittedDep
+from app.web.submitted import SubmittedDep, request_key
 from app.web.templating import address, redirect, render
 from app.web.train_page import Wishes
 
@@ -43,13 +41,16 @@ def show(
     preset: str = "",
     copied: Annotated[int | None, Query(alias="from", ge=1, le=MOST)] = None,
     image: Annotated[int | None, Query(ge=1, le=MOST)] = None,
+    searched: Annotated[int | None, Query(alias="rates", ge=1, le=2**31 - 1)] = None,
 ) -> Response:
-    """The form, filled from a preset, from an earlier run or from the address itself (``form=1``)."""
+    """The form, filled from a preset, an earlier run, a search for a rate or the address itself (``form=1``)."""
     query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200]))}
     typed = query.get("form") == "1"
     base, name, how = (Recipe(), "", ANYHOW) if typed else start_values(session, project, preset, copied)
+    if searched and not typed:
+        base = rates.with_rate(session, project.id, searched, query.get("rate", ""))
     form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name, how)
-    wishes = Wishes(not (typed or preset or copied), copied, image, read_draw(query.get("draw", "0")))
+    wishes = Wishes(not (typed or preset or copied or searched), copied, image, read_draw(query.get("draw", "0")))
     return page(request, session, project, form, base, wishes)
 
 
@@ -100,15 +101,6 @@ def start_by_program(
         numbers = [run.number for run in reversed(runs.listed(session, project.id, made.id))]
         answer = {"group": made.id, "runs": numbers, "url": url}
     return JSONResponse(answer, status_code=201, headers={"Location": url})
-
-
-def request_key(values: Mapping[str, Any]) -> str:
-    """The same for a form that was sent twice, and another one when anything in it was changed; "" without a mark."""
-    if not values.get("request"):
-        return ""
-    plain = json.dumps(values, sort_keys=True, default=str)
-    # Shorter than the hash of a blob: a job whose values name one is taken to need it.
-    return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()
 
 
 def create(session: Session, project: Project, form: TrainForm, actor: str, key: str) -> Run | Job:

@@ -88,6 +88,7 @@ SENTENCES: dict[str, str] = {
     ),
     "nothing_smaller": N_("The pictures and the batch are as small as they can be. Use a machine with more memory."),
     "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
+    "rate_search_missing": N_("This project has no search for a learning rate with the number %(number)s."),
     "run_missing": N_("There is no run %(number)s in this project."),
     "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
     "split_pinned": N_(

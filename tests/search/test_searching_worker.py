@@ -1,0 +1,32 @@
+"""Searches as a real worker carries them out: one start of TensorFlow for all of them."""
+
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import Image, Project
+from app.domain import rate_search
+from app.domain.enums import JobState, Split
+from app.services import rates
+from tests.jobs import processes
+from tests.jobs.processes import QUICK
+
+pytestmark = [pytest.mark.ml, pytest.mark.slow]
+
+
+def test_rates__a_worker_finds_one_without_looking_at_test_or_validation(bench):
+    with bench.database.write() as session:
+        project = session.get_one(Project, bench.project_id)
+        job = rates.start(session, project, QUICK)
+    ended = processes.ended(bench.database, job.id)
+    assert ended.state == JobState.DONE, f"{ended.error_code} {ended.error_params} {ended.error_trace}"
+    with bench.database.read() as session:
+        found = rates.by_number(session, bench.project_id, job.id)
+        _, drawn, places = rates.pictures(session, bench.project_id, QUICK)
+        held = {split for place in places.tolist() if (split := drawn.draw.splits[place]) != Split.TRAIN}
+        tested = sa.select(sa.func.count()).where(Image.split == Split.TEST)
+        assert session.scalar(tested) == 8
+    assert not held
+    assert 20 < len(found.losses) <= rate_search.STEPS
+    assert found.found is not None  # a red and a blue half are told apart by anything
+    assert 1e-5 < found.found.proposed < 1
+    assert found.seconds is not None
