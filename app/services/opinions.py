@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from urllib.parse import urlencode
 
 import numpy as np
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from app.services import gallery, labels, projects
 from app.services.gallery import ImageFilter, ImageRow
 
 MOST_IMAGES = 5000
+_IN_USE = ImageFilter()
 PEOPLE = (2, 10)  # fewest and most for one picture
 
 
@@ -85,8 +87,10 @@ class Result:
     disputes: Sequence[Dispute]
 
 
-def create(session: Session, project_id: int, images: int, people: int, actor: str) -> OpinionRound:
-    """Draw a sample of the images in use. The draw is plain chance: nothing that a model says has a part in it.
+def create(
+    session: Session, project_id: int, images: int, people: int, actor: str, chosen: ImageFilter = _IN_USE
+) -> OpinionRound:
+    """Draw a sample of the images that match, of fewer all. The draw itself is plain chance.
 
     Raises:
         Invalid: a number that cannot be, or there are no images.
@@ -95,19 +99,21 @@ def create(session: Session, project_id: int, images: int, people: int, actor: s
         raise Invalid("opinions_numbers", most=MOST_IMAGES, fewest=PEOPLE[0], people=PEOPLE[1])
     projects.lock(session, project_id)
     start = secrets.token_hex(32)  # the hash of a file is as good as drawn; the beginning is drawn each time
-    chosen: list[int] = []
+    fits = gallery.conditions(project_id, gallery.resolved(session, project_id, chosen))
+    drawn: list[int] = []
     for part in (Image.sha256 > start, Image.sha256 <= start):
-        query = sa.select(Image.id).where(*gallery.conditions(project_id, ImageFilter()), part)
-        chosen += session.scalars(query.order_by(Image.sha256).limit(images - len(chosen)))
-    if not chosen:
+        query = sa.select(Image.id).where(*fits, part)
+        drawn += session.scalars(query.order_by(Image.sha256).limit(images - len(drawn)))
+    if not drawn:
         raise Invalid("opinions_no_images")
     newest = sa.select(sa.func.max(OpinionRound.number)).where(OpinionRound.project_id == project_id)
     made = OpinionRound(
-        project_id=project_id, number=(session.scalar(newest) or 0) + 1, people=people, actor=actor[:100]
-    )
+        project_id=project_id, number=(session.scalar(newest) or 0) + 1, people=people, actor=actor[:100],
+        query=urlencode(chosen.to_query()),
+    )  # fmt: skip
     session.add(made)
     session.flush()
-    session.execute(sa.insert(OpinionImage), [{"round_id": made.id, "image_id": image_id} for image_id in chosen])
+    session.execute(sa.insert(OpinionImage), [{"round_id": made.id, "image_id": image_id} for image_id in drawn])
     return made
 
 

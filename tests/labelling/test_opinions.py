@@ -9,7 +9,8 @@ from app.db.models import ChangeSet, Image
 from app.db.opinion_models import Opinion
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services import classes, labels, opinions, projects
+from app.services import classes, labels, opinions, projects, views
+from app.services.gallery import ImageFilter
 from tests.labelling.bench import Bench
 from tests.labelling.factories import make_images, make_project
 
@@ -51,6 +52,25 @@ def test_round__is_drawn_from_the_images_in_use(bench):
     assert not frozenset.union(*drawn) & set(bench.images[:10])
     assert len(drawn) > 1  # all six the same: once in twenty million times
     assert len(answer(bench, start(bench, 4000), "mika", lambda _: 0)) == 30
+
+
+def test_round__is_drawn_from_what_was_chosen(bench, client):
+    bench.assign(*[(image, bench.classes[0]) for image in bench.images[:5]], actor="健")
+    with bench.database.write() as session:
+        one = opinions.create(session, bench.project_id, 4, 2, "mika", ImageFilter(by="健"))
+        every = opinions.create(session, bench.project_id, 50, 2, "mika", ImageFilter(class_id=bench.classes[0]))
+        views.save(session, bench.project_id, "健の", {"by": "健"}, "mika")
+        with pytest.raises(Invalid):
+            opinions.create(session, bench.project_id, 4, 2, "mika", ImageFilter(by="nobody"))
+    assert len(answer(bench, one, "mika", lambda _: 0)) == 4
+    assert sorted(answer(bench, every, "mika", lambda _: 0)) == bench.images[:5]
+    page = client.get("/p/cells/opinions?split=none&sort=name").text
+    for text in ("view “健の” (5)", "Labelled by: 健", "Split: No split yet", "selected>Split: No split yet"):
+        assert text in page
+    made = client.post("/p/cells/opinions", data={"images": 9, "people": 2, "query": "by=健"})
+    assert "Drawn from: Labelled by: 健" in made.text
+    assert client.post("/p/cells/opinions", data={"images": 9, "people": 2, "query": "by=x"}).status_code == 422
+    assert client.post("/p/cells/opinions", data={"images": 9, "people": 2, "query": "run=77"}).status_code == 404
 
 
 def test_agreement__of_three_people_two_for_each_picture(bench):

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -15,10 +15,10 @@ from app.db.models import LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError
 from app.services import history, labels, opinions
-from app.services.gallery import ImageRow
+from app.services.gallery import ImageFilter, ImageRow
 from app.services.opinions import Progress, Result
 from app.services.projects import clean_line
-from app.web import i18n, pictures
+from app.web import i18n, opinion_sources, pictures
 from app.web.deps import READER, ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.messages import sentence
 from app.web.templating import redirect, render
@@ -32,10 +32,11 @@ Id = Annotated[int, Field(ge=1, le=2**53)]
 
 @dataclass(frozen=True)
 class RoundsPage:
-    """All rounds of a project and the form for a new one."""
+    """All rounds of a project, from what each was drawn, and the form for a new one."""
 
     project: Project
-    rounds: Sequence[Progress]
+    rounds: Sequence[tuple[Progress, str]]
+    sources: Sequence[opinion_sources.Source]
     actor: str
     images: int
     people: int
@@ -48,6 +49,7 @@ class RoundPage:
 
     project: Project
     progress: Progress
+    drawn_from: str
     result: Result
     agreed: Sequence[ImageRow]
     done: history.Act | None
@@ -72,10 +74,11 @@ class GivePage:
 
 
 class Wanted(BaseModel):
-    """The numbers of a new round."""
+    """The numbers of a new round, and the filters of the images that it is drawn from."""
 
     images: int = 50
     people: int = 2
+    query: str = Field("", max_length=4000)
 
 
 class Given(BaseModel):
@@ -112,8 +115,9 @@ def name_reader(name: Annotated[str, Form()] = "", back: Annotated[str, Form()] 
 
 @router.get("/p/{slug}/opinions", name="opinions")
 def show_all(request: Request, project: ProjectDep, session: ReadSession, actor: ActorDep) -> Response:
-    """Show the rounds."""
-    return rounds_page(request, session, project, actor, Wanted())
+    """Show the rounds; filters in the address are offered for the next one."""
+    asked = opinion_sources.as_text(request.query_params.multi_items())
+    return rounds_page(request, session, project, actor, Wanted(query=asked))
 
 
 @router.post("/p/{slug}/opinions", name="opinions_create")
@@ -126,7 +130,8 @@ def create(
 ) -> Response:
     """Draw a sample."""
     try:
-        made = opinions.create(session, project.id, wanted.images, wanted.people, actor)
+        chosen = ImageFilter.from_query(dict(parse_qsl(wanted.query)))
+        made = opinions.create(session, project.id, wanted.images, wanted.people, actor, chosen)
     except AppError as error:
         session.rollback()
         return rounds_page(request, session, project, actor, wanted, error)
@@ -215,9 +220,12 @@ def rounds_page(
     request: Request, session: Session, project: Project, actor: str, wanted: Wanted, error: AppError | None = None
 ) -> Response:
     """The list; with ``error`` it says what was refused."""
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    rounds = opinions.listed(session, project.id)
     context = RoundsPage(
         project=project,
-        rounds=opinions.listed(session, project.id),
+        rounds=[(one, opinion_sources.in_words(project, one.round.query, gettext)) for one in rounds],
+        sources=opinion_sources.sources(session, project, wanted.query, gettext),
         actor=actor,
         images=wanted.images,
         people=wanted.people,
@@ -239,9 +247,11 @@ def round_page(
     found = opinions.by_number(session, project.id, number)
     result = opinions.result(session, found, [item.id for item in project.classes])
     act = history.act(session, project.id, done) if done is not None else None
+    gettext = i18n.translations(i18n.choose(request)).gettext
     context = RoundPage(
         project=project,
         progress=opinions.progress(session, found),
+        drawn_from=opinion_sources.in_words(project, found.query, gettext),
         result=result,
         agreed=[one.row for one in result.disputes if one.agreed(found.people) is not None],
         done=act if act and act.source == LabelSource.REVIEW and not act.undone else None,
