@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from app.config import StoreAddress
 from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
+from worker.altering_orders import Altered, AlterOrder
 from worker.order_items import Items
 from worker.rate_orders import RateOrder, Swept
-from worker.altering_orders import Altered, AlterOrder
 
 
 @dataclass(frozen=True)
