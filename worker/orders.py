@@ -176,7 +176,6 @@ class Epoch:
     val_accuracy: float | None
     learning_rate: float
     seconds: float
-    stage: int = 1
 
 
 @dataclass(frozen=True)
