@@ -11,8 +11,9 @@ from app.db.run_models import Run, RunClass
 from app.domain import borders
 from app.domain.alterations import Change
 from app.domain.borders import Look, Tally
-from app.services import border_looks, predictions, review
+from app.services import border_looks, mean_maps, predictions, review
 from app.services.border_looks import Looked, Looks
+from app.services.mean_maps import Means
 from app.storage import Store
 from app.web import diary_page
 from app.web.diary_page import Card
@@ -74,6 +75,7 @@ class BorderPage:
     matching: int
     ready: bool  # there are models and answers, so tests can be made
     edges: Sequence[tuple[Change, Card | None]]
+    means: Means
     changes: Mapping[Change, str] = field(default_factory=lambda: diary_page.CHANGES)
     shows: Mapping[str, str] = field(default_factory=lambda: diary_page.SHOWS)
 
@@ -117,6 +119,7 @@ def build(
         matching=len(fits),
         ready=bool(roles) and predictions.has_models(session, run),
         edges=diary_page.edges(session, run, on, t),
+        means=mean_maps.find(session, run, ROLES[on]),
     )
 
 
