@@ -28,17 +28,27 @@ class Values(TypedDict, total=False):
 
     name: str
     second_name: str
+    description: str
     color: str
     key: str
 
 
 def edit(session: Session, project: Project, class_id: int, values: Values, **who: Unpack[Who]) -> ChangeSet:
-    """Rename a class, give it another second name, colour or key.
+    """Rename a class, give it another second name, description, colour or key.
 
     Raises:
         As ``classes.update``.
     """
-    return _logged(session, project, lambda: classes.update(session, project, class_id, **values), **who)
+
+    def change() -> None:
+        if "description" in values:
+            classes.describe(session, project, class_id, values["description"])
+        classes.update(
+            session, project, class_id, name=values.get("name"), color=values.get("color"), key=values.get("key"),
+            second_name=values.get("second_name"),
+        )  # fmt: skip
+
+    return _logged(session, project, change, **who)
 
 
 def move(session: Session, project: Project, class_id: int, step: int, **who: Unpack[Who]) -> ChangeSet:

@@ -11,7 +11,7 @@ from app.domain.enums import Field, LabelSource
 from app.domain.errors import Conflict
 from app.services.label_log import Act, record
 
-FIELDS = ("name", "name_key", "second_name", "color", "key", "position", "retired")
+FIELDS = ("name", "name_key", "second_name", "description", "color", "key", "position", "retired")
 
 
 def values(label_class: LabelClass) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from app.db.opinion_models import Opinion
 from app.db.run_models import RunClass
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services.projects import clean_name, lock
+from app.services.projects import clean_line, clean_name, lock
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart with every common form of colour blindness. Black is left
 # out, because it cannot be seen on a dark page.
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 KEYS = "1234567890"
+LONGEST_DESCRIPTION = 2000
 LETTERS = "QWETYUOASDGLVBN"  # the others are commands of label mode, gallery or review
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _GOLDEN = 0.61803398875  # steps of the golden ratio around the colour circle never come close to an earlier one
@@ -136,6 +137,17 @@ def update(
     changed.key = changed.key if key is None else key
     session.flush()
     return changed
+
+
+def describe(session: Session, project: Project, class_id: int, text: str) -> None:
+    """Say what belongs to a class; at most ``LONGEST_DESCRIPTION`` characters are kept.
+
+    Raises:
+        NotFound: the project has no such class.
+    """
+    lines = "\n".join(clean_line(line) for line in text.splitlines())
+    by_id(session, project, class_id).description = lines.strip()[:LONGEST_DESCRIPTION]
+    session.flush()
 
 
 def move(session: Session, project: Project, class_id: int, step: int) -> None:

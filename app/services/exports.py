@@ -154,7 +154,7 @@ def _row(values: Any, names: Names) -> dict[str, Any]:
 
 def _about(session: Session, project: Project, count: int) -> dict[str, Any]:
     query = sa.select(LabelClass).where(LabelClass.project_id == project.id).order_by(LabelClass.position)
-    fields = ("name", "second_name", "color", "key", "retired")
+    fields = ("name", "second_name", "description", "color", "key", "retired")
     return {
         "format": "miwake data set",
         "version": 1,

@@ -116,6 +116,7 @@ def _add_class(session: Session, project: Project, described: dict[str, object])
         except AppError:  # the key or the colour is taken or none: the class gets the next free one
             continue
         added.second_name = str(described.get("second_name") or "")[:200]
+        added.description = str(described.get("description") or "")[: classes.LONGEST_DESCRIPTION]
         added.retired = described.get("retired") is True
         return
 

@@ -68,7 +68,8 @@ def state(tools, project_id: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any
         )
         query = sa.select(*columns).outerjoin(LabelClass, LabelClass.id == Image.class_id)
         rows = session.execute(query.where(Image.project_id == project_id).order_by(Image.sha256))
-        fields = (LabelClass.name, LabelClass.second_name, LabelClass.color, LabelClass.key, LabelClass.retired)
+        names = ("name", "second_name", "description", "color", "key", "retired")
+        fields = [getattr(LabelClass, name) for name in names]
         kinds = sa.select(*fields).where(LabelClass.project_id == project_id).order_by(LabelClass.position)
         return [tuple(row) for row in rows], [tuple(row) for row in session.execute(kinds)]
 

@@ -37,6 +37,22 @@ def test_edit__is_undone_and_redone(bench):
     assert now(bench)[0] == ("Neutrophil", "好中球", "Q", False)
 
 
+def test_description__keeps_its_lines_is_undone_and_is_no_matter_of_the_other_fields(bench, client):
+    text = " 核が分かれる \u202e\n\n 桿状核球は含まない "
+    change = act(bench, "edit", bench.classes[0], {"description": text})
+    page = client.get("/p/cells/classes").text
+    assert "核が分かれる\n\n桿状核球は含まない" in page
+    fields = {"name": "好中球", "key": "1"}
+    client.post(f"/p/cells/classes/{bench.classes[0]}", data=fields)
+    assert "桿状核球" in client.get("/p/cells/label").text  # the button says what belongs to the class
+    assert "another description" in client.get("/p/cells/history").text
+    bench.undo(change.id)
+    assert "桿状核球" not in client.get("/p/cells/classes").text
+    client.post(f"/p/cells/classes/{bench.classes[0]}", data={**fields, "description": "x" * 3000})
+    assert "x" * classes.LONGEST_DESCRIPTION in client.get("/p/cells/classes").text
+    assert "x" * (classes.LONGEST_DESCRIPTION + 1) not in client.get("/p/cells/classes").text
+
+
 def test_edit__undo_is_refused_when_it_was_changed_again_or_the_name_is_taken(bench):
     first = act(bench, "edit", bench.classes[0], {"name": "A"})
     act(bench, "edit", bench.classes[0], {"name": "B"}, actor="ken")

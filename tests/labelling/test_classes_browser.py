@@ -1,9 +1,10 @@
 """Many classes in label mode, and a new class made of a selection of the gallery."""
 
 import pytest
-from playwright.sync_api import Page, expect
+import sqlalchemy as sa
+from playwright.sync_api import Locator, Page, expect
 
-from app.db.models import LabelClass
+from app.db.models import Image, LabelClass
 from tests.labelling.conftest import add_rows
 from tests.labelling.test_label_browser import saved, stored
 
@@ -46,3 +47,65 @@ def test_gallery__makes_a_class_of_the_selection(page: Page, live_server, databa
     page.locator(".history-table form button").first.click()
     page.goto(f"{live_server}{rows.path}/images?class=none")
     expect(page.locator("#total")).to_have_text("32")
+
+
+def names(page: Page) -> list[str]:
+    return [field.input_value() for field in page.locator("#class-list input[name=name]").all()]
+
+
+def test_classes__are_dragged_moved_by_keys_merged_retired_and_brought_back(page: Page, live_server, database, rows):
+    with database.write() as session:
+        session.execute(sa.update(Image).where(Image.id.in_(rows.images[:5])).values(class_id=rows.classes[0]))
+    page.goto(f"{live_server}{rows.path}/classes")
+    put_in_order(page)
+    merge_and_undo(page, page.locator(f"#class-{rows.classes[0]}"), page.locator(f"#class-{rows.classes[2]}"))
+    retire_and_describe(page, page.locator(f"#class-{rows.classes[0]}"))
+
+
+def put_in_order(page: Page) -> None:
+    handle, last = page.locator(".class-handle").first, page.locator(".class-row").nth(2)
+    expect(handle).to_be_visible()  # the module has come
+    begin, end = handle.bounding_box(), last.bounding_box()
+    assert begin
+    assert end
+    page.mouse.move(begin["x"] + 8, begin["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(begin["x"] + 8, end["y"] + end["height"] / 2, steps=4)
+    with page.expect_navigation(wait_until="load"):
+        page.mouse.up()
+    assert names(page) == ["好酸球", "単球", "好中球"]
+    expect(page.locator(".class-handle").nth(2)).to_be_focused()
+    with page.expect_navigation(wait_until="load"):
+        page.keyboard.press("ArrowUp")
+    assert names(page) == ["好酸球", "好中球", "単球"]
+    page.locator(".notice").get_by_role("button", name="Undo").click()
+    page.wait_for_url("**/classes", wait_until="load")
+    assert names(page) == ["好酸球", "単球", "好中球"]
+
+
+def merge_and_undo(page: Page, row: Locator, other: Locator) -> None:
+    row.locator("summary").click()
+    row.locator("select[name=into]").select_option(label="単球")
+    with page.expect_navigation(wait_until="load"):
+        row.get_by_role("button", name="Merge and retire 好中球").click()
+    expect(page.locator(".notice")).to_contain_text("5 images changed")
+    expect(other.locator(".class-count")).to_have_text("5 images")
+    expect(row).to_contain_text("retired")
+    page.locator(".notice").get_by_role("button", name="Undo").click()
+    page.wait_for_url("**/classes", wait_until="load")
+    expect(row.locator(".class-count")).to_have_text("5 images")
+
+
+def retire_and_describe(page: Page, row: Locator) -> None:
+    row.locator("summary").click()
+    with page.expect_navigation(wait_until="load"):
+        row.get_by_role("button", name="Retire", exact=True).click()
+    expect(row).to_contain_text("retired")
+    row.locator("summary").click()
+    with page.expect_navigation(wait_until="load"):
+        row.get_by_role("button", name="Offer again").click()
+    row.locator("summary").click()
+    row.locator("textarea").fill("葉に分かれた核")
+    with page.expect_navigation(wait_until="load"):
+        row.get_by_role("button", name="Save the description").click()
+    expect(row.locator(".class-text")).to_have_text("葉に分かれた核")

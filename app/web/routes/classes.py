@@ -51,6 +51,7 @@ class ClassesPage:
     next_color: str
     request_id: str
     done: history.Act | None
+    moved: int
     entered: Entered = field(default_factory=Entered)
 
 
@@ -59,6 +60,7 @@ class ClassForm(BaseModel):
 
     name: str = ""
     second_name: str = ""
+    description: str | None = Field(None, max_length=8000)
     color: str = ""
     key: str = ""
     request_id: RequestId = ""
@@ -140,6 +142,8 @@ def update(
 ) -> Response:
     """Rename a class, change its second name, its colour or its key."""
     values: class_acts.Values = {"name": form.name, "key": form.key, "second_name": form.second_name}
+    if form.description is not None:
+        values["description"] = form.description
     if form.color:
         values["color"] = form.color
     try:
@@ -160,9 +164,9 @@ def move(
     class_id: int,
     step: Annotated[int, Form()],
 ) -> Response:
-    """Move a class up or down."""
-    class_acts.move(session, project, class_id, step, **who(actor, ""))
-    return redirect(request, "classes", slug=project.slug)
+    """Move a class up or down; the handle that moved it has the cursor again."""
+    done = class_acts.move(session, project, class_id, step, **who(actor, ""))
+    return redirect(request, "classes", slug=project.slug, query={"done": done.id, "moved": class_id})
 
 
 @router.post("/{class_id}/merge", name="class_merge")
@@ -246,6 +250,7 @@ def page(
         next_color=classes.next_color([item.color for item in present]),
         request_id=uuid.uuid4().hex,
         done=history.act(session, project.id, number(request.query_params.get("done", ""))),
+        moved=number(request.query_params.get("moved", "")),
         entered=entered or Entered(),
     )
     return render(request, "classes/index.html", context, status_code=status if entered else 200)
