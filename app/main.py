@@ -58,6 +58,7 @@ ROUTES = (
     "run_borders",
     "run_diary",
     "manifest",
+    "weights",
     "run_report",
     "groups",
     "replays",

@@ -13,7 +13,8 @@ from app.domain.explaining import ONE_CLASS, Method
 from app.domain.recipe import Recipe
 from app.storage import Store, open_store
 from worker import heat_maps
-from worker.ml import data, device, explain, models, saving
+from worker.files import Filed, FileOrder
+from worker.ml import data, device, explain, keras_file, models, saving
 from worker.ml.device import FLOAT32
 from worker.ml.network import Network
 from worker.ml.ready import ReadyModel, ReadyNetwork, Shape, shape_of
@@ -90,6 +91,16 @@ class Answering:
                 content, peak = heat_maps.grey_png(maps[0, 0])
                 made.append(HeatMap(item_id, order.fold, layer, position, batch.put(content), peak, method))
         return HeatMaps(tuple(made))
+
+    def file(self, order: FileOrder) -> Filed:
+        """A file of a model that Keras alone can read; it is in the store when this returns.
+
+        Raises:
+            AppError: the weights are missing in the store, or broken.
+        """
+        store = open_store(order.storage)
+        content = keras_file.pack(saving.load(store.get(order.weights)), order.about)
+        return Filed(store.put(content), len(content))
 
     def _load(self, store: Store, digests: Sequence[str]) -> tuple[ReadyNetwork, list[ReadyModel]]:
         for digest in digests:

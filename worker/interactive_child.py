@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worker.child import failure
+from worker.files import Filed, FileOrder
 from worker.orders import ExplainOrder, Failed, HeatMaps, Predicted, PredictOrder, Question
 
 if TYPE_CHECKING:
     from worker.answering import Answering
 
+Answer = Predicted | HeatMaps | Filed | Failed | None
 MEGABYTE = 2**20
 NO_CARD = "-1"  # quick answers need no graphics card, and a process that stays would hold a part of its memory
 HARD = 2  # times the soft limit: what the process may take at all
@@ -30,7 +32,7 @@ STATM = Path("/proc/self/statm")
 class Reply:
     """The answer to one question, None for "ready", and the memory of the process in bytes (0 where unknown)."""
 
-    answer: Predicted | HeatMaps | Failed | None
+    answer: Answer
     memory: int
 
 
@@ -57,12 +59,14 @@ def main(pipe: Connection, memory_mb: int) -> None:
         pipe.send(Reply(_answer(desk, question, memory_mb), memory()))
 
 
-def _answer(desk: "Answering", question: Question, memory_mb: int) -> Predicted | HeatMaps | Failed | None:
+def _answer(desk: "Answering", question: Question, memory_mb: int) -> Answer:
     try:
         if isinstance(question, PredictOrder):
             return desk.predict(question)
         if isinstance(question, ExplainOrder):
             return desk.explain(question)
+        if isinstance(question, FileOrder):
+            return desk.file(question)
         desk.prepare(question)
     except Exception as error:
         failed = failure(error, question)

@@ -14,8 +14,9 @@ from app.domain.enums import Split
 from app.domain.errors import NotFound
 from app.domain.explaining import Method
 from app.domain.recipe import Recipe
-from app.services import features, predictions
+from app.services import best_weights, features, predictions
 from worker import resuming
+from worker.files import FileOrder
 from worker.order_items import Items
 from worker.orders import ExplainOrder, Plan, PredictOrder, PrepareOrder, TrainOrder
 
@@ -45,6 +46,7 @@ def train_order(session: Session, run_id: int, settings: Settings, only: tuple[i
         test=np.flatnonzero(splits == Split.TEST),
         only=only,
         weights=str(settings.weights_folder),
+        start=str((run.origin or {}).get("weights_sha256", "")),
     )
     recipe = Recipe.from_json(run.recipe)
     if recipe.pretrained:
@@ -100,6 +102,16 @@ def predict_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         method=spec.get("method", Method.GRAD_CAM),
         position=spec.get("position"),
     )
+
+
+def file_order(session: Session, spec: dict[str, Any], settings: Settings) -> FileOrder:
+    """A file of one of the models of a run, for Keras alone.
+
+    Raises:
+        NotFound: the run is not there.
+    """
+    run = _run(session, spec["run_id"])
+    return FileOrder(settings.patient_store_address, run.recipe, spec[best_weights.WEIGHTS], dict(spec["about"]))
 
 
 def prepare_order(session: Session, run_id: int, settings: Settings) -> PrepareOrder:

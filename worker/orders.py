@@ -14,6 +14,7 @@ from app.config import StoreAddress
 from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
 from worker.altering_orders import Altered, AlterOrder
+from worker.files import FileOrder, Views
 from worker.order_items import Items
 from worker.rate_orders import RateOrder, Swept
 
@@ -59,17 +60,15 @@ class TrainOrder:
     """Train all models of a run, evaluate and explain them. ``test`` holds the places of the pinned test set.
 
     Attributes:
-        scratch: a folder for a picture set that does not fit into memory.
+        scratch: folder for what does not fit into memory; ``weights``: that with files of weights.
         plans: all models of the run, whether they are trained here or not.
         only: the folds to train here; the rest, and everything that needs all models, is left to other jobs. None:
             train what is not finished, then sum up: mean of the models on the test set, and heat maps.
-        resume: for each fold the checkpoint to go on from.
-        finished: for each fold the model that need not be trained again.
-        features: where features of pictures by the run's pretrained network are, by the hash of the picture: hash of
-            the array and row in it; ``method``: their name.
-        weights: folder with files of weights.
+        resume, finished: for each fold the checkpoint to go on from, the model that need not be trained again.
+        features: for each hash of a picture, hash and row of the array with its features; ``method``: their name.
+        start: the saved model with whose weights the training begins; "" for new ones.
         closing: train nothing more; judge what is saved of unfinished models, and sum up.
-        precision: number format with which an earlier attempt or another fold began; "" leaves it to the recipe.
+        precision: of an earlier attempt or another fold; "" leaves it to the recipe.
     """
 
     storage: StoreAddress
@@ -87,6 +86,7 @@ class TrainOrder:
     features: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     method: str = ""
     weights: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class AskOrder:
 
 
 Order = TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder  # for a process of its own
-Question = PredictOrder | ExplainOrder | PrepareOrder  # for the process that stays
+Question = PredictOrder | ExplainOrder | PrepareOrder | FileOrder  # for the process that stays
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ class Epoch:
     val_accuracy: float | None
     learning_rate: float
     seconds: float
+    stage: int = 1
 
 
 @dataclass(frozen=True)
@@ -286,5 +287,5 @@ class Failed:
 
 Message = (
     Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | FeatureBlock
-    | Said | Swept | Altered | Done | Failed
+    | Said | Swept | Altered | Views | Done | Failed
 )  # fmt: skip

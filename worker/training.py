@@ -3,22 +3,26 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import architectures
+from app.domain import architectures, views
 from app.domain.enums import PredictionRole
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
 from app.storage import open_store
 from worker import saved_states, summary
+from worker import views as looking
 from worker.feature_cache import StoredFeatures
+from worker.files import Views
 from worker.ml import data, device, models, saving, train
 from worker.ml.checkpoint import State
-from worker.ml.keeper import EpochResult
+from worker.ml.keeper import Best, EpochResult
 from worker.orders import Environment, Epoch, FoldEnd, Message, Plan, Progress, TrainOrder
 from worker.summary import Judged
 
@@ -55,7 +59,7 @@ class Reporter:
     def epoch(self, fold: int, result: EpochResult) -> None:
         """An epoch is done."""
         values = (result.loss, result.accuracy, result.val_loss, result.val_accuracy, result.learning_rate)
-        self.send(Epoch(fold, result.epoch, *values, result.seconds))
+        self.send(Epoch(fold, result.epoch, *values, result.seconds, result.stage))
 
     def wants_state(self, fold: int) -> bool:
         """True when a state is worth its cost."""
@@ -141,8 +145,9 @@ class Training:
         most = max(len(plan.train) for plan in order.plans)
         cache = StoredFeatures(order, self.store, self.send)
         begin = train.Begin(
-            states, order.precision, most, cache=cache, scratch=Path(order.scratch), weights=Path(order.weights)
-        )
+            states, order.precision, most, cache=cache, scratch=Path(order.scratch), weights=Path(order.weights),
+            start=saving.load(self.store.get(order.start)) if order.start else None,
+        )  # fmt: skip
         plans = [train.FoldPlan(plan.fold, plan.train, plan.validation, order.test) for plan in left]
         labels = order.items.labels.astype(np.int64)
         results = train.fit_folds(pictures, labels, plans, self.recipe, order.class_names, self.reporter, begin)
@@ -157,25 +162,40 @@ class Training:
     def _keep(self, result: train.FoldResult, validation: NDArray[np.int64]) -> None:
         """Put the weights into the store before their row is written; the row comes last and says: all is there."""
         fold, order = result.fold, self.order
-        digest = self.store.put(saving.dump(result.model))
+        kept = self._both(result)
         self.judged[fold] = Judged(fold, validation, result.probabilities)
         self.send(summary.predictions(order, self.judged[fold], PredictionRole.VALIDATION))
         self.tested[fold] = self._said(result, result.best.epoch)
         if len(order.test):
             role = PredictionRole.TEST if len(order.plans) == 1 else PredictionRole.TEST_FOLD
             self.send(summary.predictions(order, Judged(fold, order.test, self.tested[fold]), role))
-        metrics = {**_numbers(result.best), "kept": self._both(result)}
+        metrics = {**_numbers(result.best), "kept": kept}
+        digest = kept[self.recipe.monitor]["weights_sha256"]
         self.send(FoldEnd(fold, result.best.epoch, result.stop_reason, metrics, digest, result.seconds))
 
-    def _both(self, result: train.FoldResult) -> dict[str, dict[str, float]]:
-        """The best epoch by each value with its numbers, those of the test set too, whichever became the model."""
-        test, found = self.order.test, {}
+    def _both(self, result: train.FoldResult) -> dict[str, dict[str, Any]]:
+        """The best epoch by each value with its numbers, those of the test set too, and the hash of its weights."""
+        test = self.order.test
+        found: dict[str, dict[str, Any]] = {}
+        weights: dict[int, str] = {}  # of each epoch only once
         for name, best in result.bests.items():
             said = self._said(result, best.result.epoch)
             right = int(np.count_nonzero(said.argmax(axis=1) == self.order.items.labels[test])) if len(test) else 0
             tested = {"test_images": len(test), "test_right": right}
-            found[name] = {"epoch": best.result.epoch, **_numbers(best.result), **tested}
+            if best.result.epoch not in weights:
+                weights[best.result.epoch] = self._weights(result, best)
+            found[name] = {
+                "epoch": best.result.epoch, "stage": best.result.stage, **_numbers(best.result), **tested,
+                "weights_sha256": weights[best.result.epoch],
+            }  # fmt: skip
         return found
+
+    def _weights(self, result: train.FoldResult, best: Best) -> str:
+        """Keep the model as it was after one of its best epochs, and return the hash of that."""
+        model = result.model
+        if best.result.epoch != model.epoch:
+            model = replace(model, weights=best.weights, epoch=best.result.epoch, metrics=best.result.metrics())
+        return self.store.put(saving.dump(model))
 
     def _said(self, result: train.FoldResult, epoch: int) -> NDArray[np.float32]:
         """What a model said of the pinned test set after one of its best epochs."""
@@ -189,9 +209,22 @@ class Training:
         asked = summary.wanted(order, [*(self.judged[fold] for fold in sorted(self.judged)), test])
         for fold in self.judged.keys() - self.models.keys():
             self.models[fold] = saving.load(self.store.get(order.finished[fold].weights_sha256))
-        needed = sorted({place for _, chosen in asked for place, _ in chosen})
-        at = self._only(needed) if pictures is None else lambda places: pictures[places]
+        needed = {place for _, chosen in asked for place, _ in chosen}
+        seen = self.recipe.test_views != views.NONE
+        if seen:
+            needed |= {place for one in [*self.judged.values(), test] for place in one.places.tolist()}
+        at = self._only(sorted(needed)) if pictures is None else lambda places: pictures[places]
+        if seen:
+            self._look_again(test, at)
         summary.make_maps(order, asked, self.models, at, self.store, self.send)
+
+    def _look_again(self, test: Judged, pictures: Callable[[NDArray[np.int64]], data.Pictures]) -> None:
+        items, reporter = self.order.items, self.reporter
+        asked = looking.Asked(
+            items.ids, items.labels, pictures, lambda done, total: reporter.progress(Progress("evaluate", done, total))
+        )
+        plain = [self.judged[fold] for fold in sorted(self.judged)]
+        self.send(Views(looking.judge(self.recipe.test_views, self.models, plain, test, asked)))
 
     def _only(self, places: list[int]) -> Callable[[NDArray[np.int64]], data.Pictures]:
         """Nothing is left to train: just the pictures that get a heat map are read."""

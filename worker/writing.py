@@ -14,6 +14,7 @@ from app.db.session import after_commit
 from app.services import features, jobs, results
 from app.services.results import Writer
 from app.storage import Store
+from worker.files import Views
 from worker.orders import (
     Checkpointed,
     Done,
@@ -80,6 +81,8 @@ def _add(session: Session, writer: Writer, message: Message) -> None:
         keep_features(session, message)
     elif isinstance(message, Environment):
         results.set_environment(session, writer, message.values)
+    elif isinstance(message, Views):
+        results.set_views(session, writer, message.values)
     elif isinstance(message, Done):
         results.set_seconds(session, writer, message.seconds)
 

@@ -82,6 +82,8 @@ class Run(Base):
     environment: Mapped[dict[str, Any]] = mapped_column(default=dict)  # library versions, machine, precision
     seconds: Mapped[float | None]
     temperature: Mapped[float | None]  # what the models say of new pictures is scaled by it; None: not at all
+    origin: Mapped[dict[str, Any] | None]  # where its weights begin, see app.services.origins; None: anew
+    views: Mapped[dict[str, Any] | None]  # what its models say of several views, see worker.views; None: not asked
     note: Mapped[str] = mapped_column(sa.Text, default="")
     actor: Mapped[str] = mapped_column(sa.String(100))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -173,6 +175,7 @@ class EpochMetric(Base):
     val_accuracy: Mapped[float | None]
     learning_rate: Mapped[float]
     seconds: Mapped[float]
+    stage: Mapped[int | None]  # of the training, counted from 1; None: written before it was kept
 
 
 class Prediction(Base):

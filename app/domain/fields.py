@@ -14,7 +14,7 @@ from app.domain.errors import Invalid
 class Field:
     """One value of the recipe: what it may be."""
 
-    kind: str  # "int", "float", "bool", "choice", "color", "names", "layers" or "text"
+    kind: str  # "int", "float", "bool", "choice", "color", "names", "layers", "run" or "text"
     group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
     low: float = -math.inf
     high: float = math.inf
@@ -66,6 +66,14 @@ def _parse_names(value: Any) -> str:
     return json.dumps(list(dict.fromkeys(names)), ensure_ascii=False) if names else ""
 
 
+def _parse_run(value: Any) -> str:
+    """The number of a run, or with the model of one with folds: 4 or 4/2; "" for none."""
+    text = str(value).strip()
+    if text and not re.fullmatch(r"[1-9][0-9]{0,8}(/[1-9][0-9]{0,2})?", text):
+        raise Invalid("field_run", value=text[:40])
+    return text
+
+
 def _parse_bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -87,6 +95,7 @@ _TEXTS: dict[str, Callable[[Any], Any]] = {
     "bool": _parse_bool,
     "color": _parse_color,
     "names": _parse_names,
+    "run": _parse_run,
     "layers": lambda value: str(value).strip(),
     "text": lambda value: str(value)[:200],
 }

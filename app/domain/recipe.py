@@ -95,6 +95,7 @@ class Recipe:
         feature_copies: changed copies of each training picture whose features are computed once; 0: none.
         unfrozen_blocks: so many of its last blocks learn in a second stage; 0: there is none.
         fine_epochs, fine_rate: of that stage.
+        begin: the run whose weights the training begins with, "4", or with the model of a K-fold run "4/2"; "": anew.
         image_size: side of the square input in pixels.
         weight_decay: part of each weight that ``adamw`` and ``lion`` take away per step, times the rate.
         schedule: how the rate changes, see ``app.domain.schedules``; ``warmup_epochs``, ``decay_factor`` and
@@ -115,6 +116,7 @@ class Recipe:
         group_seconds: the longest pause between two pictures of one ``burst``.
         validation_share: part of the labelled training images that a hold-out run sets aside.
         deterministic: the same training gives the same weights to the last bit, also when it was interrupted; slower.
+        test_views: what is judged beside the plain pictures at the end, one of ``views.KINDS``.
         use_validation_folder: take the images of the ``validation`` split instead, where there are any.
     """
 
@@ -128,6 +130,7 @@ class Recipe:
     fine_epochs: int = 20
     fine_rate: float = 0.0001
     layers: str = ""
+    begin: str = ""
     image_size: int = 96
     resize_mode: str = "stretch"
     pad_color: str = "#000000"
@@ -160,6 +163,7 @@ class Recipe:
     logit_dropout: float = 0.0
     precision: str = "auto"
     deterministic: bool = False
+    test_views: str = "none"
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -171,6 +175,11 @@ class Recipe:
     def pretrained(self) -> bool:
         """True for a network that was trained on ImageNet."""
         return self.architecture in BACKBONES
+
+    @property
+    def staged(self) -> bool:
+        """True when there is a second stage."""
+        return self.pretrained and bool(self.unfrozen_blocks)
 
     @property
     def scale(self) -> str:
@@ -185,7 +194,7 @@ class Recipe:
     @property
     def all_epochs(self) -> int:
         """Of all stages, at most."""
-        return self.epochs + (self.fine_epochs if self.pretrained and self.unfrozen_blocks else 0)
+        return self.epochs + (self.fine_epochs if self.staged else 0)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":

@@ -5,6 +5,7 @@ Validation, form, ``--set`` and the documentation are all made from ``FIELDS``.
 
 from app.domain.fields import Field
 from app.domain.groups import GROUPINGS
+from app.domain.views import KINDS
 
 ARCHITECTURES = (
     "conv2", "conv2-plus", "conv3", "conv3-plus", "conv4", "conv4-plus",
@@ -27,6 +28,7 @@ FIELDS: dict[str, Field] = {
     "preset": Field("text", ""),
     "architecture": Field("choice", "network", choices=(*ARCHITECTURES, OWN, *BACKBONES)),
     "layers": Field("layers", "network"),
+    "begin": Field("run", "network"),
     "head_units": Field("int", "network", 0, 2048),
     "head_dropout": Field("float", "network", 0, 0.9),
     "backbone_scaling": Field("bool", "network"),
@@ -64,6 +66,7 @@ FIELDS: dict[str, Field] = {
     "logit_dropout": Field("float", "network", 0, 0.9),
     "precision": Field("choice", "optimisation", choices=PRECISIONS),
     "deterministic": Field("bool", "optimisation"),
+    "test_views": Field("choice", "stopping", choices=KINDS),
     "seed": Field("int", "data", 0, 2**31 - 1),
     "added_copies": Field("int", "augmentation", 0, 20),
     "augmented_classes": Field("names", "augmentation"),

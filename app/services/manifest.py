@@ -68,6 +68,8 @@ def of(session: Session, run: Run) -> dict[str, Any]:
         "recipe": run.recipe,
         "seed": run.recipe["seed"],
         "deterministic": bool(run.recipe.get("deterministic")),
+        "begins_with": run.origin,
+        "views": run.views,
         "environment": run.environment,
         "attempts": job.attempt,
         "seconds": run.seconds,

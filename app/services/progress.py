@@ -29,6 +29,7 @@ class EpochRow:
     val_accuracy: float | None
     learning_rate: float
     seconds: float
+    stage: int | None = None  # of the training, counted from 1; None where it was not kept
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _wait(session: Session, job: Job) -> str:
 
 def epochs(session: Session, run: Run) -> list[EpochRow]:
     """All finished epochs in the order in which they were written."""
-    columns = (
+    columns: tuple[Any, ...] = (
         EpochMetric.id,
         EpochMetric.fold,
         EpochMetric.epoch,
@@ -155,6 +156,7 @@ def epochs(session: Session, run: Run) -> list[EpochRow]:
         EpochMetric.val_accuracy,
         EpochMetric.learning_rate,
         EpochMetric.seconds,
+        EpochMetric.stage,
     )
     query = sa.select(*columns).where(EpochMetric.run_id == run.id).order_by(EpochMetric.id)
     return [EpochRow(*row) for row in session.execute(query)]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.db.base import utc_now
 from app.db.feature_models import FeatureBlock, ProjectArray
 from app.db.models import Image, ImportBatch
-from app.db.run_models import AnswerPack, Checkpoint, Explanation, Job, RunFold, RunItem
+from app.db.run_models import AnswerPack, Checkpoint, Explanation, Job, Run, RunFold, RunItem
 from app.domain.enums import JobState
 
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
@@ -52,9 +52,13 @@ def everything(session: Session) -> Iterator[Reference]:
 
 
 def _in_values(session: Session) -> Iterator[Reference]:
-    """Hashes inside JSON values: states of trainings, pictures that somebody tries, zips that wait."""
+    """Hashes inside JSON values: states of trainings, weights of best epochs, pictures that somebody tries, zips."""
     for run_id, blobs in session.execute(sa.select(Checkpoint.run_id, Checkpoint.blobs)):
         yield from (Reference(digest, "checkpoint", run_id) for digest in HASH.findall(str(blobs)))
+    for run_id, values in session.execute(sa.select(RunFold.run_id, RunFold.metrics)):
+        yield from (Reference(digest, "weights", run_id) for digest in HASH.findall(str(values.get("kept", ""))))
+    for run_id, origin in session.execute(sa.select(Run.id, Run.origin).where(Run.origin.is_not(None))):
+        yield from (Reference(digest, "weights", run_id) for digest in HASH.findall(str(origin)))
     over = sa.and_(Job.state == JobState.DONE, Job.finished_at < utc_now() - ENDED_KEEP)
     jobs = sa.select(Job.id, Job.spec, Job.result).where(sa.not_(sa.func.coalesce(over, sa.false())))
     for job_id, spec, result in session.execute(jobs.execution_options(yield_per=_ROWS)):

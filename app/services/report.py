@@ -90,6 +90,7 @@ def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[st
             "folds": [_fold_json(fold) for fold in found.folds],
             "mean": {name: _spread_json(value) for name, value in found.spreads.items()},
             "recipe": run.recipe,
+            "views": run.views,
             "environment": run.environment,
         }
     )

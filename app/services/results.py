@@ -71,7 +71,7 @@ def clear(
     )
     if only is None:
         session.execute(sa.delete(Explanation).where(Explanation.run_id == writer.run_id))
-        run = sa.update(Run).where(Run.id == writer.run_id)
+        run = sa.update(Run).where(Run.id == writer.run_id).values(views=sa.null())
         session.execute(run.values(seconds=None) if keep else run.values(seconds=None, environment={}))
 
 
@@ -182,6 +182,12 @@ def set_environment(session: Session, writer: Writer, values: Mapping[str, Any])
     """Versions and machine of the worker that trained the run."""
     writer.fence(session)
     session.execute(sa.update(Run).where(Run.id == writer.run_id).values(environment=dict(values)))
+
+
+def set_views(session: Session, writer: Writer, values: Mapping[str, Any]) -> None:
+    """What the models of the run say of several views of each picture."""
+    writer.fence(session)
+    session.execute(sa.update(Run).where(Run.id == writer.run_id).values(views=dict(values)))
 
 
 def set_seconds(session: Session, writer: Writer, seconds: float) -> None:

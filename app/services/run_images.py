@@ -23,17 +23,20 @@ class Drawn:
         rows: id, canonical_sha256, class_id, label_version, split, name and path of each.
         labels: (images,) positions of their classes.
         draw: where each is used.
+        groups: (images,) images of one group must not be torn apart; None: there are none.
     """
 
     rows: list[Any]
     labels: NDArray[np.int64]
     draw: plans.Draw
+    groups: NDArray[np.int64] | None = None
 
     def without_test(self) -> "Drawn":
         """The same without the pinned test set; no model of it can be judged on that."""
         kept = [place for place, split in enumerate(self.draw.splits) if split != Split.TEST]
         draw = replace(self.draw, splits=[self.draw.splits[place] for place in kept], folds=self.draw.folds[kept])
-        return Drawn([self.rows[place] for place in kept], self.labels[kept], draw)
+        groups = None if self.groups is None else self.groups[kept]
+        return Drawn([self.rows[place] for place in kept], self.labels[kept], draw, groups)
 
     def learned(self) -> NDArray[np.int64]:
         """The places of the images that the first model learns from."""
@@ -60,7 +63,7 @@ def drawn(session: Session, project_id: int, recipe: Recipe, forecast: plans.For
     if groups is not None:
         kept = plans.untied(labels, groups, [row.split for row in rows], recipe, names)
         rows, labels, groups = [rows[place] for place in kept.tolist()], labels[kept], groups[kept]
-    return Drawn(rows, labels, plans.draw(labels, [row.split for row in rows], recipe, names, groups))
+    return Drawn(rows, labels, plans.draw(labels, [row.split for row in rows], recipe, names, groups), groups)
 
 
 def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any]:

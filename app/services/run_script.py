@@ -15,7 +15,8 @@ HEAD = """\
 # 1. Export the data set as folders (page "Export") and copy this file into the folder of the program.
 # 2. Type:  python THIS_FILE EXPORTED_ZIP_OR_FOLDER [FOLDER_OF_WEIGHTS]
 #
-# The folder of weights is that with the file of a pretrained network; by default it is the one of the settings.
+# The folder of weights is that with the file of a pretrained network; by default it is the one of the settings. A run
+# that began with the weights of another one needs the file of those in it: the page of that run has it to download.
 # It ends with 0 when all numbers are the same, and with 1 when they are not. With "deterministic" in the recipe the
 # weights are the same to the last bit on one kind of processor; without it the numbers differ a little each time.
 
@@ -34,7 +35,7 @@ def main(place: str, weights: str = "") -> int:
     device.prepare(deterministic=recipe.deterministic)
     items = rerun.read_items(IMAGES)
     pictures = rerun.load(place, items, recipe)
-    begin = train.Begin(precision=PRECISION, weights=folder)
+    begin = train.Begin(precision=PRECISION, weights=folder, start=rerun.start(START, folder))
     check = rerun.Check(EXPECTED)
     plans = rerun.plans(items, FOLDS)
     for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(), begin):
@@ -55,6 +56,7 @@ def lines(session: Session, run: Run) -> Iterator[str]:
         "RUN": run.number,
         "CLASSES": [item.name for item in run.classes],
         "FOLDS": len(run.folds),
+        "START": (run.origin or {}).get("weights_sha256", ""),
         "PRECISION": environment.get("precision", ""),
         "RECIPE": run.recipe,
         "EXPECTED": {

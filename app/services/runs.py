@@ -13,7 +13,7 @@ from app.domain.enums import JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.matrix import MOST_RUNS
 from app.domain.recipe import Recipe
-from app.services import jobs, plans, preflight, projects, run_images, splits, versions
+from app.services import jobs, origins, plans, preflight, projects, run_images, splits, versions
 from app.services.run_images import Drawn
 from app.services.spreading import Spread
 
@@ -60,7 +60,8 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
 
     Raises:
         Invalid: the first of ``plans.Forecast.problems``, what ``plans.draw`` refuses, or
-            ``network_needs_larger_images``, ``memory_too_small`` or ``queue_full``. Nothing is written then.
+            ``network_needs_larger_images``, ``memory_too_small`` or ``queue_full``, or what ``origins`` refuses.
+            Nothing is written then.
     """
     # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.
     projects.lock(session, project.id)
@@ -71,7 +72,12 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     drawn = run_images.drawn(session, project.id, recipe, forecast)
     if how.unseen_test:
         drawn = drawn.without_test()
+    origin, moved = origins.find(session, project.id, recipe), 0
+    if origin is not None:
+        drawn, moved = origins.apart(session, origin, recipe, drawn)
     run = _add_run(session, project.id, recipe, (name, actor), how)
+    if origin is not None:
+        run.origin = origin.values([row.name for row in forecast.classes], moved)
     run.version_id = versions.freeze(session, project.id, actor=actor).id
     session.add_all(
         RunClass(run_id=run.id, position=index, class_id=row.class_id, name=row.name, color=row.color)

@@ -90,15 +90,25 @@ def _tone(said: Said) -> str:
 
 
 def stage_starts(rows: Sequence[EpochRow], recipe: Recipe) -> list[int]:
-    """The epochs in which a second stage begins, told by its rate; folds that stopped early begin it earlier."""
+    """The epochs in which a second stage begins; folds that stopped early begin it earlier.
+
+    Where the stage of an epoch was not kept yet, it is told by the rate.
+    """
     if not recipe.pretrained or not recipe.unfrozen_blocks:
         return []
     found = set()
     for fold in {row.fold for row in rows}:
         mine = sorted((row for row in rows if row.fold == fold), key=lambda row: row.epoch)
         for before, row in pairwise(mine):
-            new = math.isclose(row.learning_rate, recipe.fine_rate, rel_tol=0.01)
-            if new and not math.isclose(before.learning_rate, row.learning_rate, rel_tol=0.01):
+            if _begins(before, row, recipe):
                 found.add(row.epoch)
                 break
     return sorted(found)
+
+
+def _begins(before: EpochRow, row: EpochRow, recipe: Recipe) -> bool:
+    """True when ``row`` is of another stage than the epoch before it."""
+    if before.stage is not None and row.stage is not None:
+        return before.stage != row.stage
+    new = math.isclose(row.learning_rate, recipe.fine_rate, rel_tol=0.01)
+    return new and not math.isclose(before.learning_rate, row.learning_rate, rel_tol=0.01)

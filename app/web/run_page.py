@@ -15,7 +15,7 @@ from app.domain.recipe import Augmentation, Recipe
 from app.services import progress, report, runs
 from app.services.answers import Kept
 from app.services.progress import EpochRow, Snapshot
-from app.web import charts, curve_text, i18n, network_fields, run_words
+from app.web import charts, curve_text, i18n, kept_card, network_fields, run_words
 from app.web.fields import TEXTS
 
 _CHANGES = ("added_copies", "augmented_classes")
@@ -57,6 +57,7 @@ class RunPage:
     epochs: Sequence[EpochRow]  # newest first
     best_epochs: dict[int, int]  # fold -> epoch, known so far
     changed_labels: int
+    kept: kept_card.Card
     mistakes: int | None
     review_on: str
     environment: Sequence[tuple[str, str]]
@@ -92,16 +93,16 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         accuracy=charts.curves(now.rows, "accuracy", best_epochs, stages),
         sentence=_sentence(now, best_epochs, t, language),
         curves=curve_text.judged(now.rows, len(run.classes), t),
-        fold=fold,
-        epochs=list(reversed(shown[-MOST_EPOCHS:])),
+        fold=fold, epochs=list(reversed(shown[-MOST_EPOCHS:])),
         best_epochs=best_epochs,
         changed_labels=runs.changed_labels(session, run) if now.finished else 0,
+        kept=kept_card.of(run, t, language, finished=now.finished),
         mistakes=judged.wrong if judged else None,
         review_on="test" if found.test else "validation",
         environment=_plain(run.environment),
         data={"rows": [run_words.epoch_values(row) for row in now.rows], "best": best_epochs, "folds": now.folds,
               "attempt": now.attempt, "state": now.state, "monitor": recipe.monitor, "language": language,
-              "stages": stages},
+              "stages": stages, "staged": recipe.staged},
     )  # fmt: skip
 
 

@@ -20,7 +20,16 @@ NAMES = frozenset({"repeats", "vary", *(f"{kind}-{row}" for kind in ("vary", "va
 SWITCHED = {"on": N_("with"), "off": N_("without")}
 CHANGES = N_("All changes of pictures (augmentation)")
 FIRST = ("architecture", "image_size", AUGMENTATION, "folds", "batch_size", "optimizer", "learning_rate", "schedule")
-LEFT_OUT = ("seed", "pad_color", "group_pattern", "group_seconds", "deterministic", "augmented_classes", "layers")
+LEFT_OUT = (
+    "seed",
+    "pad_color",
+    "group_pattern",
+    "group_seconds",
+    "deterministic",
+    "augmented_classes",
+    "layers",
+    "begin",
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
 from app.domain.presets import Preset
 from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, grouping, plans, preflight, runs, splits, transfer, worker_list
+from app.services import examples, grouping, origins, plans, preflight, runs, splits, transfer, worker_list
 from app.services.jobs.workers import GPU
 from app.web import i18n, preflight_card, preset_texts, preview, several
 from app.web.fields import TEXTS
@@ -100,6 +100,7 @@ class TrainPage:
     vary_errors: Mapping[str, str]
     preflight: preflight_card.Card
     own_example: str
+    begins: Sequence[origins.Offered]  # models of this project that a training can begin with
     request_mark: str  # so that the same form sent twice starts one training
     hosts: Sequence[str]  # that a training can be sent to
     gpu: bool  # a worker has a graphics card
@@ -129,6 +130,7 @@ def build(
     table = splits.table(session, project.id)
     recipe = form.nearest(base)
     forecast = plans.forecast(table, recipe)
+    found = preflight.look(session, project.id, recipe, forecast, form.how.needs)
     alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
         project=project,
@@ -152,14 +154,29 @@ def build(
         waiting=waiting(session),
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
-        preflight=preflight_card.card(
-            preflight.look(session, project.id, recipe, forecast, form.how.needs), t, i18n.choose(request)
-        ),
+        preflight=preflight_card.card(found, t, i18n.choose(request)),
         own_example=own_network.EXAMPLE,
+        begins=origins.offered(session, project.id),
         request_mark=secrets.token_hex(8),
         hosts=sorted({worker.host for worker in alive} | {form.how.needs.partition(":")[2]} - {""}),
         gpu=any(GPU in worker.wishes for worker in alive),
     )
+
+
+def begun(recipe: Recipe, begin: str) -> Recipe:
+    """``recipe`` as it begins with a model of an earlier run; as it is where ``begin`` names none."""
+    try:
+        return recipe.updated({"begin": begin}) if begin else recipe
+    except Invalid:
+        return recipe
+
+
+def kept_together(recipe: Recipe, by: str) -> Recipe:
+    """``recipe`` in folds that tear no group apart, as the health page asks for; as it is where ``by`` is no way."""
+    try:
+        return recipe.updated({"group_by": by, "folds": recipe.folds or 5}) if by else recipe
+    except Invalid:
+        return recipe
 
 
 def rate_curve(recipe: Recipe) -> RateCurve:
@@ -254,6 +271,18 @@ FIELD_OF = {
     "class_too_small_for_validation": "validation_share",
     "class_missing_in_fold": "stratified",
     "memory_too_small": "batch_size",
+    **dict.fromkeys(
+        (
+            "begin_all_learned",
+            "begin_differs",
+            "begin_folds_learned",
+            "begin_missing",
+            "begin_test_learned",
+            "begin_validation_learned",
+            "begin_which",
+        ),
+        "begin",
+    ),
     "augmented_class_missing": "augmented_classes",
     "network_needs_larger_images": "image_size",
 }

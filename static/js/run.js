@@ -61,8 +61,12 @@ function addLine(row) {
   }
   const head = cell("th", row.epoch);
   head.scope = "row";
+  line.append(head);
+  if (data.staged) {
+    line.append(cell("td", row.stage ?? "–"));
+  }
   line.append(
-    head, cell("td", plain(row.loss, 4)), cell("td", percent(row.accuracy)), cell("td", plain(row.val_loss, 4)),
+    cell("td", plain(row.loss, 4)), cell("td", percent(row.accuracy)), cell("td", plain(row.val_loss, 4)),
     cell("td", percent(row.val_accuracy)), cell("td", String(Number(row.learning_rate.toPrecision(3)))), cell("td", plain(row.seconds, 2)),
   );
   table.tBodies[0].prepend(line);

@@ -1,7 +1,10 @@
 """Questions through pages, table and a real worker: answered at once, also after its process was killed."""
 
+import io
+import json
 import os
 import signal
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +76,18 @@ def test_prediction__of_a_file_and_of_an_image(client, run, settings, database, 
         wanted = expected(store, database, image.canonical_sha256)
         np.testing.assert_allclose(list(values["probabilities"].values()), wanted, atol=1e-5)
         assert values["layer"] == "conv1"
+        with database.read() as session:
+            epoch = session.scalars(sa.select(RunFold.best_epoch).where(RunFold.fold == 1)).one()
+        for _ in range(2):  # the second time it is there already
+            answer = client.post("/p/blood/runs/1/weights", data={"model": "2", "epoch": str(epoch)})
+            assert answer.headers["content-type"] == "application/zip", answer.text
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.namelist() == ["model.keras", "model.json", "predict.py", "weights.zip"]
+            assert json.loads(archive.read("model.json"))["model"] == 2
+        with database.read() as session:
+            assert sum("weights" in spec for spec in session.scalars(sa.select(Job.spec))) == 1
+        missing = client.post("/p/blood/runs/1/weights", data={"model": "2", "epoch": "999"})
+        assert missing.json()["error"]["code"] == "weights_not_kept"
 
 
 def test_heat_map__on_demand_is_stored(client, run, settings, database, store, tmp_path):

@@ -51,7 +51,7 @@ def go_on(recipe: Recipe, parts: dict[str, bytes]):
         {"optimizer": "sgd", "precision": "mixed", "normalisation": "featurewise"},
         {"optimizer": "rmsprop", "architecture": "deepconv", "logit_dropout": 0.5, "monitor": "val_accuracy"},
         {"optimizer": "adamw", "patience": 2, "learning_rate": 0.1, "epochs": 12},
-        {"optimizer": "lion", "precision": "mixed", "averaging": 0.9, "batch_size": 3, "accumulation": 2, "epochs": 3},
+        {"optimizer": "lion", "precision": "mixed", "averaging": 0.9, "batch_size": 3, "accumulation": 2, "epochs": 2},
     ],
     ids=lambda values: values["optimizer"],
 )

@@ -59,6 +59,8 @@ class Begin:
             the batch size, which must be the same for all folds wherever they are trained.
         devices: names such as ``GPU:0`` that share each batch; empty: all graphics cards where there are several.
         cache: features of a pretrained network that others have computed, and will use.
+        start: a model whose weights all folds begin with in place of new ones; where its classes are others, its last
+            layer is new all the same.
         scratch: folder for features that do not fit into memory; ``weights``: that with files of weights.
     """
 
@@ -67,5 +69,6 @@ class Begin:
     most: int = 0
     devices: tuple[str, ...] = ()
     cache: Cache = field(default_factory=Nothing)
+    start: SavedModel | None = None
     scratch: Path | None = None
     weights: Path | None = None

@@ -9,8 +9,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from app.domain.errors import AppError
 from app.domain.recipe import Recipe
 from worker.ml import backbones, data, forward, models, parts
+from worker.ml.blocks import LOGITS
 
 Weights = tuple[NDArray[np.float32], ...]
 
@@ -77,6 +79,22 @@ class Network:
                 variable.assign(_seeded(initializer, rng)(variable.shape, dtype=variable.dtype))
             for generator in _generators(layer):
                 generator.state.assign(rng.integers(0, 2**31, 2))
+
+    def begin_with(self, weights: Weights, *, outputs: bool) -> None:
+        """Take over the weights of another training; ``outputs``: also of the last layer, whose classes are the same.
+
+        Raises:
+            AppError: ``model_broken`` when they do not fit.
+        """
+        last = set() if outputs else {id(variable) for variable in self.model.get_layer(LOGITS).weights}
+        if len(weights) != len(self.model.weights):
+            raise AppError("model_broken", reason="it has another number of weights")
+        for variable, value in zip(self.model.weights, weights, strict=True):
+            if id(variable) in last:
+                continue
+            if tuple(variable.shape) != value.shape:
+                raise AppError("model_broken", reason=f"{variable.path} has another shape")
+            variable.assign(value)
 
     def generators(self) -> tuple[NDArray[np.int64], ...]:
         """Copies of the states of the dropout layers, (2,) each."""

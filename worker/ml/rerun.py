@@ -20,10 +20,16 @@ from worker.ml.keeper import EpochResult
 
 _NONE = -1
 _SHOWN = 5
-_FILE_MISSING = (
-    "The network {name} needs the file of weights {file}, which is not in the folder {folder}. Put it there, or name "
-    "the folder that has it after the data set."
-)
+_MISSING = {
+    "backbone_file_missing": (
+        "The network {name} needs the file of weights {file}, which is not in the folder {folder}. Put it there, or "
+        "name the folder that has it after the data set."
+    ),
+    "begin_file_missing": (
+        "The run began with the weights of another run, which are not in the folder {folder}. Download them on the "
+        "page of that run (SHA-256 {digest}) and put the file there, or name the folder that has it after the data set."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,28 @@ def weights(recipe: Recipe, folder: str | Path) -> Path:
     if recipe.pretrained and recipe.architecture != backbones.OFFLINE:
         networks.checked(recipe.architecture, path)
     return path
+
+
+def start(digest: str, folder: Path) -> saving.SavedModel | None:
+    """The model that the run began with, found in ``folder`` by its hash; None for a run that began anew.
+
+    It is a file that was downloaded from the page of the earlier run, or the ``weights.zip`` in it.
+
+    Raises:
+        AppError: ``begin_file_missing``.
+    """
+    if not digest:
+        return None
+    for path in sorted(folder.glob("*.zip")):
+        for content in (path.read_bytes(), _inside(path)):
+            if hashlib.sha256(content).hexdigest() == digest:
+                return saving.load(content)
+    raise AppError("begin_file_missing", digest=digest, folder=str(folder))
+
+
+def _inside(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("weights.zip") if "weights.zip" in archive.namelist() else b""
 
 
 def load(place: str, items: Items, recipe: Recipe) -> data.Pictures:
@@ -170,8 +198,8 @@ def carry_out(main: Callable[..., int], arguments: Sequence[str]) -> int:
     try:
         return main(*arguments)
     except AppError as error:
-        clear = error.code == "backbone_file_missing"
-        sys.stderr.write((_FILE_MISSING.format_map(error.params) if clear else str(error)) + "\n")
+        clear = _MISSING.get(error.code)
+        sys.stderr.write((clear.format_map(error.params) if clear else str(error)) + "\n")
     except (OSError, zipfile.BadZipFile) as error:
         sys.stderr.write(f"{error}\n")
     return 2

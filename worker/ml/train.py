@@ -16,7 +16,7 @@ from worker.ml import balance, data, device, models
 from worker.ml.changing import Changes
 from worker.ml.checkpoint import State
 from worker.ml.folds import Begin, FoldPlan, FoldResult
-from worker.ml.frozen import Indices, Source, Stopped
+from worker.ml.frozen import Indices, Nothing, Source, Stopped
 from worker.ml.keeper import Best, EpochResult, Keeper
 from worker.ml.reporting import Reporter, Silent
 from worker.ml.running import Stages
@@ -75,7 +75,9 @@ def fit_folds(
 def _source(pictures: data.Pictures | data.OnDemand, plans: Sequence[FoldPlan], begin: Begin) -> Source:
     learned = np.unique(np.concatenate([plan.train for plan in plans]))
     asked = [part for plan in plans for part in (plan.train, plan.validation, plan.test)]
-    return Source(pictures, np.unique(np.concatenate(asked)), learned, begin.cache, begin.scratch, begin.weights)
+    # An earlier model may have changed the layers that give features: those of others are not its own.
+    cache = begin.cache if begin.start is None else Nothing()
+    return Source(pictures, np.unique(np.concatenate(asked)), learned, cache, begin.scratch, begin.weights)
 
 
 def _filled(begin: Begin, plans: Sequence[FoldPlan]) -> Begin:
@@ -93,6 +95,7 @@ class _Trainer:
     ) -> None:
         self.recipe, self.names, self.pictures = recipe, tuple(names), source.pictures
         self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+        self._start = begin.start
         self._changes = Changes(recipe, self.labels, self.names)
         self.precision = begin.precision or models.resolve_precision(recipe)
         batch_size = min(recipe.batch_size, begin.most)
@@ -123,6 +126,9 @@ class _Trainer:
     def _set(self, plan: FoldPlan, state: State | None) -> None:
         if state is None:
             self.network.initialise((self.recipe.seed, plan.fold))
+            if self._start is not None:
+                same = self._start.class_names == self.names
+                self.network.begin_with(self._start.weights, outputs=same)
             return
         self.network.set_weights(state.weights)
         self.network.set_generators(state.generators)

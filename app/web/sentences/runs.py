@@ -44,6 +44,7 @@ SENTENCES: dict[str, str] = {
     "field_color": N_("“%(value)s” is not a colour. Write it like #000000."),
     "field_float": N_("“%(value)s” cannot be used. Type a number from %(low)s to %(high)s."),
     "field_int": N_("“%(value)s” cannot be used. Type a whole number from %(low)s to %(high)s."),
+    "field_run": N_("“%(value)s” is no run. Type its number, for example 4, or 4/2 for the second model of its folds."),
     "field_names": N_('“%(value)s” is no list of names. Write it like ["first", "second"].'),
     "field_order": N_("The lower limit %(low)s is above the upper limit %(high)s. Exchange them or set both to 1."),
     "field_unknown": N_("There is no setting “%(name)s”. Remove it, or check how it is spelt."),
@@ -60,6 +61,7 @@ SENTENCES: dict[str, str] = {
         "Run %(run)s said nothing of pictures that it had not learned from, so no temperature can be fitted. "
         "Train with folds, or with validation images."
     ),
+    "rate_search_missing": N_("This project has no search for a learning rate with the number %(number)s."),
     "report_unfinished": N_("Run %(run)s has not ended yet. Its report can be made as soon as it has."),
     "run_unfinished": N_(
         "Run %(run)s is not finished, so nothing can be kept with its models yet. Wait for its end, or start it again."
@@ -88,7 +90,6 @@ SENTENCES: dict[str, str] = {
     ),
     "nothing_smaller": N_("The pictures and the batch are as small as they can be. Use a machine with more memory."),
     "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
-    "rate_search_missing": N_("This project has no search for a learning rate with the number %(number)s."),
     "run_missing": N_("There is no run %(number)s in this project."),
     "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
     "split_pinned": N_(
@@ -108,6 +109,41 @@ SENTENCES: dict[str, str] = {
     ),
     "validation_incomplete": N_(
         "The validation folder has no image of: %(names)s. Add some, or draw a validation share instead."
+    ),
+    "begin_all_learned": N_(
+        "Run %(run)s has learned from all images that could check this training. Add new images, draw a test set that "
+        "it has not seen, or begin anew."
+    ),
+    "begin_differs": N_(
+        "The weights of run %(run)s do not fit: it has the network %(architecture)s for pictures of %(size)s pixels. "
+        "Choose the same network, or begin anew."
+    ),
+    "begin_file_missing": N_(
+        "The weights that the run began with (SHA-256 %(digest)s) are not in the folder %(folder)s. Download them on "
+        "the page of that run and put the file there."
+    ),
+    "begin_folds_learned": N_(
+        "Run %(run)s has learned from %(count)s of these images. Each fold would be checked with images that its model "
+        "knows already, and look better than it is. Set folds to 0, or begin anew."
+    ),
+    "begin_missing": N_(
+        "Run %(run)s has no trained model %(model)s in this project. Choose another one, or begin anew."
+    ),
+    "begin_test_learned": N_(
+        "%(count)s images of the test set are known to run %(run)s: it learned from them, or chose its epoch by them. "
+        "The test would be worth nothing. Begin anew, or take them out of the test set."
+    ),
+    "begin_validation_learned": N_(
+        "Run %(run)s has learned from %(count)s images of the validation folder, or that belong together with one. "
+        "Draw a share for validation instead, or begin anew."
+    ),
+    "begin_which": N_("Run %(run)s has several models. Name one of them too, for example %(first)s."),
+    "weights_not_kept": N_(
+        "Run %(run)s has not kept the weights of model %(model)s after epoch %(epoch)s. Choose one of the epochs that "
+        "its page lists under “Weights that were kept”."
+    ),
+    "weights_not_ready": N_(
+        "The file is not ready yet: no worker is free to make it, or none is running. Try again in a moment."
     ),
     "version_missing": N_("There is no data version %(number)s in this project."),
 }
