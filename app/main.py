@@ -37,6 +37,7 @@ ROUTES = (
     "labels",
     "opinions",
     "views",
+    "pace",
     "images",
     "confirming",
     "labelling",
