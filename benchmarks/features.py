@@ -126,7 +126,7 @@ def measure(database: Database, store: LocalStore, project_id: int, images: int)
     found.append(record("layout of the map, in the worker", seconds, "s", 120))
     keep(features.MAP, plane)
     with database.read() as session:
-        seconds, points = timed(lambda: map_points.load(session, arrays, project_id))
+        seconds, points = timed(lambda: map_points.load(session, arrays, project_id, None))
     megabytes = len(points.packed([1])) / 1e6
     found.append(record("points of the map for the browser", 1000 * seconds, "ms", note=f"{megabytes:.1f} MB"))
     return found

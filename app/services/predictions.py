@@ -239,11 +239,26 @@ def kept_pictures(session: Session) -> set[str]:
 
 def newest_run(session: Session, project_id: int | None = None) -> Run | None:
     """The newest run, of one project or of all, that was trained to its end."""
+    query = _finished() if project_id is None else _finished().where(Run.project_id == project_id)
+    return session.scalar(query.limit(1))
+
+
+def finished_runs(session: Session, project_id: int) -> list[Run]:
+    """The runs of a project that were trained to their end, the newest first."""
+    return list(session.scalars(_finished().where(Run.project_id == project_id)))
+
+
+def finished_run(session: Session, project_id: int, number: int | None) -> Run | None:
+    """The run of that number if it was trained to its end; the newest such run for None or any other number."""
+    asked = _finished().where(Run.project_id == project_id, Run.number == number)
+    found = session.scalar(asked) if number is not None else None
+    return found or newest_run(session, project_id)
+
+
+def _finished() -> sa.Select[Run]:
     trained = sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_not(None))
     query = sa.select(Run).join(Job, Job.id == Run.job_id).where(Job.state == JobState.DONE, trained)
-    if project_id is not None:
-        query = query.where(Run.project_id == project_id)
-    return session.scalar(query.order_by(Run.id.desc()).limit(1))
+    return query.order_by(Run.id.desc())
 
 
 def _job(session: Session, run: Run, job_id: int) -> Job:

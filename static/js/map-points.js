@@ -34,16 +34,22 @@ export class Points {
     this.x = column(Uint16Array);
     this.y = column(Uint16Array);
     this.classes = column(Uint16Array); // place among the classes of the page from 1; 0 without a label
+    this.said = column(Uint16Array); // the same of what the run said
     this.groups = column(Uint8Array);
     this.splits = column(Uint8Array);
     this.verdicts = column(Uint8Array);
+    this.folds = column(Uint8Array); // of the run, from 1; 0 for none
   }
 
   /** The column of values, and for each value its words and colour. */
   legend(by, { classes, texts }) {
     const name = (number) => texts.group.replace("{number}", number + 1);
+    const named = (nothing) => [{ name: nothing, colour: GREY }, ...classes.map((item) => ({ name: item.name, colour: channels(item.color) }))];
+    const fold = (place) => (place ? { name: texts.fold.replace("{number}", place), colour: groupColour(place - 1) } : { name: texts.noFold, colour: GREY });
     const tables = {
-      class: [this.classes, [{ name: texts.none, colour: GREY }, ...classes.map((item) => ({ name: item.name, colour: channels(item.color) }))]],
+      class: [this.classes, named(texts.none)],
+      said: [this.said, named(texts.verdicts[0])],
+      fold: [this.folds, Array.from({ length: 256 }, (_, place) => fold(place))],
       split: [this.splits, texts.splits.map((words, place) => ({ name: words, colour: SPLIT_COLOURS[place] }))],
       verdict: [this.verdicts, texts.verdicts.map((words, place) => ({ name: words, colour: VERDICT_COLOURS[place] }))],
       group: [this.groups, Array.from({ length: 256 }, (_, place) => ({ name: name(place), colour: groupColour(place) }))],

@@ -62,7 +62,12 @@ by("colour-by").addEventListener("click", ({ target }) => {
   if (button) {
     press(by("colour-by"), button);
     colouredBy = button.dataset.by;
-    history.replaceState(null, "", colouredBy === "class" ? location.pathname : `?by=${colouredBy}`);
+    const address = new URL(location.href);
+    address.searchParams.set("by", colouredBy);
+    if (colouredBy === "class") {
+      address.searchParams.delete("by");
+    }
+    history.replaceState(null, "", address);
     colour();
   }
 });
@@ -72,6 +77,12 @@ by("modes").addEventListener("click", ({ target }) => {
     press(by("modes"), button);
     stage.dataset.mode = button.dataset.mode;
   }
+});
+
+by("map-run")?.addEventListener("change", ({ currentTarget }) => {
+  const address = new URL(location.href); // the colours stay
+  address.searchParams.set("run", currentTarget.elements.namedItem("run").value);
+  location.assign(address);
 });
 
 // --- the selection -----------------------------------------------------------------------------------------------

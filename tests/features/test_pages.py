@@ -107,7 +107,7 @@ def test_map__points_are_the_images_in_use(client, database, store, rows):
     content = client.get(f"{rows.path}/map/points").content
     (count,) = struct.unpack_from("<I", content)
     assert count == 59
-    assert len(content) == 4 + 59 * (4 + 4 + 2 + 2 + 2 + 1 + 1 + 1)
+    assert len(content) == 4 + 59 * (4 + 4 + 2 + 2 + 2 + 2 + 1 + 1 + 1 + 1)
     ids = np.frombuffer(content, "<u4", 59, 4)
     assert ids.tolist() == rows.images[1:]
     x = np.frombuffer(content, "<u2", 59, 4 + 8 * 59)
@@ -115,7 +115,7 @@ def test_map__points_are_the_images_in_use(client, database, store, rows):
     classes = np.frombuffer(content, "<u2", 59, 4 + 12 * 59)
     assert (classes[:9] > 0).all()
     assert (classes[9:] == 0).all()
-    splits = np.frombuffer(content, "u1", 59, 4 + 15 * 59)
+    splits = np.frombuffer(content, "u1", 59, 4 + 17 * 59)
     assert splits.tolist() == [3] + [0] * 58
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.db.models import LabelClass, Project
-from app.db.run_models import Job
+from app.db.run_models import Job, Run
 from app.domain.enums import FINAL_STATES, JobState
 from app.services import feature_map, features, gallery, map_points, predictions
 from app.services.gallery import ImageRow
@@ -19,6 +19,8 @@ from app.web.messages import say
 from app.web.templating import address, redirect, render
 
 router = APIRouter(prefix="/p/{slug}/map")
+
+RunNumber = Annotated[int | None, Query(ge=1, le=2**31)]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class MapPage:
     done: int
     steps: int
     error: str
-    run: int | None
+    run: Run | None  # whose answers can be shown
+    runs: Sequence[Run]
     groups: Sequence[GroupCard]
     classes: Mapping[int, LabelClass]
     class_keys: Mapping[int, str]
@@ -53,14 +56,16 @@ class MapPage:
 
 
 @router.get("", name="map")
-def index(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
-    """Show the map."""
+def index(
+    request: Request, project: ProjectDep, session: ReadSession, state: StateDep, run: RunNumber = None
+) -> Response:
+    """Show the map, with the answers of a run; without a number of the newest."""
     gettext = i18n.translations(i18n.choose(request)).gettext
     plane = feature_map.load(session, state.arrays, project.id)
-    points = map_points.load(session, state.arrays, project.id) if plane is not None else None
+    chosen = predictions.finished_run(session, project.id, run)
+    points = map_points.load(session, state.arrays, project.id, None) if plane is not None else None
     found = map_points.groups(points) if points is not None and plane is not None and plane.final else []
     rows = {row.id: row for row in gallery.rows(session, project.id, [one for g in found for one in g.examples])}
-    run = predictions.newest_run(session, project.id)
     job = features.job_of(session, project.id, features.MAP)
     running = job is not None and job.state not in FINAL_STATES
     context = MapPage(
@@ -73,13 +78,14 @@ def index(request: Request, project: ProjectDep, session: ReadSession, state: St
         done=int(job.progress.get("done", 0)) if job is not None else 0,
         steps=int(job.progress.get("total", 0)) if job is not None else 0,
         error=_error(job, gettext),
-        run=run.number if run is not None else None,
+        run=chosen,
+        runs=predictions.finished_runs(session, project.id),
         groups=[
             GroupCard(g.number, g.count, [rows[one] for one in g.examples if one in rows], g.labels) for g in found
         ],
         classes={item.id: item for item in project.classes},
         class_keys=pictures.key_names(project.classes),
-        data=_data(request, project),
+        data=_data(request, project, chosen),
         reasons={key: gettext(text) for key, text in pictures.REASONS.items()},
     )
     return render(request, "map/index.html", context)
@@ -91,16 +97,18 @@ def _error(job: Job | None, gettext: Any) -> str:
     return say(job.error_code, dict(job.error_params), gettext)
 
 
-def _data(request: Request, project: Project) -> dict[str, Any]:
+def _data(request: Request, project: Project, run: Run | None) -> dict[str, Any]:
     """What map.js begins with: as the grid, and the address of the points."""
     found = grid_page.module_data(request, project, {}, "similar")
-    return {**found, "points": address(request.app, "map_points", slug=project.slug)}
+    query = {"run": run.number} if run is not None else {}
+    return {**found, "points": address(request.app, "map_points", slug=project.slug, query=query)}
 
 
 @router.get("/points", name="map_points")
-def points(project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
-    """All points, as ``map_points.Points.packed`` says."""
-    found = map_points.load(session, state.arrays, project.id)
+def points(project: ProjectDep, session: ReadSession, state: StateDep, run: RunNumber = None) -> Response:
+    """All points, as ``map_points.Points.packed`` says; with the answers of a run."""
+    asked = predictions.finished_run(session, project.id, run)
+    found = map_points.load(session, state.arrays, project.id, asked)
     content = b"\0\0\0\0" if found is None else found.packed([item.id for item in project.classes])
     return Response(content, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
