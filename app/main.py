@@ -61,6 +61,7 @@ ROUTES = (
     "manifest",
     "weights",
     "run_report",
+    "run_more",
     "groups",
     "replays",
     "shrinking",

@@ -16,6 +16,7 @@ from app.services.jobs import Claim, LeaseLost
 from app.services.results import Writer
 from worker import (
     alter_jobs,
+    amount_jobs,
     checking,
     fan_out,
     feature_jobs,
@@ -127,6 +128,7 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.FEATURES: feature_jobs.features_of,
     JobKind.SUGGEST: feature_jobs.suggest,
     JobKind.ALTER: alter_jobs.run,
+    JobKind.AMOUNT: amount_jobs.run,
     JobKind.MAP: feature_jobs.lay_out,
     JobKind.RATES: rate_jobs.run,
 }

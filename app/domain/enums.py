@@ -87,6 +87,7 @@ class JobKind(StrEnum):
     FEATURES = "features"  # what the offline network sees in the new pictures of a project
     SUGGEST = "suggest"  # what a run says of the pictures without a label
     ALTER = "alter"  # what a run says of pictures that were changed, for its diary
+    AMOUNT = "amount"  # measures how many more pictures would help a run
     MAP = "map"  # lays the pictures of a project out on a plane
     RATES = "rates"  # a short training in which the rate grows, to find a good one
 

@@ -47,6 +47,17 @@ def out_of_fold(features: Floats, labels: Labels, classes: int, *, seed: int = 0
     return softmax(logits / np.float32(_temperature(logits, labels)))
 
 
+def weights(features: Floats, labels: Labels, classes: int) -> Floats:
+    """The weights (width + 1, classes) alone, fitted without a judgement or a temperature."""
+    return solve(_ready(features), labels, classes)
+
+
+def logits(features: Floats, fitted: Floats) -> Floats:
+    """What ``weights`` say of features (n, width), before the softmax: (n, classes)."""
+    found: Floats = _ready(features) @ fitted
+    return found
+
+
 def _unseen(ready: Floats, labels: Labels, classes: int, seed: int) -> Floats:
     folds = shares(labels, FOLDS, seed)
     logits = np.zeros((len(labels), classes), dtype=np.float32)

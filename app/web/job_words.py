@@ -21,6 +21,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.FEATURES: N_("Features of the pictures"),
     JobKind.SUGGEST: N_("Suggestions of a run"),
     JobKind.ALTER: N_("Test on changed pictures"),
+    JobKind.AMOUNT: N_("How many more pictures"),
     JobKind.MAP: N_("Map of the pictures"),
     JobKind.RATES: N_("Search for a learning rate"),
 }

@@ -62,6 +62,13 @@ SENTENCES: dict[str, str] = {
         "Train with folds, or with validation images."
     ),
     "rate_search_missing": N_("This project has no search for a learning rate with the number %(number)s."),
+    "amount_features": N_(
+        "The pictures of run %(run)s have not been looked at by the offline network yet. Have it look at them first."
+    ),
+    "amount_too_few": N_(
+        "There are too few pictures to measure anything: at least %(least)s with features and labels of two classes "
+        "are needed."
+    ),
     "report_unfinished": N_("Run %(run)s has not ended yet. Its report can be made as soon as it has."),
     "run_unfinished": N_(
         "Run %(run)s is not finished, so nothing can be kept with its models yet. Wait for its end, or start it again."
