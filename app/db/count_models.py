@@ -1,4 +1,4 @@
-"""Counts that triggers of the database keep beside the images and their facts (migrations 0009 and 0013)."""
+"""Counts that triggers of the database keep beside the images and their facts (migrations 0009, 0013 and 0016)."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -61,3 +61,17 @@ class ImageStamp(Base):
     block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # id of the image / BLOCK
     moves: Mapped[int] = mapped_column(sa.BigInteger)
     members: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class FindingTally(Base):
+    """How many images in use of a finding share class and split (migration 0016); 0 and "" stand for none.
+
+    From it the triggers keep the figures of ``HealthFinding``. Rows whose count has come down to 0 may stay.
+    """
+
+    __tablename__ = "finding_tally"
+
+    finding_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    class_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    split: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    count: Mapped[int]

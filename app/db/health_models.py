@@ -65,6 +65,13 @@ class HealthFinding(Base):
     kept_by: Mapped[str | None] = mapped_column(sa.String(100))
     kept_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    # Kept by triggers of the database (migration 0016): its images in use, how many classes they have, and of those
+    # with a label how many are of the test set, of the validation folder, and free for training.
+    members: Mapped[int] = mapped_column(default=0, server_default="0")
+    classes: Mapped[int] = mapped_column(default=0, server_default="0")
+    test: Mapped[int] = mapped_column(default=0, server_default="0")
+    folder: Mapped[int] = mapped_column(default=0, server_default="0")
+    free: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class HealthMember(Base):

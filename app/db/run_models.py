@@ -110,7 +110,15 @@ class RunItem(Base):
     """One image of a run, frozen: its bytes, the label it had and where the run used it."""
 
     __tablename__ = "run_item"
-    __table_args__ = (sa.UniqueConstraint("run_id", "image_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("run_id", "image_id"),
+        sa.Index(
+            "ix_run_item_tested",
+            "run_id",
+            sqlite_where=sa.text("split = 'test'"),
+            postgresql_where=sa.text("split = 'test'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"))

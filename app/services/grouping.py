@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.health_models import HealthFinding, HealthMember
-from app.db.lookups import by_lookup
 from app.db.models import Image
 from app.domain import groups
-from app.domain.enums import ImageState, Split
 from app.domain.errors import Invalid
 from app.domain.findings import FindingKind
 
@@ -55,9 +53,9 @@ def _open(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def copy_groups(session: Session, project_id: int) -> int:
-    """How many groups of copies there are."""
-    query = sa.select(sa.func.count(sa.distinct(HealthMember.finding_id))).join(HealthFinding)
-    return session.scalar(query.where(*_open(project_id))) or 0
+    """How many groups of copies there are, of images in use."""
+    several = (*_open(project_id), HealthFinding.members >= 2)
+    return session.scalar(sa.select(sa.func.count()).where(*several)) or 0
 
 
 def copies(session: Session, project_id: int) -> dict[int, int]:
@@ -80,19 +78,8 @@ def taken(session: Session, project_id: int) -> dict[int, tuple[str, datetime]]:
 
 def copies_of_test(session: Session, project_id: int) -> int:
     """How many labelled images outside of the test set are copies of one that is in it."""
-    tested = sa.func.sum(sa.case((Image.split == Split.TEST, 1), else_=0)).label("tested")
-    groups = (
-        sa.select(tested, sa.func.count().label("all"))
-        .select_from(HealthMember)
-        .join(HealthFinding, HealthFinding.id == HealthMember.finding_id)
-        .join(Image, Image.id == HealthMember.image_id)
-        .where(*_open(project_id), Image.state == ImageState.ACTIVE, Image.class_id.is_not(None))
-        .group_by(HealthMember.finding_id)
-        .subquery()
-    )
-    outside = sa.select(sa.func.sum(groups.c.all - groups.c.tested)).where(groups.c.tested > 0)
-    with by_lookup(session):
-        return int(session.scalar(outside) or 0)
+    outside = sa.select(sa.func.sum(HealthFinding.folder + HealthFinding.free))
+    return int(session.scalar(outside.where(*_open(project_id), HealthFinding.test > 0)) or 0)
 
 
 def torn(session: Session, project_id: int, by: str) -> list[Invalid]:

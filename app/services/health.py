@@ -1,7 +1,7 @@
 """What the health page shows: the newest check and its findings, read from rows and never computed on the way.
 
-Groups of copies are stored once; whether their labels or splits are wrong is asked of the images as they are now, so a
-finding that was mended is gone at once, without another check.
+Groups of copies are stored once; triggers of the database count the classes and splits of their images whenever these
+change, so a finding that was mended is gone at once, without another check.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,14 @@ from sqlalchemy.orm import Session
 
 from app.db.count_models import ImageKind
 from app.db.health_models import HealthCheck, HealthFinding, HealthMember
-from app.db.lookups import by_lookup
 from app.db.models import Image
 from app.db.run_models import Job
-from app.domain.enums import FINAL_STATES, ImageState, Split
-from app.domain.findings import GROUPS, FindingKind, Topic, kind_of
+from app.domain.enums import FINAL_STATES, ImageState
+from app.domain.findings import GROUPS, SERIOUS, FindingKind, Topic, kind_of
 from app.services import gallery, health_facts
 from app.services.gallery import ImageRow
 
 SIZES = 6
-_LABELLED = Image.class_id.is_not(None)
 
 
 @dataclass(frozen=True)
@@ -110,114 +108,85 @@ def _kinds(session: Session, project_id: int, *columns: sa.orm.InstrumentedAttri
     return [(*row[:-1], int(row[-1])) for row in found]
 
 
-def _open(project_id: int, kind: FindingKind, kept: bool) -> tuple[sa.ColumnElement[bool], ...]:
+def _open(project_id: int, topic: Topic, kept: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    """The findings of a topic, those that nobody chose to keep or the others."""
     return (
         HealthFinding.project_id == project_id,
-        HealthFinding.kind == kind,
+        HealthFinding.kind == kind_of(topic),
+        _wrong(topic),
         HealthFinding.found.is_(True),
         HealthFinding.kept_at.is_not(None) if kept else HealthFinding.kept_at.is_(None),
     )
 
 
-def _groups(project_id: int, *, kept: bool = False) -> sa.CTE:
-    """For each group of copies: its images in use, and how many classes and splits they have."""
-    test, folder = Image.split == Split.TEST, Image.split == Split.VALIDATION
-    free = sa.or_(Image.split.is_(None), Image.split == Split.TRAIN)
-
-    def count(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-        return sa.func.sum(sa.case((sa.and_(_LABELLED, condition), 1), else_=0))
-
-    return (
-        sa.select(
-            HealthFinding.id,
-            HealthFinding.score,
-            sa.func.count(sa.distinct(Image.class_id)).label("classes"),
-            count(test).label("test"),
-            count(folder).label("folder"),
-            count(free).label("free"),
-        )
-        .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
-        .join(Image, Image.id == HealthMember.image_id)
-        .where(*_open(project_id, FindingKind.COPIES, kept), Image.state == ImageState.ACTIVE)
-        .group_by(HealthFinding.id, HealthFinding.score)
-        .having(sa.func.count() >= 2)
-        .cte("groups")
+def _wrong(topic: Topic) -> sa.ColumnElement[bool]:
+    """What makes a finding one of ``topic``, from the figures that the database keeps of it."""
+    found = HealthFinding
+    if topic not in GROUPS:
+        return found.members > 0
+    return sa.and_(
+        found.members >= 2,
+        {
+            Topic.CONFLICTS: found.classes >= 2,
+            Topic.LEAKS: sa.and_(found.test > 0, found.free + found.folder > 0),
+            Topic.FOLDER_LEAKS: sa.and_(found.folder > 0, found.free > 0),
+            Topic.COPIES: sa.true(),
+        }[topic],
     )
 
 
-def _wrong(groups: sa.CTE, topic: Topic) -> sa.ColumnElement[bool]:
-    """What makes a group of copies one of ``topic``."""
-    columns = groups.c
-    return {
-        Topic.CONFLICTS: columns.classes >= 2,
-        Topic.LEAKS: sa.and_(columns.test > 0, columns.free + columns.folder > 0),
-        Topic.FOLDER_LEAKS: sa.and_(columns.folder > 0, columns.free > 0),
-        Topic.COPIES: sa.true(),
-    }[topic]
+def _how_many(fits: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((fits, 1), else_=0)), 0)
 
 
 def summary(session: Session, project_id: int, limit: int) -> dict[Topic, tuple[int, list[Finding]]]:
     """How many findings each topic has that nobody chose to keep, and the strongest of them with their images."""
-    groups = _groups(project_id)
-    parts = []
-    for topic in Topic:
-        some = _strongest(project_id, topic, groups).limit(limit).subquery()
-        parts.append(sa.select(sa.literal(topic.value), sa.literal(0), some.c.id))
-    for topic in GROUPS:
-        many = sa.select(sa.func.count()).select_from(groups).where(_wrong(groups, topic)).scalar_subquery()
-        parts.append(sa.select(sa.literal(topic.value), many, sa.literal(0)))
-    parts.append(_singles(project_id))
-    counts, first = dict.fromkeys(Topic, 0), dict[Topic, list[int]]()
-    with by_lookup(session):
-        rows = session.execute(sa.union_all(*parts)).all()
-    for name, count, finding_id in rows:
-        if finding_id:
-            first.setdefault(Topic(name), []).append(finding_id)
-        elif name in counts:
-            counts[Topic(name)] = count
+    found = counts(session, project_id)
+    some = [
+        sa.select(sa.literal(topic.value), _strongest(project_id, topic).limit(limit).subquery().c.id)
+        for topic, count in found.items()
+        if count
+    ]
+    first: dict[Topic, list[int]] = {}
+    for name, finding_id in session.execute(sa.union_all(*some)) if some else ():
+        first.setdefault(Topic(name), []).append(finding_id)
     loaded = {one.id: one for one in load(session, project_id, [one for some in first.values() for one in some])}
-    return {topic: (counts[topic], [loaded[one] for one in first.get(topic, []) if one in loaded]) for topic in Topic}
-
-
-def _singles(project_id: int) -> sa.Select[str, int, int]:
-    """How many images each kind of findings about single images has."""
-    return (
-        sa.select(HealthFinding.kind, sa.func.count(), sa.literal(0))
-        .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
-        .join(Image, Image.id == HealthMember.image_id)
-        .where(
-            HealthFinding.project_id == project_id,
-            HealthFinding.found.is_(True),
-            HealthFinding.kept_at.is_(None),
-            HealthFinding.kind != FindingKind.COPIES,
-            Image.state == ImageState.ACTIVE,
-        )
-        .group_by(HealthFinding.kind)
-    )
+    return {
+        topic: (count, [loaded[one] for one in first.get(topic, []) if one in loaded]) for topic, count in found.items()
+    }
 
 
 def counts(session: Session, project_id: int) -> dict[Topic, int]:
     """How many findings each topic has that nobody chose to keep."""
-    return {topic: count for topic, (count, _first) in summary(session, project_id, 0).items()}
+    open_now = sa.and_(HealthFinding.project_id == project_id, HealthFinding.found, HealthFinding.kept_at.is_(None))
+    parts = [_how_many(sa.and_(HealthFinding.kind == kind_of(topic), _wrong(topic))) for topic in Topic]
+    row = session.execute(sa.select(*parts).where(open_now)).one()
+    return {topic: int(count) for topic, count in zip(Topic, row, strict=True)}
 
 
-def ids(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> list[int]:
+def serious(session: Session, project_id: int) -> int:
+    """How many groups of copies make figures of runs wrong; one may be a conflict and a leak at once."""
+    wrong = sa.or_(*(_wrong(topic) for topic in SERIOUS))
+    query = sa.select(sa.func.count()).where(*_open(project_id, Topic.COPIES, False), wrong)
+    return session.scalar(query) or 0
+
+
+def count(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> int:
+    """How many findings a topic has."""
+    return session.scalar(sa.select(sa.func.count()).where(*_open(project_id, topic, kept))) or 0
+
+
+def ids(
+    session: Session, project_id: int, topic: Topic, *, kept: bool = False, offset: int = 0, limit: int | None = None
+) -> list[int]:
     """The findings of a topic, the strongest first."""
-    with by_lookup(session):
-        return list(session.scalars(_strongest(project_id, topic, _groups(project_id, kept=kept), kept=kept)))
+    return list(session.scalars(_strongest(project_id, topic, kept=kept).offset(offset).limit(limit)))
 
 
-def _strongest(project_id: int, topic: Topic, groups: sa.CTE, *, kept: bool = False) -> sa.Select[int]:
+def _strongest(project_id: int, topic: Topic, *, kept: bool = False) -> sa.Select[int]:
     """The findings of a topic in their order."""
-    if topic in GROUPS:
-        return sa.select(groups.c.id).where(_wrong(groups, topic)).order_by(groups.c.score.desc(), groups.c.id)
-    return (
-        sa.select(HealthFinding.id)
-        .join(HealthMember, HealthMember.finding_id == HealthFinding.id)
-        .join(Image, Image.id == HealthMember.image_id)
-        .where(*_open(project_id, kind_of(topic), kept), Image.state == ImageState.ACTIVE)
-        .order_by(HealthFinding.score.desc(), HealthFinding.id)
-    )
+    query = sa.select(HealthFinding.id).where(*_open(project_id, topic, kept))
+    return query.order_by(HealthFinding.score.desc(), HealthFinding.id)
 
 
 def load(session: Session, project_id: int, finding_ids: Sequence[int]) -> list[Finding]:

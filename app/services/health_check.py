@@ -235,6 +235,7 @@ def _signature(ids: Sequence[int]) -> str:
 
 def store(session: Session, project_id: int, found: Sequence[Found], results: dict[str, Any], images: int) -> None:
     """Replace what the last check found. What somebody chose to keep stays kept as long as it is the same finding."""
+    projects.lock(session, project_id)  # labels that are given meanwhile would be missing in the figures of findings
     check = of_project(session, project_id)
     own = HealthFinding.project_id == project_id
     unkept = sa.select(HealthFinding.id).where(own, HealthFinding.kept_at.is_(None))

@@ -133,6 +133,8 @@ def total(session: Session, project_id: int, queue: Queue) -> int:
     """How many images are in the queue."""
     if queue.order is not Order.WRONG:
         return gallery.total(session, project_id, queue.chosen)
+    if queue.chosen == ImageFilter():
+        return doubted.in_use(session, project_id)
     return doubted.count(session, project_id, gallery.conditions(project_id, queue.chosen))
 
 

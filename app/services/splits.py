@@ -116,6 +116,6 @@ def excluded_for(session: Session, project_id: int, reason: str) -> int:
 
 
 def tested_runs(session: Session, project_id: int) -> int:
-    """How many runs have been made with a test set."""
-    used = sa.exists().where(RunItem.run_id == Run.id, RunItem.split == Split.TEST)
+    """How many runs have been made with a test set; a bound value would not find the index of test images."""
+    used = sa.exists().where(RunItem.run_id == Run.id, RunItem.split == sa.literal_column("'test'"))
     return session.scalar(sa.select(sa.func.count()).select_from(Run).where(Run.project_id == project_id, used)) or 0

@@ -30,7 +30,7 @@ from app.services import jobs
 CHUNK = 1000
 _COUNTS = (
     *(models.ImageCount, count_models.ImageBlock, count_models.ImageKind),
-    *(count_models.FactCount, count_models.ImageStamp),
+    *(count_models.FactCount, count_models.ImageStamp, count_models.FindingTally),
 )
 # The target keeps its counts itself.
 BEHIND = {run_models.Worker.__tablename__, *(table.__tablename__ for table in _COUNTS)}

@@ -142,23 +142,24 @@ def _topic_page(
     request: Request, session: Session, project: Project, topic: Topic, error: AppError | None = None
 ) -> Response:
     kept = request.query_params.get("kept") == "1"
-    everything = health.ids(session, project.id, topic, kept=kept)
+    total = health.count(session, project.id, topic, kept=kept)
     text = request.query_params.get("offset", "")
     per_page = PER_PAGE[topic in GROUPS]
-    offset = min(int(text), len(everything)) if is_number(text) else 0
+    offset = min(int(text), total) if is_number(text) else 0
+    shown = health.ids(session, project.id, topic, kept=kept, offset=offset, limit=per_page)
     gettext = i18n.translations(i18n.choose(request)).gettext
     context = TopicPage(
         project=project,
         topic=topic,
         words=WORDS[topic],
         grouped=topic in GROUPS,
-        findings=health.load(session, project.id, everything[offset : offset + per_page]),
-        total=len(everything),
+        findings=health.load(session, project.id, shown),
+        total=total,
         offset=offset,
         per_page=per_page,
         many=MANY,
         kept=kept,
-        kept_count=0 if kept else len(health.ids(session, project.id, topic, kept=True)),
+        kept_count=0 if kept else health.count(session, project.id, topic, kept=True),
         checked=health.state(session, project.id).checked_at is not None,
         acts=ACTS,
         split_names=SPLITS,

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.domain import leaks
@@ -89,7 +88,7 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
         project=project,
         state=state,
         open=sum(part.count for part in parts if not part.serious) + telling + len(warnings) + blind,
-        serious=_serious(session, project, [part.topic for part in parts if part.serious and part.count]) + telling,
+        serious=health.serious(session, project.id) + telling,
         table=table,
         most=max((row.total for row in table.classes), default=0),
         warnings=[sentence(warning, gettext) for warning in warnings],
@@ -105,11 +104,6 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
         done=done(request),
     )
     return render(request, "health/index.html", context)
-
-
-def _serious(session: Session, project: Project, topics: Sequence[Topic]) -> int:
-    """How many groups of copies make figures of runs wrong; one may be a conflict and a leak at once."""
-    return len({one for topic in topics for one in health.ids(session, project.id, topic)})
 
 
 def _part(topic: Topic, count: int, found: Sequence[health.Finding]) -> Part:
