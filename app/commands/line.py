@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_export(commands)
     _add_versions(commands)
+    _add_photo_times(commands)
     _add_train(commands)
     _add_report(commands)
     _add_check(commands)
@@ -149,6 +150,18 @@ def _add_versions(commands: Any) -> None:
         return code
 
     parser.set_defaults(command=_lazily("versions", versions))
+
+
+def _add_photo_times(commands: Any) -> None:
+    parser = commands.add_parser("photo-times", help="read when pictures were taken that came before this was read")
+    parser.add_argument("project", metavar="PROJECT", nargs="?", default="", help="one project; without it all")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def photo_times(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        code: int = module.run(settings, module.Wish(typed.project, typed.json))
+        return code
+
+    parser.set_defaults(command=_lazily("photo_times", photo_times))
 
 
 def _add_train(commands: Any) -> None:
