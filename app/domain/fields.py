@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain import keras_json
 from app.domain.errors import Invalid
 
 
@@ -66,6 +67,12 @@ def _parse_names(value: Any) -> str:
     return json.dumps(list(dict.fromkeys(names)), ensure_ascii=False) if names else ""
 
 
+def _parse_layers(value: Any) -> str:
+    """A list of layers as it was written; the JSON of a Keras model becomes one."""
+    text = str(value).strip()
+    return keras_json.as_list(text) if text.startswith("{") else text
+
+
 def _parse_run(value: Any) -> str:
     """The number of a run, or with the model of one with folds: 4 or 4/2; "" for none."""
     text = str(value).strip()
@@ -96,6 +103,6 @@ _TEXTS: dict[str, Callable[[Any], Any]] = {
     "color": _parse_color,
     "names": _parse_names,
     "run": _parse_run,
-    "layers": lambda value: str(value).strip(),
+    "layers": _parse_layers,
     "text": lambda value: str(value)[:200],
 }

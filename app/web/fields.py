@@ -31,8 +31,9 @@ TEXTS: dict[str, FieldText] = {
         "own",
         N_("Layers"),
         N_(
-            "A JSON list of conv, norm, relu, pool, border, mean, flatten, dropout and dense. Behind mean or flatten "
-            "stand only relu, dropout and dense; the outputs are added by themselves."
+            "A JSON list of conv, norm, relu, pool, border, mean, flatten, dropout and dense, or the JSON of a Keras "
+            "model that is a chain of such layers (model.to_json()). Behind mean or flatten stand only relu, dropout "
+            "and dense; the outputs are added by themselves."
         ),
     ),
     "image_size": FieldText(

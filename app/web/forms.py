@@ -22,7 +22,7 @@ EXTRA = frozenset(
 )  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 CLASSES, ONLY = "augmented_classes", "only:"  # only:NAME is the tick box of one class
-MAX_NAMES = 20_000  # characters of a list of names or layers
+MAX_NAMES = 30_000  # characters of a list of names or layers
 LONG = (CLASSES, "layers")
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200

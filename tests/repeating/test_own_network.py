@@ -37,7 +37,7 @@ def refused(text: str) -> Invalid:
         ('["relu"', "layers_unreadable", 1),
         ('[\n "relu",\n]', "layers_unreadable", 3),
         ('["relu"] x', "layers_unreadable", 1),
-        ('{"layer": "relu"}', "layers_unreadable", 1),
+        ('{"layer": "relu"}', "keras_no_model", None),
         ("[" * 3000, "layers_unreadable", 1),
         ('["relu",\n' + "9" * 5000 + "]", "layers_unreadable", 2),
         ('["relu",\n"\\ud800"]', "layers_unreadable", 2),

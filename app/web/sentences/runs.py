@@ -97,6 +97,12 @@ SENTENCES: dict[str, str] = {
     ),
     "nothing_smaller": N_("The pictures and the batch are as small as they can be. Use a machine with more memory."),
     "preset_missing": N_("There is no preset “%(name)s”. There are: %(known)s."),
+    "search_missing": N_("This project has no search with the number %(number)s."),
+    "search_no_result": N_(
+        "None of the %(count)s trainings of this search has come to an end with validation images, so there is nothing "
+        "to choose from. Look at their pages for the reason."
+    ),
+    "search_nothing_varies": N_("Nothing varies in this search. Tick at least one setting."),
     "run_missing": N_("There is no run %(number)s in this project."),
     "split_count": N_("“%(value)s” cannot be used. Type how many images of each class: 1 or more."),
     "split_pinned": N_(
@@ -145,6 +151,33 @@ SENTENCES: dict[str, str] = {
         "Draw a share for validation instead, or begin anew."
     ),
     "begin_which": N_("Run %(run)s has several models. Name one of them too, for example %(first)s."),
+    "keras_chain": N_(
+        "The Keras model is no chain: “%(layer)s” takes the outputs of several layers, or several take its own. Only "
+        "one layer after the other can be trained here."
+    ),
+    "keras_code": N_(
+        "Layer %(number)s of the Keras model, %(layer)s, would run code of its own, which is never done here. Write "
+        "the model with the layers of Keras alone."
+    ),
+    "keras_layer": N_(
+        "Layer %(number)s of the Keras model is a %(layer)s, which is not known here. There are: %(known)s. The pixels "
+        "are scaled and changed by the form, not by layers."
+    ),
+    "keras_long": N_(
+        "The Keras model has %(count)s characters; at most %(most)s are read. Write it as a list of layers instead."
+    ),
+    "keras_no_model": N_(
+        "This JSON is no Keras model. Paste what model.to_json() gives of a Sequential or functional model, or write a "
+        "list of layers in square brackets."
+    ),
+    "keras_unreadable": N_(
+        "The Keras model cannot be read: line %(line)s, place %(column)s is no JSON. Paste all that model.to_json() "
+        "gives."
+    ),
+    "keras_value": N_(
+        "Layer %(number)s of the Keras model, %(layer)s, has %(name)s = %(value)s. Only this can be trained here: "
+        "%(allowed)s."
+    ),
     "weights_not_kept": N_(
         "Run %(run)s has not kept the weights of model %(model)s after epoch %(epoch)s. Choose one of the epochs that "
         "its page lists under “Weights that were kept”."
