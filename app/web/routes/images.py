@@ -15,7 +15,7 @@ from app.domain.enums import Field as What
 from app.domain.enums import LabelSource, Split
 from app.domain.errors import AppError, Conflict
 from app.domain.groups import COPIES, NONE
-from app.services import gallery, history, image_predictions, labels, marks, predictions, split_moves
+from app.services import gallery, history, image_copies, image_predictions, labels, marks, predictions, split_moves
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.grouping import Grouping
 from app.services.split_moves import Wish
@@ -42,6 +42,7 @@ class ImagePage:
     import_number: int | None
     steps: Sequence[history.Step]
     predictions: Sequence[image_predictions.Said]
+    copy_groups: Sequence[image_copies.Copies]
     trained: int | None  # number of the newest run that can be asked
     previous: int | None
     following: int | None
@@ -191,6 +192,7 @@ def image_page(
         import_number=batch.number if batch else None,
         steps=history.of_image(session, project.id, image_id),
         predictions=image_predictions.of_image(session, project.id, image_id),
+        copy_groups=image_copies.of_image(session, project.id, image_id),
         trained=trained.number if trained else None,
         previous=before[0].id if before else None,
         following=after[0].id if after else None,
