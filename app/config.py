@@ -90,6 +90,11 @@ class Settings:
     decode_workers: int = _setting(0, "Processes that decode uploaded pictures; 0: one for each processor.")
     max_file_mb: int = _setting(25, "Largest picture file.")
     max_zip_mb: int = _setting(2048, "Largest zip file.")
+    import_dir: str = _setting(
+        "",
+        "Folder of the server whose folders the import page offers; empty: none. Web process and workers must see it "
+        "at the same place.",
+    )
     user: str = _setting("", "Name written into the label history; empty: the login name.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
     log_format: str = _setting("text", "text for people, or json: one object for each line, with every request.")

@@ -44,6 +44,7 @@ ROUTES = (
     "label_items",
     "splits",
     "split_moves",
+    "import_server",
     "versions",
     "health_page",
     "similar",

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
 from app.domain.picture_facts import Facts
-from app.services import feature_findings, feature_space, health_check, health_facts, jobs
+from app.services import feature_findings, feature_space, grouping, health_check, health_facts, jobs
 from app.services.feature_findings import Odd
 from app.services.jobs import Claim
 from app.storage.arrays import Arrays
@@ -37,6 +37,7 @@ def run(parts: Parts, claim: Claim, lease: Lease) -> End:
         return _stopped(lease)
     with parts.database.write() as session:
         jobs.fence(session, claim.job_id, claim.attempt)
+        results["groups"] = grouping.others(session, project_id)
         health_check.store(session, project_id, found, results, len(table.ids))
     return End(Outcome.DONE)
 

@@ -7,7 +7,7 @@ from functools import partial
 from app.db.run_models import Job
 from app.decoder import Decoder
 from app.domain.enums import JobState
-from app.services import import_parts, imports, jobs, uploads
+from app.services import import_parts, imports, jobs, server_folders, uploads
 from app.services.import_sources import Watch
 from app.services.imports import Tools
 from app.services.jobs import Claim
@@ -21,7 +21,9 @@ Work = Callable[[Tools, Watch, int], bool]  # tools, watch, bytes of the largest
 
 
 def whole(parts: Parts, claim: Claim, lease: Lease) -> End:
-    """A zip that is imported by one job, or the end of one whose parts are done."""
+    """A zip that is imported by one job, or the end of one whose parts are done; or a folder of the server."""
+    if "folder" in claim.spec:
+        return folder(parts, claim, lease)
     import_id, name = claim.spec["import_id"], claim.spec["upload"]
 
     def work(tools: Tools, watch: Watch, limit: int) -> bool:
@@ -30,6 +32,19 @@ def whole(parts: Parts, claim: Claim, lease: Lease) -> End:
     end = _run(parts, claim, lease, work)
     if end.outcome is Outcome.CANCELLED:
         uploads.give_up(parts.database, parts.store, import_id, name)
+    return end
+
+
+def folder(parts: Parts, claim: Claim, lease: Lease) -> End:
+    """A folder of the server."""
+    root = parts.settings.import_dir
+
+    def work(tools: Tools, watch: Watch, limit: int) -> bool:
+        return server_folders.run_job(tools, root, claim.spec, max_file_bytes=limit, watch=watch)
+
+    end = _run(parts, claim, lease, work)
+    if end.outcome is Outcome.CANCELLED:
+        server_folders.give_up(parts.database, claim.spec["import_id"])
     return end
 
 

@@ -22,6 +22,7 @@ class Topic(StrEnum):
     CONFLICTS = "conflicts"  # copies with two labels
     LEAKS = "leaks"  # copies in the test set and outside of it
     FOLDER_LEAKS = "folder_leaks"  # copies in the validation folder and among the training images
+    FOLDS = "folds"  # copies that folds may tear apart
     COPIES = "copies"
     DARK = "dark"
     BRIGHT = "bright"
@@ -31,7 +32,7 @@ class Topic(StrEnum):
     OUTLIER = "outlier"
 
 
-GROUPS = frozenset({Topic.CONFLICTS, Topic.LEAKS, Topic.FOLDER_LEAKS, Topic.COPIES})
+GROUPS = frozenset({Topic.CONFLICTS, Topic.LEAKS, Topic.FOLDER_LEAKS, Topic.FOLDS, Topic.COPIES})
 
 SERIOUS = frozenset({Topic.CONFLICTS, Topic.LEAKS, Topic.FOLDER_LEAKS})  # copies that make figures of runs wrong
 

@@ -1,7 +1,7 @@
 """Groups of pictures that are copies of each other, and what a test set is worth. Pure functions on arrays."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,20 @@ def detectable(count: int, discordant: float = DISCORDANT) -> float | None:
     for _step in range(60):  # the right side falls slowly with delta, so this settles within a few steps
         delta = (Z_95 * math.sqrt(discordant) + Z_80 * math.sqrt(max(discordant - delta**2, 0.0))) / math.sqrt(count)
     return delta if delta <= discordant else None
+
+
+def torn_share(sizes: Mapping[int, int], folds: int) -> float:
+    """The share of groups that a draw of single images into folds tears apart in the mean.
+
+    A group of m images stays in one of k folds with the chance ``k^(1 - m)``; that the folds are level is left out.
+
+    Args:
+        sizes: number of groups by their size, 2 or more.
+        folds: 2 or more.
+    """
+    groups = sum(sizes.values())
+    torn = sum(count * (1 - float(folds) ** (1 - size)) for size, count in sizes.items())
+    return torn / groups if groups else 0.0
 
 
 def crossing(groups_of: NDArray[np.int64], parts: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db.health_models import HealthFinding, HealthMember
 from app.db.models import Image
 from app.domain import groups
+from app.domain.enums import ImageState
 from app.domain.errors import Invalid
 from app.domain.findings import FindingKind
 
@@ -80,6 +81,27 @@ def copies_of_test(session: Session, project_id: int) -> int:
     """How many labelled images outside of the test set are copies of one that is in it."""
     outside = sa.select(sa.func.sum(HealthFinding.folder + HealthFinding.free))
     return int(session.scalar(outside.where(*_open(project_id), HealthFinding.test > 0)) or 0)
+
+
+def others(session: Session, project_id: int) -> dict[str, tuple[int, int]]:
+    """Groups of labelled images besides copies that can be told without being asked: by what -> (groups, images)."""
+    query = sa.select(Image.id, Image.path).where(
+        Image.project_id == project_id, Image.state == ImageState.ACTIVE, Image.class_id.is_not(None)
+    )
+    rows = list(session.execute(query.order_by(Image.id)))
+    moments = taken(session, project_id)
+    pairs = groups.bursts([moments.get(row.id) for row in rows], ALONE.seconds)
+    folders = [groups.of_folder(row.path) for row in rows]
+    kinds = {
+        groups.BURST: groups.numbered(len(rows), [], pairs),
+        groups.FOLDER: groups.numbered(len(rows), folders, []),
+    }
+    found = {}
+    for by, numbered in kinds.items():
+        _names, sizes = np.unique(numbered, return_counts=True)
+        if (several := sizes[sizes > 1]).size > 1:  # one group of everything is no group
+            found[by] = (len(several), int(several.sum()))
+    return found
 
 
 def torn(session: Session, project_id: int, by: str) -> list[Invalid]:

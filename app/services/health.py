@@ -130,6 +130,7 @@ def _wrong(topic: Topic) -> sa.ColumnElement[bool]:
             Topic.CONFLICTS: found.classes >= 2,
             Topic.LEAKS: sa.and_(found.test > 0, found.free + found.folder > 0),
             Topic.FOLDER_LEAKS: sa.and_(found.folder > 0, found.free > 0),
+            Topic.FOLDS: found.free + found.folder >= 2,
             Topic.COPIES: sa.true(),
         }[topic],
     )
@@ -169,6 +170,13 @@ def serious(session: Session, project_id: int) -> int:
     wrong = sa.or_(*(_wrong(topic) for topic in SERIOUS))
     query = sa.select(sa.func.count()).where(*_open(project_id, Topic.COPIES, False), wrong)
     return session.scalar(query) or 0
+
+
+def fold_groups(session: Session, project_id: int) -> dict[int, int]:
+    """How many groups of copies have so many images that folds share out: size -> groups."""
+    size = (HealthFinding.free + HealthFinding.folder).label("size")
+    query = sa.select(size, sa.func.count()).where(*_open(project_id, Topic.FOLDS, False)).group_by(size)
+    return {int(number): int(count) for number, count in session.execute(query)}
 
 
 def count(session: Session, project_id: int, topic: Topic, *, kept: bool = False) -> int:

@@ -60,6 +60,12 @@ def effects(session: Session, project_id: int) -> list[Effect]:
     return [effect for run in session.scalars(query) for effect in _of_run(session, run, group_of)]
 
 
+def fold_effects(session: Session, project_id: int) -> list[Effect]:
+    """The newest K-fold runs, each image judged by the model that did not learn from it; with and without leaks."""
+    found = effects(session, project_id)
+    return [one for one in found if one.kind == RunKind.KFOLD and one.role == PredictionRole.VALIDATION]
+
+
 def _of_run(session: Session, run: Run, group_of: dict[int, int]) -> list[Effect]:
     query = sa.select(RunItem.id, RunItem.image_id, RunItem.split, RunItem.fold, RunItem.label)
     items = session.execute(query.where(RunItem.run_id == run.id)).all()

@@ -222,7 +222,7 @@ def unneeded(database: Database, store: Store) -> Iterator[Upload]:
     with database.read() as session:
         ended = (JobState.DONE, JobState.CANCELLED)
         alive = sa.select(Job.spec, Job.state).where(Job.kind == JobKind.IMPORT, Job.state.not_in(ended))
-        states = {spec["upload"].removesuffix(".zip"): state for spec, state in session.execute(alive)}
+        states = {spec.get("upload", "").removesuffix(".zip"): state for spec, state in session.execute(alive)}
     for upload in old:
         state = states.get(upload.name.partition(".")[0])
         if state is None or (state == JobState.FAILED and upload.modified < kept):

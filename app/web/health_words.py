@@ -36,9 +36,15 @@ WORDS: dict[Topic, Words] = {
         N_("No copy of a picture of the validation folder is learned from."),
         (Act.TRAIN, Act.THIN, Act.KEEP),
     ),
+    Topic.FOLDS: Words(
+        N_("Copies that folds would tear apart"),
+        N_("Folds learn from one copy and check with another: the accuracy looks better than it is."),
+        N_("No two pictures that folds share out are copies."),
+        (Act.THIN, Act.KEEP),
+    ),
     Topic.COPIES: Words(
         N_("Copies"),
-        N_("The same picture more than once: encoded anew, resized, or cut a little. Folds may tear them apart."),
+        N_("The same picture more than once: encoded anew, resized, or cut a little."),
         N_("No picture is there twice."),
         (Act.THIN, Act.KEEP),
     ),

@@ -43,7 +43,7 @@ def test_check__finds_what_was_planted(client, database, planted):
     project = planted.project()
     assert "have not been checked yet" in client.get(f"/p/{project.slug}/health").text
     planted.check(project)
-    assert counts(client, project) == {"conflicts": 1, "leaks": 1, "copies": 3, "dark": 1, "plain": 1}
+    assert counts(client, project) == {"conflicts": 1, "leaks": 1, "folds": 2, "copies": 3, "dark": 1, "plain": 1}
     page = client.get(f"/p/{project.slug}/health").text
     # Three groups of copies, a dark and an empty picture, a class without test images, and one test image in all.
     assert "7 findings are open, 2 of them serious." in page

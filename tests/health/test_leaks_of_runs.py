@@ -14,7 +14,9 @@ from tests.train.rows import project_of
 
 def copies(session, project, *groups):
     for number, ids in enumerate(groups):
-        found = HealthFinding(project_id=project.id, kind="copies", signature=str(number), score=1.0)
+        found = HealthFinding(
+            project_id=project.id, kind="copies", signature=str(number), score=1.0, params={"exact": True}
+        )
         session.add(found)
         session.flush()
         session.add_all(HealthMember(finding_id=found.id, image_id=image_id) for image_id in ids)
@@ -68,6 +70,13 @@ def test_effects__of_copies_between_folds_and_into_the_test_set(client, database
     assert "Each fold" in page
     assert "37 / 38" in page
     assert page.count("Look at the copies") == 2
+    page = client.get(f"/p/{project.slug}/health/folds").text
+    assert "Five ordinary folds tear about 80" in page
+    assert "37 / 38" in page
+    assert "7 / 9" not in page  # the test set is another matter
+    train = client.get(f"/p/{project.slug}/train?group=copies").text
+    assert '<option value="copies" selected>' in train
+    assert 'name="folds" id="f-folds" value="5"' in train or 'value="5"' in train
 
 
 def test_effects__a_run_that_keeps_copies_together_has_no_leak_between_folds(database):

@@ -9,14 +9,16 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.db.models import LabelClass, Project
+from app.domain import leaks
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.findings import GROUPS, Topic
-from app.services import gallery, health, health_mend
+from app.services import gallery, health, health_mend, health_runs
 from app.services.gallery import ImageRow
 from app.services.health import Finding
 from app.services.health_mend import Act
 from app.web import i18n
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web.fields import TEXTS
 from app.web.health_done import KEPT, Done, done, is_number
 from app.web.health_words import ACTS, PROPERTIES, WORDS, Words
 from app.web.messages import sentence
@@ -27,7 +29,18 @@ from app.web.templating import redirect, render
 router = APIRouter(prefix="/p/{slug}/health")
 
 PER_PAGE = {True: 20, False: 60}  # groups, single pictures
+FOLDS = 5  # that the page speaks of
 MANY = 24  # pictures of one group in its list
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What folds do to groups: of copies (``torn``: the share that five folds tear apart), and of other kinds."""
+
+    torn: float
+    effects: Sequence[health_runs.Effect]
+    others: Mapping[str, Sequence[int]]  # by what -> groups, images
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class TopicPage:
     acts: Mapping[Act, str]
     split_names: Mapping[str, str]
     classes: Mapping[int, LabelClass]
+    folds: Folds | None
     done: Done | None
     error: str
 
@@ -164,7 +178,15 @@ def _topic_page(
         acts=ACTS,
         split_names=SPLITS,
         classes={item.id: item for item in project.classes},
+        folds=_folds(session, project) if topic is Topic.FOLDS else None,
         done=done(request),
         error=sentence(error, gettext) if error else "",
     )
     return render(request, "health/topic.html", context, status_code=error.status if error else 200)
+
+
+def _folds(session: Session, project: Project) -> Folds:
+    told = health.state(session, project.id).results.get("groups", {})
+    sizes = health.fold_groups(session, project.id)
+    effects = health_runs.fold_effects(session, project.id)
+    return Folds(leaks.torn_share(sizes, FOLDS), effects, told, TEXTS["group_by"].choices)

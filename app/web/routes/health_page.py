@@ -87,7 +87,10 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     context = HealthPage(
         project=project,
         state=state,
-        open=sum(part.count for part in parts if not part.serious) + telling + len(warnings) + blind,
+        open=sum(part.count for part in parts if not part.serious and part.topic != Topic.FOLDS)
+        + telling
+        + len(warnings)
+        + blind,
         serious=health.serious(session, project.id) + telling,
         table=table,
         most=max((row.total for row in table.classes), default=0),

@@ -15,7 +15,7 @@ from app.domain.errors import AppError, Invalid
 from app.domain.filenames import SPLIT_NAMES
 from app.domain.samples import SAMPLES
 from app.domain.zipnames import Encoding
-from app.services import import_report, import_undo, imports, sample_sets
+from app.services import import_report, import_undo, imports, sample_sets, server_folders
 from app.services.images import Rights
 from app.services.imports import Options
 from app.web import i18n
@@ -53,6 +53,10 @@ class ImportPage:
     max_zip_mb: int
     split_names: Sequence[str]
     class_names: Sequence[str]
+    server_on: bool
+    server_open: bool
+    server: server_folders.Listing | None  # what lies in a folder of the server
+    server_error: str
     error: str = ""
 
 
@@ -91,7 +95,7 @@ class NewImport(BaseModel):
 @router.get("/p/{slug}/import", name="imports")
 def page(request: Request, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
     """Show the drop zone, the plain form and past imports. This page alone may ask for the camera."""
-    answer = render(request, "imports/index.html", upload_page(project, session, state))
+    answer = render(request, "imports/index.html", upload_page(request, project, session, state))
     answer.headers["permissions-policy"] = CAMERA_HERE
     return answer
 
@@ -260,17 +264,34 @@ def sample(request: Request, name: str, state: StateDep, actor: ActorDep) -> Red
     return redirect(request, "project", slug=sample_sets.create(tools(state), name, actor, **texts))
 
 
-def upload_page(project: Project, session: Any, state: AppState, error: str = "") -> ImportPage:
-    """The values of the upload page."""
+def upload_page(request: Request, project: Project, session: Any, state: AppState, error: str = "") -> ImportPage:
+    """The values of the upload page; ``server`` in the query string is a folder of the server."""
     settings = state.settings
     past = import_report.listed(session, project)
     names = [item.name for item in project.offered]
-    return ImportPage(project, past, settings.max_file_mb, settings.max_zip_mb, sorted(SPLIT_NAMES), names, error)
+    path, found, wrong = request.query_params.get("server"), None, ""
+    try:
+        found = server_folders.listing(settings.import_dir, path or "") if settings.import_dir else None
+    except AppError as problem:
+        wrong = sentence(problem, i18n.translations(i18n.choose(request)).gettext)
+    return ImportPage(
+        project=project,
+        imports=past,
+        max_file_mb=settings.max_file_mb,
+        max_zip_mb=settings.max_zip_mb,
+        split_names=sorted(SPLIT_NAMES),
+        class_names=names,
+        server_on=bool(settings.import_dir),
+        server_open=path is not None,
+        server=found,
+        server_error=wrong,
+        error=error,
+    )
 
 
 def refused(request: Request, project: Project, state: AppState, error: AppError) -> Response:
     """The upload page again with what went wrong."""
     message = sentence(error, i18n.translations(i18n.choose(request)).gettext)
     with state.database.read() as session:
-        page = upload_page(project, session, state, message)
+        page = upload_page(request, project, session, state, message)
     return render(request, "imports/index.html", page, status_code=error.status)

@@ -47,6 +47,7 @@ def show(
     query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200]))}
     typed = query.get("form") == "1"
     base, name, how = (Recipe(), "", ANYHOW) if typed else start_values(session, project, preset, copied)
+    base = train_page.kept_together(base, request.query_params.get("group", ""))
     base = train_page.begun(base, query.get("begin", ""))
     if searched and not typed:
         base = rates.with_rate(session, project.id, searched, query.get("rate", ""))

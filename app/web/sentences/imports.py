@@ -3,6 +3,14 @@
 from app.domain.text import N_
 
 SENTENCES: dict[str, str] = {
+    "server_folder_empty": N_("There is no file in the folder “%(folder)s” or below it. Choose another one."),
+    "server_folder_missing": N_(
+        "There is no folder “%(folder)s” among those that this server offers. It may have been moved, or be a link, "
+        "which is not followed; a worker on another machine must see the folder at the same place."
+    ),
+    "server_folders_off": N_(
+        "This server offers no folders. Set MIWAKE_IMPORT_DIR to a folder for the web process and the workers."
+    ),
     "bundle_broken": N_(
         "The files came damaged: their sizes do not fit what was announced. Load the page again and send them once "
         "more."
