@@ -52,6 +52,7 @@ ROUTES = (
     "health_lists",
     "train",
     "rates",
+    "searches",
     "runs",
     "run_classes",
     "run_folds",

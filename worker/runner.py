@@ -24,6 +24,7 @@ from worker import (
     interactive_jobs,
     order_maker,
     rate_jobs,
+    search_jobs,
     writing,
 )
 from worker.lease import Lease
@@ -131,4 +132,5 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.AMOUNT: amount_jobs.run,
     JobKind.MAP: feature_jobs.lay_out,
     JobKind.RATES: rate_jobs.run,
+    JobKind.SEARCH: search_jobs.run,
 }

@@ -89,6 +89,7 @@ class JobKind(StrEnum):
     ALTER = "alter"  # what a run says of pictures that were changed, for its diary
     AMOUNT = "amount"  # measures how many more pictures would help a run
     MAP = "map"  # lays the pictures of a project out on a plane
+    SEARCH = "search"  # a search for settings: its children are TRAIN jobs
     RATES = "rates"  # a short training in which the rate grows, to find a good one
 
 

@@ -81,16 +81,14 @@ class Group:
 
 
 def listed(session: Session, project_id: int) -> list[GroupLine]:
-    """The matrices of a project, newest first."""
-    query = sa.select(Job).where(Job.project_id == project_id, Job.kind == JobKind.GROUP).order_by(Job.id.desc())
-    found = list(session.scalars(query))
-    below = sa.select(Job.parent_id, sa.func.count()).where(
-        Job.parent_id.in_([job.id for job in found]), Job.state.in_(sorted(FINAL_STATES))
-    )
-    ended = {parent: int(count) for parent, count in session.execute(below.group_by(Job.parent_id))}
+    """The matrices and searches of a project, newest first."""
+    query = sa.select(Job).where(Job.project_id == project_id, Job.kind.in_((JobKind.GROUP, JobKind.SEARCH)))
+    found = list(session.scalars(query.order_by(Job.id.desc())))
+    over = sa.func.sum(sa.case((Job.state.in_(sorted(FINAL_STATES)), 1), else_=0))
+    below = sa.select(Job.parent_id, sa.func.count(), over).where(Job.parent_id.in_([job.id for job in found]))
+    counts = {row[0]: (int(row[1]), int(row[2])) for row in session.execute(below.group_by(Job.parent_id))}
     return [
-        GroupLine(job.id, str(job.spec.get("name", "")), int(job.spec["runs"]), ended.get(job.id, 0), job.created_at)
-        for job in found
+        GroupLine(job.id, str(job.spec.get("name", "")), *counts.get(job.id, (0, 0)), job.created_at) for job in found
     ]
 
 

@@ -24,6 +24,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.AMOUNT: N_("How many more pictures"),
     JobKind.MAP: N_("Map of the pictures"),
     JobKind.RATES: N_("Search for a learning rate"),
+    JobKind.SEARCH: N_("Search for settings"),
 }
 LANES: dict[Lane, str] = {
     Lane.GPU: N_("Trainings"),

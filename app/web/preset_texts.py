@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.domain import best
 from app.domain.presets import PRESETS, Preset
 from app.domain.text import N_
-
-FEW, TINY = 300, 64  # images, pixels
 
 LINES: dict[str, str] = {
     "wbc": N_(
@@ -83,15 +82,5 @@ def ready(recommended: Preset) -> Ready:
 
 
 def recommended(images: int, side: float) -> Preset:
-    """The preset to begin with.
-
-    With few pictures only folds use all of them for checking. A network that knows photographs says little of tiny
-    pictures: on handwritten digits it is worse than one that begins from nothing.
-
-    Args:
-        images: labelled images that can be trained on.
-        side: mean of the longer sides of the pictures in pixels.
-    """
-    if side <= TINY:
-        return PRESETS["wbc-plus" if images <= FEW else "cifar-plus"]
-    return PRESETS["transfer-few" if images <= FEW else "transfer"]
+    """The preset to begin with, see ``best.recommended``."""
+    return PRESETS[best.recommended(images, side)]

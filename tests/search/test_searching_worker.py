@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from app.db.models import Image, Project
 from app.domain import rate_search
 from app.domain.enums import JobState, Split
-from app.services import rates
+from app.services import rates, searches
+from app.services.searches import Plan
 from tests.jobs import processes
 from tests.jobs.processes import QUICK
 
@@ -30,3 +31,19 @@ def test_rates__a_worker_finds_one_without_looking_at_test_or_validation(bench):
     assert found.found is not None  # a red and a blue half are told apart by anything
     assert 1e-5 < found.found.proposed < 1
     assert found.seconds is not None
+
+
+def test_search__a_worker_carries_it_on_to_its_end(bench):
+    """Two trials on eight pictures of validation, then nothing: the trials have no test images."""
+    recipe = QUICK.updated({"validation_share": 0.4, "epochs": 1})
+    plan = Plan("random", trials=2, fields=("learning_rate",))
+    with bench.database.write() as session:
+        job = searches.start(session, session.get_one(Project, bench.project_id), recipe, plan, actor="tester")
+    ended = processes.ended(bench.database, job.id)
+    assert ended.state == JobState.DONE, f"{ended.error_code} {ended.error_params} {ended.error_trace}"
+    with bench.database.read() as session:
+        found = searches.trials(session, job.id)
+        best = searches.chosen(found)
+    assert [trial.state for trial in found] == [JobState.DONE] * 2
+    assert best is not None
+    assert ended.result["honest"]["low"] <= ended.result["honest"]["accuracy"] <= ended.result["honest"]["high"]

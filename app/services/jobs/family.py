@@ -139,7 +139,7 @@ def settle(session: Session, parent_id: int) -> bool:
 def _verdict(kind: JobKind, keep_best: bool, children: Sequence[Any]) -> dict[str, Any]:
     broken = [child for child in children if child.state != JobState.DONE]
     failed = [child for child in broken if child.state == JobState.FAILED]
-    if keep_best:
+    if keep_best or kind is JobKind.SEARCH:  # a search goes on without the trials that failed
         return {"state": JobState.QUEUED}
     if not broken:
         return {"state": JobState.DONE if kind is JobKind.GROUP else JobState.QUEUED}

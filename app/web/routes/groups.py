@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.db.models import Project
 from app.domain.matrix import AUGMENTATION
-from app.services import groups
+from app.services import groups, searches
 from app.services.groups import Cell, Group, Member
 from app.web import i18n, run_words, several
 from app.web.deps import ProjectDep, ReadSession, WriteSession
@@ -54,7 +54,9 @@ class GroupPage:
 
 @router.get("", name="group")
 def show(request: Request, project: ProjectDep, session: ReadSession, number: Number) -> Response:
-    """The table of one matrix."""
+    """The table of one matrix; a search for settings has a page of its own."""
+    if searches.exists(session, project.id, number):
+        return redirect(request, "search", slug=project.slug, number=number)
     group = groups.by_id(session, project.id, number)
     t = i18n.translations(i18n.choose(request))
     kept = [name for name in group.fields if name != groups.SEED]

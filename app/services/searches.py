@@ -1,0 +1,252 @@
+"""Searches for good settings: planned, carried on whenever their trainings have ended, and chosen by validation alone.
+
+A search is a job whose children are trainings. Which they are follows from the seed and from the children there are,
+so it does not matter who carries it on, or after which interruption. The models of the trials are never asked about
+the test set; only a training with the chosen settings is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.db.run_models import Job, Run
+from app.domain import search
+from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
+from app.domain.errors import Invalid, NotFound
+from app.domain.recipe import Recipe
+from app.services import jobs, projects, runs, search_scores, splits
+from app.services.runs import ANYHOW, MOST_ITEMS, REQUEST, How
+
+PLAN, RECIPE, NAME, ACTOR = "plan", "recipe", "name", "actor"  # keys of the specification of a search
+HONEST = "honest"  # key of its result
+TRIAL, ROUND = "trial", "round"  # and of its children; the training with the chosen settings has neither
+AT_ONCE = 2  # trials that are begun together when only the minutes are limited
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is searched.
+
+    Attributes:
+        method: one of ``search.METHODS``.
+        trials: settings that are tried, at most.
+        minutes: of training after which nothing new is begun; 0 is no limit.
+        fields: what varies, names of ``search.dimensions``.
+        ready: the values of the recipes that are tried, for the method ``ready``.
+        seed: of the draws.
+        final: a training with the chosen settings, tested on the test set, is the end of it.
+    """
+
+    method: str = search.RANDOM
+    trials: int = 12
+    minutes: int = 0
+    fields: tuple[str, ...] = ()
+    ready: tuple[dict[str, Any], ...] = ()
+    seed: int = 0
+    final: bool = False
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "Plan":
+        """From the specification of a job."""
+        return cls(**{**values, "fields": tuple(values["fields"]), "ready": tuple(values["ready"])})
+
+    def rounds(self, epochs: int) -> list[tuple[int, int]]:
+        """(trials, epochs) of each round; only halving has several."""
+        if self.method == search.HALVING:
+            return search.rounds(self.trials, epochs)
+        return [(len(self.ready) if self.method == search.READY else self.trials, epochs)]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a search with its place, and what validation says of it once it is done."""
+
+    job: Job
+    run: Run
+    number: int | None  # None: the training with the chosen settings
+    round: int
+    recipe: Recipe
+    score: search_scores.Score | None
+
+    @property
+    def state(self) -> JobState:
+        """Of its job."""
+        return JobState(self.job.state)
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing of it will change any more."""
+        return self.state in FINAL_STATES
+
+
+def start(
+    session: Session, project: Project, recipe: Recipe, plan: Plan, *, name: str = "", actor: str, how: How = ANYHOW
+) -> Job:
+    """Make the job of a search and its first trainings.
+
+    Raises:
+        Invalid: whatever a training would be refused for; ``search_nothing_varies``; ``matrix_items``; ``queue_full``.
+    """
+    if plan.method != search.READY and not set(plan.fields) & set(search.dimensions(recipe)):
+        raise Invalid("search_nothing_varies")
+    projects.lock(session, project.id)
+    images = sum(row.total for row in splits.table(session, project.id).used)
+    if images * plan.trials > MOST_ITEMS:
+        raise Invalid("matrix_items", count=plan.trials, images=images * plan.trials, most=MOST_ITEMS)
+    jobs.refuse_full(session, project.id, plan.trials)
+    spec = {
+        PLAN: asdict(plan), RECIPE: recipe.to_json(), NAME: name.strip()[:200], ACTOR: actor, REQUEST: how.request,
+    }  # fmt: skip
+    job = jobs.create(
+        session, project_id=project.id, kind=JobKind.SEARCH, lane=Lane.GPU, spec=spec, priority=how.priority,
+        needs=how.needs, state=JobState.WAITING,
+    )  # fmt: skip
+    advance(session, job)
+    return job
+
+
+def advance(session: Session, job: Job) -> bool:
+    """Begin what comes next, if all that was begun has ended; False when the search is over.
+
+    Raises:
+        Invalid: ``search_no_result``: no trial has come to an end; or what ``runs.create`` refuses.
+    """
+    found = trials(session, job.id)
+    if any(not trial.ended for trial in found):
+        return True
+    plan, base = Plan.of(job.spec[PLAN]), Recipe.from_json(job.spec[RECIPE])
+    wanted = _next(plan, base, found)
+    for number, turn, recipe in wanted:
+        _begin(session, job, recipe, {TRIAL: number, ROUND: turn})
+    if wanted:
+        return True
+    best = chosen(found)
+    if best is None:
+        raise Invalid("search_no_result", count=len(found))
+    if plan.final and all(trial.number is not None for trial in found):
+        _begin(session, job, _whole(base, plan, best), {})
+        return True
+    return False
+
+
+def chosen(found: Sequence[Trial]) -> Trial | None:
+    """The best trial of the longest round that has any results, None while there are none."""
+    done = [trial for trial in found if trial.score is not None and trial.number is not None]
+    last = [trial for trial in done if trial.round == max(one.round for one in done)]
+    return _best_first(last)[0] if last else None
+
+
+def whole(job: Job, best: Trial) -> Recipe:
+    """The settings of a trial with all epochs of the recipe that the search began with."""
+    return _whole(Recipe.from_json(job.spec[RECIPE]), Plan.of(job.spec[PLAN]), best)
+
+
+def train_best(session: Session, project: Project, job: Job, *, actor: str) -> Run:
+    """Queue a training with the best settings so far, with all epochs and with the test set at its end.
+
+    Raises:
+        Invalid: ``search_no_result``: no trial has come to an end yet; or as ``runs.create``.
+    """
+    found = trials(session, job.id)
+    best = chosen(found)
+    if best is None:
+        raise Invalid("search_no_result", count=len(found))
+    return runs.create(session, project, whole(job, best), name=str(job.spec[NAME]), actor=actor)
+
+
+def _whole(base: Recipe, plan: Plan, best: Trial) -> Recipe:
+    return best.recipe if plan.method == search.READY else replace(best.recipe, epochs=base.epochs)
+
+
+def _next(plan: Plan, base: Recipe, found: Sequence[Trial]) -> list[tuple[int, int, Recipe]]:
+    """(number, round, recipe) of the trials that come next; all that were begun have ended."""
+    mine = [trial for trial in found if trial.number is not None]
+    seconds = [trial.run.seconds or 0.0 for trial in mine if trial.score is not None]
+    left = plan.minutes * 60 - sum(trial.run.seconds or 0.0 for trial in mine) if plan.minutes else None
+    if left is not None and left <= 0:
+        return []
+    steps = plan.rounds(base.epochs)
+    turn = max((trial.round for trial in mine), default=0)
+    now = [trial for trial in mine if trial.round == turn]
+    count, epochs = steps[turn]
+    if turn == 0 and len(now) < count:
+        most = count - len(now)
+        if left is not None and plan.method == search.RANDOM:
+            fitting = int(left // (sum(seconds) / len(seconds))) if seconds and sum(seconds) else AT_ONCE
+            most = min(most, AT_ONCE, fitting)
+        return [(number, 0, _recipe(plan, base, number, epochs)) for number in range(len(now), len(now) + most)]
+    if turn + 1 >= len(steps):
+        return []
+    count, epochs = steps[turn + 1]
+    going = _best_first([trial for trial in now if trial.score is not None])[:count]
+    return [(trial.number or 0, turn + 1, replace(trial.recipe, epochs=epochs)) for trial in going]
+
+
+def _recipe(plan: Plan, base: Recipe, number: int, epochs: int) -> Recipe:
+    if plan.method == search.READY:
+        return Recipe.from_json(plan.ready[number])
+    offered = search.dimensions(base)
+    varied = [offered[name] for name in plan.fields if name in offered]
+    return replace(search.trial(base, varied, plan.seed, number), epochs=epochs)
+
+
+def _best_first(done: Sequence[Trial]) -> list[Trial]:
+    scores = {place: (trial.score.accuracy, trial.score.loss) for place, trial in enumerate(done) if trial.score}
+    return [done[place] for place in search.ranked(scores)]
+
+
+def _begin(session: Session, job: Job, recipe: Recipe, place: dict[str, int]) -> None:
+    project = session.get_one(Project, job.project_id)
+    how = How(needs=job.needs, priority=job.priority, group_id=job.id, unseen_test=bool(place))
+    run = runs.create(session, project, recipe, name=str(job.spec[NAME]), actor=str(job.spec[ACTOR]), how=how)
+    own = session.get_one(Job, run.job_id)
+    own.spec = {**own.spec, **place}
+
+
+def trials(session: Session, job_id: int) -> list[Trial]:
+    """The trainings of a search in the order in which they were begun."""
+    query = sa.select(Job, Run).join(Run, Run.job_id == Job.id).where(Job.parent_id == job_id).order_by(Job.id)
+    rows = session.execute(query).all()
+    scores = search_scores.of(session, [run.id for job, run in rows if job.state == JobState.DONE])
+    return [
+        Trial(job, run, job.spec.get(TRIAL), int(job.spec.get(ROUND, 0)), Recipe.from_json(run.recipe),
+              scores.get(run.id))
+        for job, run in rows
+    ]  # fmt: skip
+
+
+def result(session: Session, job_id: int) -> dict[str, Any]:
+    """What is kept of a search that is over: the accuracy to expect of its best settings; {} where nobody can tell."""
+    compared = [trial for trial in trials(session, job_id) if trial.score is not None and trial.number is not None]
+    longest = {trial.number: trial.run.id for trial in compared}  # of each trial its last round
+    found = search_scores.honest(session, list(longest.values()))
+    return {HONEST: asdict(found)} if found else {}
+
+
+def asked_for(session: Session, project_id: int, request: str) -> Job | None:
+    """The search that ``request`` started, None when there is none yet; the project stays locked until the commit."""
+    projects.lock(session, project_id)
+    query = sa.select(Job).where(Job.project_id == project_id, Job.kind == JobKind.SEARCH)
+    return session.scalar(query.where(Job.spec[REQUEST].as_string() == request).limit(1))
+
+
+def exists(session: Session, project_id: int, number: int) -> bool:
+    """True for the number of a search."""
+    mine = (Job.id == number, Job.project_id == project_id, Job.kind == JobKind.SEARCH)
+    return session.scalar(sa.select(Job.id).where(*mine)) is not None
+
+
+def job_of(session: Session, project_id: int, number: int) -> Job:
+    """The job of a search.
+
+    Raises:
+        NotFound: the project has no such search.
+    """
+    job = session.get(Job, number)
+    if job is None or job.project_id != project_id or job.kind != JobKind.SEARCH:
+        raise NotFound("search_missing", number=number)
+    return job

@@ -1,0 +1,156 @@
+"""A search for settings: begun from the form of a training, its table and drawings, and the best one trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.domain import best, search
+from app.domain.errors import AppError, Invalid
+from app.domain.recipe import FIELDS, Recipe
+from app.services import examples, jobs, searches, splits
+from app.services.runs import ANYHOW
+from app.web import i18n, search_form, search_page
+from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web.fields import TEXTS
+from app.web.forms import show as as_text
+from app.web.messages import sentence
+from app.web.search_form import SearchForm
+from app.web.submitted import SubmittedDep, request_key
+from app.web.templating import address, redirect, render
+
+router = APIRouter(prefix="/p/{slug}/searches")
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@dataclass(frozen=True)
+class NewSearch:
+    """The page on which a search is begun."""
+
+    project: Project
+    form: SearchForm
+    values: Mapping[str, str]  # of the recipe, as texts
+    methods: Mapping[str, tuple[str, str]]
+    offered: Sequence[tuple[str, str, str]]  # name, label and reach of what can vary
+    ready: Sequence[tuple[str, str]]  # network and validation of the recipes that are tried
+    images: int
+    errors: Mapping[str, str]
+    name: str
+
+
+@router.get("/new", name="search_new")
+def new(request: Request, project: ProjectDep, session: ReadSession) -> Response:
+    """What can be searched around the recipe of the address; without one, around the recommended recipe."""
+    query = request.query_params
+    ready, _images = _candidates(session, project)
+    recipe = _recipe(query, ready[0]) if query.get("form") == "1" else ready[0]
+    form = search_form.read({key: value for key, value in query.items() if search_form.mine(key)})
+    return _page(request, session, project, form, recipe, str(query.get("name", ""))[:200])
+
+
+@router.post("", name="search_start")
+def start(
+    request: Request, sent: SubmittedDep, project: ProjectDep, session: WriteSession, actor: ActorDep
+) -> Response:
+    """Begin a search.
+
+    Raises:
+        Invalid: of a program: with ``fields``, or the reason why nothing can be trained.
+    """
+    values, name = sent.values, str(sent.values.get("name", ""))[:200]
+    form = search_form.read(values)
+    ready, _images = _candidates(session, project)
+    recipe = ready[0]
+    key = request_key({**values, "wish": "search"}) if values.get("request") else ""
+    try:
+        recipe = _recipe(values, ready[0])
+        job = searches.asked_for(session, project.id, key) if key else None
+        if job is None:
+            how = replace(ANYHOW, request=key)
+            plan = form.plan(recipe, ready)
+            job = searches.start(session, project, recipe, plan, name=name, actor=actor, how=how)
+    except Invalid as error:
+        if sent.by_program:
+            raise
+        session.rollback()
+        form = replace(form, errors=error.fields or {"": error})
+        return _page(request, session, project, form, recipe, name, status=422)
+    if sent.by_program:
+        url = address(request.app, "search", slug=project.slug, number=job.id)
+        return JSONResponse({"search": job.id, "url": url}, status_code=201, headers={"Location": url})
+    return redirect(request, "search", slug=project.slug, number=job.id)
+
+
+@router.get("/{number}", name="search")
+def show(request: Request, project: ProjectDep, session: ReadSession, number: Number) -> Response:
+    """All trials of a search, the best one first."""
+    job = searches.job_of(session, project.id, number)
+    t = i18n.translations(i18n.choose(request))
+    return render(request, "search/search.html", search_page.build(session, project, job, t))
+
+
+@router.post("/{number}/stop", name="search_stop")
+def stop(request: Request, project: ProjectDep, session: WriteSession, number: Number) -> RedirectResponse:
+    """End a search with all its trainings; those that have ended stay."""
+    jobs.cancel(session, searches.job_of(session, project.id, number).id)
+    return redirect(request, "search", slug=project.slug, number=number)
+
+
+@router.post("/{number}/retry", name="search_retry")
+def retry(request: Request, project: ProjectDep, session: WriteSession, number: Number) -> RedirectResponse:
+    """Go on with a search that failed or was stopped."""
+    jobs.retry(session, searches.job_of(session, project.id, number).id)
+    return redirect(request, "search", slug=project.slug, number=number)
+
+
+@router.post("/{number}/train", name="search_train")
+def train(
+    request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, number: Number
+) -> RedirectResponse:
+    """Train the best settings to their end, with the test set."""
+    job = searches.job_of(session, project.id, number)
+    run = searches.train_best(session, project, job, actor=actor)
+    return redirect(request, "run", slug=project.slug, number=run.number)
+
+
+def _candidates(session: Session, project: Project) -> tuple[tuple[Recipe, ...], int]:
+    table = splits.table(session, project.id)
+    images = table.free + table.validation
+    return best.candidates(images, examples.mean_side(session, project.id)), images
+
+
+def _recipe(values: Mapping[str, Any], base: Recipe) -> Recipe:
+    """Raises Invalid with ``fields`` for values of the recipe that cannot be used."""
+    sent = {key: value for key, value in values.items() if key in FIELDS}
+    if values.get("form") == "1":
+        sent = {key: "0" for key, spec in FIELDS.items() if spec.kind == "bool"} | sent
+    return base.updated(sent)
+
+
+def _page(
+    request: Request, session: Session, project: Project, form: SearchForm, recipe: Recipe, name: str,
+    status: int = 200,
+) -> Response:  # fmt: skip
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    ready, images = _candidates(session, project)
+    offered = search.dimensions(recipe).values()
+    errors: dict[str, AppError] = dict(form.errors)
+    page = NewSearch(
+        project=project,
+        form=form,
+        values={key: as_text(value) for key, value in recipe.flat().items() if FIELDS[key].kind != "bool" or value},
+        methods=search_form.METHODS,
+        offered=[
+            (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext)) for one in offered
+        ],
+        ready=[(gettext(TEXTS["architecture"].choices[one.architecture]), str(one.folds)) for one in ready],
+        images=images,
+        errors={key: sentence(error, gettext) for key, error in errors.items()},
+        name=name,
+    )
+    return render(request, "search/new.html", page, status_code=status)

@@ -1,0 +1,108 @@
+"""The page on which a search for settings is begun: how it searches, for how long, and what varies."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain import search
+from app.domain.errors import AppError, Invalid
+from app.domain.fields import Field
+from app.domain.matrix import AUGMENTATION
+from app.domain.recipe import Recipe
+from app.domain.search import Dimension
+from app.domain.text import N_
+from app.services.searches import Plan
+from app.web import several
+from app.web.fields import TEXTS
+
+VARIES = "varies-"  # varies-learning_rate: the tick box of one setting
+TRIALS = Field("int", "", 2, search.MOST_TRIALS)
+MINUTES = Field("int", "", 0, search.MOST_MINUTES)
+METHODS: dict[str, tuple[str, str]] = {
+    search.READY: (
+        N_("Ready recipes"),
+        N_("A pretrained network and one from scratch are trained; the better one once more, then tested."),
+    ),
+    search.HALVING: (
+        N_("Successive halving"),
+        N_("Many short trainings; the best third is trained three times as long, and so on."),
+    ),
+    search.RANDOM: (N_("Random search"), N_("Every trial is drawn anew and trained to its end.")),
+}
+FIRST = ("learning_rate", search.STRENGTH, "label_smoothing", "head_dropout", "weight_decay")  # ticked at first
+STRENGTH = N_("Strength of all changes of pictures")
+
+
+@dataclass(frozen=True)
+class SearchForm:
+    """What was typed; ``errors`` by the name of the control."""
+
+    method: str = search.READY
+    trials: str = "9"
+    minutes: str = "0"
+    fields: tuple[str, ...] = FIRST
+    errors: Mapping[str, AppError] = field(default_factory=dict)
+
+    def plan(self, recipe: Recipe, ready: Sequence[Recipe]) -> Plan:
+        """What is searched.
+
+        Raises:
+            Invalid: ``fields`` holds one error for each control that cannot be used.
+        """
+        errors: dict[str, AppError] = {}
+        numbers = {"trials": len(ready), "minutes": 0}
+        for name, spec in (("trials", TRIALS), ("minutes", MINUTES)):
+            if name == "trials" and self.method == search.READY:
+                continue
+            try:
+                numbers[name] = int(spec.parse(getattr(self, name)))
+            except Invalid as error:
+                errors[name] = error
+        if self.method not in search.METHODS:
+            known = ", ".join(search.METHODS)
+            errors["method"] = Invalid("field_choice", value=self.method[:40], choices=known)
+        if errors:
+            raise Invalid.of_fields(errors)
+        alone = self.method == search.READY
+        return Plan(
+            self.method, numbers["trials"], numbers["minutes"], () if alone else self.fields,
+            tuple(one.to_json() for one in ready) if alone else (), recipe.seed, final=alone,
+        )  # fmt: skip
+
+
+def read(sent: Mapping[str, Any]) -> SearchForm:
+    """What a form sent, or a program: ``varies`` is then a list of names."""
+    plain = SearchForm()
+    fields = tuple(key.removeprefix(VARIES) for key in sent if key.startswith(VARIES))
+    wish = sent.get("varies")
+    if isinstance(wish, list):
+        fields = tuple(str(one) for one in wish)
+    return SearchForm(
+        str(sent.get("method", plain.method))[:40],
+        str(sent.get("trials", plain.trials))[:20],
+        str(sent.get("minutes", plain.minutes))[:20],
+        fields if fields or "method" in sent else plain.fields,
+    )
+
+
+def mine(key: str) -> bool:
+    """True for a name that belongs to this form and not to the recipe."""
+    return key in ("method", "trials", "minutes", "varies") or key.startswith(VARIES)
+
+
+def label(name: str, gettext: Callable[[str], str]) -> str:
+    """What a setting is called."""
+    if name == AUGMENTATION:
+        return gettext(several.CHANGES)
+    return gettext(STRENGTH) if name == search.STRENGTH else gettext(TEXTS[name].label)
+
+
+def reach(one: Dimension, gettext: Callable[[str], str]) -> str:
+    """Between which values it varies, in words."""
+    if one.choices:
+        names = TEXTS[one.field].choices
+        return gettext(", ").join(
+            gettext(names[value]) if value in names else str(value) for value in one.choices
+        )  # fmt: skip
+    scale = gettext("even on the scale of its powers of ten") if one.log else ""
+    return f"{one.low:g} – {one.high:g}" + (f" ({scale})" if scale else "")

@@ -1,0 +1,155 @@
+"""Puts together what the page of a search for settings shows."""
+
+import gettext as gettext_module
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.db.models import Project
+from app.db.run_models import Job
+from app.domain import matrix, search
+from app.domain.enums import FINAL_STATES, JobState
+from app.domain.recipe import Recipe
+from app.domain.search import Honest
+from app.services import searches
+from app.services.searches import Plan, Trial
+from app.web import run_words, search_form, several, trial_charts
+from app.web.fields import TEXTS
+from app.web.messages import say
+from app.web.trial_charts import Plot, Point
+
+Catalogue = gettext_module.NullTranslations
+
+
+@dataclass(frozen=True)
+class Row:
+    """A training with its values in words."""
+
+    trial: Trial
+    values: Sequence[str]
+    duration: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class SearchPage:
+    """One search."""
+
+    project: Project
+    job: Job
+    plan: Plan
+    method: str
+    labels: Sequence[str]
+    rows: Sequence[Row]  # trials, the best of the last round first
+    final: Sequence[Row]  # the training with the chosen settings, once it is begun
+    best: Trial | None
+    honest: Honest | None
+    plots: Sequence[Plot]
+    rounds: Sequence[tuple[int, int]]
+    ended: int
+    begun: int
+    left: str
+    duration: str
+    failure: str
+    finished: bool
+
+
+def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchPage:
+    """Everything the page shows."""
+    plan, base = Plan.of(job.spec[searches.PLAN]), Recipe.from_json(job.spec[searches.RECIPE])
+    found = searches.trials(session, job.id)
+    mine = [trial for trial in found if trial.number is not None]
+    best = searches.chosen(found)
+    names = [name for name in matrix.varied([base, *(trial.recipe for trial in mine)]) if name != "epochs"]
+    names = names if mine else []
+    rounds, seconds = plan.rounds(base.epochs), [trial.run.seconds or 0.0 for trial in found]
+    kept = job.result.get(searches.HONEST)
+    return SearchPage(
+        project=project,
+        job=job,
+        plan=plan,
+        method=t.gettext(search_form.METHODS[plan.method][0]),
+        labels=[search_form.label(name, t.gettext) for name in names],
+        rows=[_row(trial, names, best, t) for trial in _in_order(mine)],
+        final=[_row(trial, names, None, t) for trial in found if trial.number is None],
+        best=best,
+        honest=Honest(**kept) if kept else None,
+        plots=_plots(mine, names, best, t) if plan.method != search.READY else [],
+        rounds=rounds if len(rounds) > 1 else [],
+        ended=sum(trial.ended for trial in found),
+        begun=len(found),
+        left=_left(plan, base, mine, t),
+        duration=run_words.duration(sum(seconds), t),
+        failure=say(job.error_code, dict(job.error_params), t.gettext) if job.error_code else "",
+        finished=JobState(job.state) in FINAL_STATES,
+    )
+
+
+def _in_order(found: Sequence[Trial]) -> list[Trial]:
+    """The last round first, in each the best first, those without numbers last."""
+
+    def place(trial: Trial) -> tuple[float, ...]:
+        score = trial.score
+        return (-trial.round, *((0, -score.accuracy, score.loss) if score else (1, 0, 0)), trial.number or 0)
+
+    return sorted(found, key=place)
+
+
+def _row(trial: Trial, names: Sequence[str], best: Trial | None, t: Catalogue) -> Row:
+    values = [_word(name, _value(trial.recipe, name), t) for name in names]
+    marked = best is not None and trial.run.id == best.run.id
+    return Row(trial, values, run_words.duration(trial.run.seconds, t), marked)
+
+
+def _value(recipe: Recipe, name: str) -> Any:
+    if name != matrix.AUGMENTATION:
+        return recipe.flat()[name]
+    return round(recipe.augmentation.rotation, 1) if recipe.augmentation.rotation else recipe.augmentation.active
+
+
+def _word(name: str, value: Any, t: Catalogue) -> str:
+    if name == matrix.AUGMENTATION:
+        if isinstance(value, bool):
+            return t.gettext(several.SWITCHED["on" if value else "off"])
+        return t.gettext("rotation %(degrees)s°") % {"degrees": f"{value:g}"}
+    if isinstance(value, bool):
+        return t.gettext("yes") if value else t.gettext("no")
+    plain = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return t.gettext(TEXTS[name].choices[plain]) if plain in TEXTS[name].choices else plain
+
+
+def _plots(found: Sequence[Trial], names: Sequence[str], best: Trial | None, t: Catalogue) -> list[Plot]:
+    done = [trial for trial in found if trial.score is not None]
+    if len(done) < 2:
+        return []
+    return [
+        trial_charts.plot(
+            search_form.label(name, t.gettext),
+            [
+                Point(
+                    _value(trial.recipe, name), _word(name, _value(trial.recipe, name), t),
+                    trial.score.accuracy if trial.score else 0.0, trial.round, trial.run.number,
+                    best is not None and trial.run.id == best.run.id,
+                )
+                for trial in done
+            ],
+        )
+        for name in names
+    ]  # fmt: skip
+
+
+def _left(plan: Plan, base: Recipe, found: Sequence[Trial], t: Catalogue) -> str:
+    """About the time of the trials that are not done yet, from those that are; "" while nobody knows."""
+    done = [trial for trial in found if trial.score is not None and trial.run.seconds]
+    if not done:
+        return ""
+    pace = sum(trial.run.seconds or 0.0 for trial in done) / sum(trial.recipe.epochs for trial in done)
+    work = sum(count * epochs for count, epochs in plan.rounds(base.epochs))
+    seconds = pace * (work - sum(trial.recipe.epochs for trial in found if trial.ended))
+    if plan.minutes:
+        seconds = min(seconds, plan.minutes * 60 - sum(trial.run.seconds or 0.0 for trial in found))
+    if seconds <= 0:
+        return ""
+    return t.gettext("about %(time)s of training left") % {"time": run_words.duration(max(seconds, 1.0), t)}

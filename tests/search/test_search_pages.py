@@ -1,0 +1,173 @@
+"""A search for settings from the page to its end, with trainings that somebody says have ended."""
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from app.db.run_models import Job, Prediction, Run, RunFold, RunItem
+from app.domain import best, search
+from app.domain.enums import JobState, PredictionRole, Split
+from app.domain.errors import Invalid
+from app.domain.presets import PRESETS
+from app.domain.recipe import Recipe
+from app.services import jobs, searches
+from tests.train.pages import JSON, form_of, rows_of
+
+RECIPE = PRESETS["keras-blog-plus"].recipe
+
+
+def begin(client, database, **values):
+    slug = rows_of(database, {"猫": 30, "犬": 30}, test=6).slug
+    sent = {**RECIPE.flat(), "method": "halving", "trials": 9, "varies": ["learning_rate", "batch_size"]} | values
+    answer = client.post(f"/p/{slug}/searches", json=sent, headers=JSON)
+    assert answer.status_code == 201, answer.text
+    return slug, answer.json()["url"], answer.json()["search"]
+
+
+def end_trials(database, job_id, *, failing=()):
+    """Every training that was begun ends: the higher its rate, the more images are right; then the search goes on."""
+    with database.write() as session:
+        for trial in searches.trials(session, job_id):
+            if trial.ended:
+                continue
+            if trial.number in failing:
+                session.execute(sa.update(Job).where(Job.id == trial.job.id).values(state=JobState.FAILED))
+                continue
+            finish(session, trial.run, trial.recipe)
+        session.execute(sa.update(Job).where(Job.id == job_id).values(state=JobState.WAITING))
+        session.expire_all()
+        jobs.settle(session, job_id)
+        job = session.get_one(Job, job_id)
+        if job.state == JobState.QUEUED:
+            going = searches.advance(session, job)
+            job.state = JobState.WAITING if going else JobState.DONE
+            job.result = {} if going else searches.result(session, job_id)
+
+
+def finish(session, run, recipe):
+    held = RunItem.fold.is_not(None) if recipe.folds else RunItem.split == Split.VALIDATION
+    items = session.scalars(sa.select(RunItem).where(RunItem.run_id == run.id, held)).all()
+    share = 0.5 + 0.4 * min(recipe.learning_rate / 0.02, 1)
+    right = np.random.default_rng(run.id).random(len(items)) < share
+    for item, said in zip(items, right.tolist(), strict=True):
+        truth = np.full(2, 0.2 if said else 0.8)
+        truth[item.label] = 1 - truth[item.label]
+        predicted = item.label if said else 1 - item.label
+        session.add(
+            Prediction(run_id=run.id, item_id=item.id, fold=0, role=PredictionRole.VALIDATION, predicted=predicted,
+                       confidence=0.8, probabilities=truth.astype("<f4").tobytes())
+        )  # fmt: skip
+    values = {"val_accuracy": float(right.mean()), "val_loss": 1 - share}
+    session.execute(sa.update(RunFold).where(RunFold.run_id == run.id).values(metrics=values, stop_reason="epochs"))
+    session.execute(sa.update(Job).where(Job.id == run.job_id).values(state=JobState.DONE))
+    run.seconds = 30.0
+
+
+def state_of(database, job_id):
+    with database.read() as session:
+        return session.get_one(Job, job_id).state, searches.trials(session, job_id)
+
+
+def test_halving__goes_through_its_rounds_and_names_the_luck_of_the_best(client, database):
+    _, url, number = begin(client, database)
+    end_trials(database, number, failing=(2,))
+    assert len(state_of(database, number)[1]) == 9 + 3
+    assert "of training left" in client.get(url).text
+    end_trials(database, number)
+    end_trials(database, number)
+    state, found = state_of(database, number)
+    assert state == JobState.DONE
+    assert [(trial.round, trial.recipe.epochs) for trial in found] == [(0, 6)] * 9 + [(1, 20)] * 3 + [(2, 60)]
+    assert found[-1].number in {trial.number for trial in found[9:12]}
+    page = client.get(url).text
+    assert "Without the luck of having been chosen" in page
+    assert page.count('class="dot') == 2 * 12  # two settings; one trial failed
+    assert "9 with 6 epochs" in page
+    chosen = client.post(f"{url}/train", follow_redirects=False)
+    with database.read() as session:
+        run = session.scalars(sa.select(Run).order_by(Run.id.desc())).first()
+        assert chosen.headers["location"].endswith(f"/runs/{run.number}")
+        assert run.recipe["learning_rate"] == found[-1].recipe.learning_rate
+        assert run.recipe["epochs"] == 60
+        tested = sa.select(RunItem.run_id, sa.func.count()).where(RunItem.split == Split.TEST).group_by(RunItem.run_id)
+        assert session.execute(tested).all() == [(run.id, 12)]  # the trials never had a test image
+
+
+def test_random__ends_when_its_minutes_are_used_up(client, database):
+    _, _, number = begin(client, database, method="random", trials=50, minutes=2)
+    for _ in range(10):
+        end_trials(database, number)
+    state, found = state_of(database, number)
+    assert state == JobState.DONE
+    assert len(found) == 4  # of 30 seconds each
+    assert found[0].recipe == RECIPE
+    assert [trial.recipe for trial in found[1:]] == [
+        search.trial(RECIPE, [search.dimensions(RECIPE)[key] for key in ("learning_rate", "batch_size")], 0, place)
+        for place in (1, 2, 3)
+    ]
+
+
+def test_ready__trains_two_recipes_and_then_the_better_one_with_the_test_set(client, database):
+    slug, url, number = begin(client, database, method="ready")
+    _, found = state_of(database, number)
+    assert [trial.recipe for trial in found] == list(best.candidates(60, 100))
+    with database.write() as session:
+        for trial in searches.trials(session, number):
+            finish(session, trial.run, trial.recipe)
+    end_trials(database, number)
+    end_trials(database, number)
+    state, found = state_of(database, number)
+    assert state == JobState.DONE
+    assert [trial.number for trial in found] == [0, 1, None]
+    assert found[-1].recipe in [trial.recipe for trial in found[:2]]
+    assert "Trained with the best settings and tested" in client.get(url).text
+    # The table of the runs leads to it, and so does the way of a group.
+    assert client.get(f"/p/{slug}/groups/{number}", follow_redirects=False).headers["location"] == url
+
+
+def test_search__nothing_to_choose_from_is_said(client, database):
+    _, _, number = begin(client, database, trials=3)
+    with pytest.raises(Invalid, match="search_no_result"):
+        end_trials(database, number, failing=(0, 1, 2))
+
+
+def test_stop__ends_all_trainings_and_going_on_takes_them_up_again(client, database):
+    _, url, number = begin(client, database)
+    client.post(f"{url}/stop")
+    state, found = state_of(database, number)
+    assert state == JobState.CANCELLED
+    assert {trial.state for trial in found} == {JobState.CANCELLED}
+    client.post(f"{url}/retry")
+    assert {trial.state for trial in state_of(database, number)[1]} == {JobState.QUEUED}
+
+
+def test_page__starts_from_the_form_once_and_refuses_what_cannot_be(client, database):
+    slug = rows_of(database, {"猫": 30, "犬": 30}).slug
+    sent = form_of(RECIPE)
+    page = client.get(f"/p/{slug}/searches/new", params={**sent, "method": "halving"}).text
+    assert 'value="halving" checked' in page
+    assert "0.0002 – 0.02" in page
+    sent |= {"method": "random", "trials": "3", "minutes": "0", "varies-learning_rate": "1", "request": "once"}
+    answers = [client.post(f"/p/{slug}/searches", data=sent, follow_redirects=False) for _ in range(2)]
+    assert answers[0].headers["location"] == answers[1].headers["location"]
+    for wrong, words in (
+        ({"trials": "many"}, "“many” cannot be used."),
+        ({"varies-learning_rate": ""}, ""),
+        ({"method": "guess"}, "“guess” is not one of the choices."),
+    ):
+        refused = client.post(f"/p/{slug}/searches", data={**sent, **wrong, "request": ""}, follow_redirects=False)
+        assert refused.status_code == (422 if words else 303)
+        assert words in refused.text
+    del sent["varies-learning_rate"]
+    assert "Tick at least one setting." in client.post(f"/p/{slug}/searches", data=sent).text
+    assert client.get(f"/p/{slug}/searches/9999").status_code == 404
+
+
+@pytest.mark.parametrize("images", [20, 300, 301, 5000])
+@pytest.mark.parametrize("side", [28, 64, 65, 1000])
+def test_candidates__begin_with_the_recommended_one_and_are_validated_alike(images, side):
+    found = best.candidates(images, side)
+    assert found[0].preset == best.recommended(images, side)
+    assert len({recipe.pretrained for recipe in found}) == 2
+    assert len({(recipe.folds, recipe.validation_share) for recipe in found}) == 1
+    assert all(Recipe.from_json(recipe.to_json()) == recipe for recipe in found)

@@ -1,0 +1,21 @@
+"""A search for settings is carried on when its trainings have ended."""
+
+from app.db.run_models import Job
+from app.services import jobs, searches
+from app.services.jobs import Claim
+from worker.lease import Lease
+from worker.parts import Parts
+from worker.supervisor import End, Outcome
+
+
+def run(parts: Parts, claim: Claim, _lease: Lease) -> End:
+    """Begin the trainings that come next, or end the search with what is left of the luck of the best one."""
+    with parts.database.write() as session:
+        jobs.fence(session, claim.job_id, claim.attempt)
+        if searches.advance(session, session.get_one(Job, claim.job_id)):
+            return End(Outcome.SHARED)
+    with parts.database.read() as session:
+        result = searches.result(session, claim.job_id)
+    with parts.database.write() as session:
+        jobs.set_result(session, claim.job_id, claim.attempt, result)
+    return End(Outcome.DONE)
