@@ -65,6 +65,7 @@ ROUTES = (
     "run_report",
     "run_more",
     "groups",
+    "laboratory",
     "replays",
     "shrinking",
     "review",

@@ -84,6 +84,11 @@ SENTENCES: dict[str, str] = {
         "There are only %(count)s groups of images that must not be torn apart, but %(needed)s folds. "
         "Choose fewer folds, or another way to group the images."
     ),
+    "laboratory_classes": N_(
+        "%(count)s classes are ticked. The laboratory compares two to %(most)s of them: tick those whose pictures are to "
+        "be changed."
+    ),
+    "laboratory_seeds": N_("The number of seeds is a whole number from 1 to %(most)s."),
     "memory_too_small": N_(
         "This training needs at least %(needed)s MB, and %(room)s MB is all that one training may have here. Take "
         "fewer than %(batch_size)s images in a step, or pictures smaller than %(image_size)s pixels."

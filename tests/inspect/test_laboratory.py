@@ -1,0 +1,149 @@
+"""The laboratory of changes for single classes: its arms, the test over seeds, the pages."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from scipy import stats
+
+from app.db.run_models import Job, Prediction, Run, RunItem
+from app.domain import laboratory
+from app.domain.enums import JobKind, JobState, Lane, PredictionRole
+from app.domain.errors import Invalid
+from app.domain.presets import PRESETS
+from app.domain.recipe import Augmentation, Recipe
+from tests.inspect import factory
+
+CHANGING = replace(PRESETS["wbc"].recipe, augmentation=Augmentation(rotation=20.0, horizontal_flip=True))
+LAB = "/p/blood/laboratory"
+
+
+def test_recipes__no_each_and_all_classes_with_the_same_seeds():
+    recipe = replace(Recipe(), augmentation=CHANGING.augmentation, seed=7)
+    made = laboratory.recipes(recipe, ["cat", "犬"], 2)
+    assert [(sorted(arm.classes or ()), one.seed) for arm, one in made] == [
+        (classes, seed) for seed in (7, 8) for classes in ([], ["cat"], ["犬"], ["cat", "犬"])
+    ]
+    assert not made[0][1].augmentation.active
+    assert json.loads(made[3][1].augmented_classes) == ["cat", "犬"]
+    for arm, one in made:
+        assert laboratory.arm_of(one) == arm
+        assert replace(one, augmentation=recipe.augmentation, augmented_classes="", seed=7) == recipe
+
+
+@pytest.mark.parametrize(
+    ("recipe", "classes", "seeds", "code"),
+    [
+        (Recipe(), ["a", "b"], 1, "vary_no_augmentation"),
+        (CHANGING, ["a"], 1, "laboratory_classes"),
+        (CHANGING, list("abcdefg"), 1, "laboratory_classes"),
+        (CHANGING, ["a", "b"], 0, "laboratory_seeds"),
+        (CHANGING, ["a", "b"], 21, "laboratory_seeds"),
+    ],
+)
+def test_recipes__refuse_what_cannot_be_compared(recipe, classes, seeds, code):
+    with pytest.raises(Invalid) as refused:
+        laboratory.recipes(recipe, classes, seeds)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 20])
+def test_over_seeds__is_the_paired_t_test_of_scipy(count):
+    rng = np.random.default_rng(count)
+    first, second = rng.normal(0.8, 0.02, count), rng.normal(0.83, 0.02, count)
+    found = laboratory.over_seeds(first.tolist(), second.tolist())
+    wanted = stats.ttest_rel(second, first)
+    low, high = wanted.confidence_interval()
+    assert found.interval is not None
+    assert (found.p, found.interval.low, found.interval.high) == pytest.approx((wanted.pvalue, low, high), abs=1e-9)
+
+
+def test_over_seeds__of_one_seed_and_of_equal_gaps():
+    assert laboratory.over_seeds([0.5], [0.75]) == laboratory.Difference(0.25, None, None)
+    assert laboratory.over_seeds([0.5, 0.25], [0.5, 0.25]).p == 1.0
+
+
+def group_of(database, store, *, seeds=3):
+    """A finished group of four arms; changing the first class makes its recall perfect, whatever the seed."""
+    with database.write() as session:
+        made = factory.known(session)
+        job = Job(
+            project_id=made.project.id, kind=JobKind.GROUP, lane=Lane.GPU, state=JobState.DONE, spec={"name": "lab"}
+        )
+        session.add(job)
+        session.flush()
+        names = [item.name for item in made.classes[:2]]
+        recipe = replace(PRESETS["wbc"].recipe, augmentation=CHANGING.augmentation)
+        for arm, one in laboratory.recipes(recipe, names, seeds):
+            row = factory.run(session, store, made, folds=0, recipe=replace(one, folds=0), share_right=0.75)
+            session.get_one(Job, row.job_id).parent_id = job.id
+            _answer(session, row, helped=names[0] in (arm.classes or ()))
+        return job.id
+
+
+def _answer(session, run: Run, *, helped: bool):
+    """Of the first class one of four is wrong without help, another one with each seed; the others are right."""
+    rows = session.execute(
+        sa.select(Prediction, RunItem.label)
+        .join(RunItem, RunItem.id == Prediction.item_id)
+        .where(Prediction.run_id == run.id, Prediction.role == PredictionRole.TEST)
+        .order_by(RunItem.id)
+    ).all()
+    wrong = {0, Recipe.from_json(run.recipe).seed % 2} if not helped else set()
+    first = [place for place, (_, label) in enumerate(rows) if label == 0]
+    for place, (prediction, label) in enumerate(rows):
+        prediction.predicted = 1 if label == 0 and first.index(place) in wrong else label
+
+
+def test_result__shows_what_is_proven_over_the_seeds(client, made, database, store):
+    group = group_of(database, store)
+    page = client.get(f"/p/blood/groups/{group}/laboratory")
+    assert page.status_code == 200
+    text = " ".join(page.text.split())
+    assert "no changes" in text
+    assert "好中球 + 好酸球" in text
+    assert "gained" in text
+    assert "p " in text
+    assert "Laboratory of changes" in client.get(f"/p/blood/groups/{group}").text
+    assert "found more often" in text or "No recall is proven" in text
+
+
+def test_result__of_one_seed_and_of_another_group(client, made, database, store):
+    group = group_of(database, store, seeds=1)
+    assert "With one seed there is no test over seeds" in client.get(f"/p/blood/groups/{group}/laboratory").text
+    with database.write() as session:
+        project = factory.known(session).project
+        job = Job(project_id=project.id, kind=JobKind.GROUP, lane=Lane.GPU, state=JobState.WAITING, spec={})
+        session.add(job)
+        session.flush()
+        empty = job.id
+    page = client.get(f"/p/blood/groups/{empty}/laboratory").text
+    assert "There is nothing to compare yet" in page
+    assert client.get("/p/blood/groups/9999/laboratory").status_code == 404
+
+
+def test_plan__shows_how_many_and_starts_them_as_one_group(client, made, database):
+    values = {"form": "1", **{name: str(value) for name, value in _flat(replace(CHANGING, folds=0)).items()}}
+    page = client.get(LAB, params=values).text
+    assert "12 trainings" in page
+    ticked = {"lab-class:好中球": "1", "lab-class:単球": "1", "lab-seeds": "2"}
+    answer = client.post(LAB, data=values | ticked, follow_redirects=False)
+    assert answer.status_code == 303, answer.text[-3000:]
+    with database.read() as session:
+        runs = session.scalars(sa.select(Run).order_by(Run.number)).all()
+    assert len(runs) == 8
+    assert answer.headers["location"].endswith("/laboratory")
+    refused = client.post(LAB, data=values | {"lab-class:好中球": "1"})
+    assert refused.status_code == 422
+    assert "compares two to 6" in refused.text
+
+
+def test_plan__without_changes_says_what_is_missing(client, made):
+    page = client.get(LAB).text
+    assert 'role="alert"' in page
+
+
+def _flat(recipe: Recipe):
+    return {key: ("1" if value is True else "" if value is False else value) for key, value in recipe.flat().items()}
