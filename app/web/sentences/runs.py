@@ -85,8 +85,8 @@ SENTENCES: dict[str, str] = {
         "Choose fewer folds, or another way to group the images."
     ),
     "laboratory_classes": N_(
-        "%(count)s classes are ticked. The laboratory compares two to %(most)s of them: tick those whose pictures are to "
-        "be changed."
+        "%(count)s classes are ticked. The laboratory compares two to %(most)s of them: tick those whose pictures are "
+        "to be changed."
     ),
     "laboratory_seeds": N_("The number of seeds is a whole number from 1 to %(most)s."),
     "memory_too_small": N_(
