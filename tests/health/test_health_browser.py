@@ -1,7 +1,14 @@
 """The health page in a browser: a check that shows its result by itself, a button, and taking it back."""
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
+
+from app.db.models import Image
+from app.domain.picture_facts import measure
+from app.services import health_check, health_facts
+from benchmarks import planted as real
+from tests.health.pictures import photo, saved
 
 pytestmark = pytest.mark.browser
 
@@ -55,3 +62,25 @@ def test_health__every_button_mends_and_is_taken_back(page: Page, live_server, p
             expect(status).to_contain_text("1 finding is shown again.")
     page.goto(f"{live_server}/p/{project.slug}/health/plain", wait_until="load")
     expect(page.locator(".health-list .single")).to_have_count(1)
+
+
+@pytest.mark.real
+def test_two_microscopes__are_found_on_the_page(page: Page, live_server, database, store, shared_data):
+    """Blood cells of two sources that are shared out unevenly over the classes: the beginning of the names tells."""
+    ones = real.read(shared_data / "wbc_mixed")
+    for one in ones:
+        one.facts = measure(one.data)
+    shown = store.put(saved(photo(1)))
+    with database.write() as session:
+        project, _by_id = real.project_of(session, "wbc_mixed", ones)
+        session.execute(sa.update(Image).values(canonical_sha256=shown, thumbnail_sha256=shown))
+        health_check.store(
+            session, project.id, *health_check.examine(health_facts.table(session, project.id)), len(ones)
+        )
+    page.goto(f"{live_server}/p/{project.slug}/health", wait_until="load")
+    row = page.locator("#properties tr").filter(has_text="beginning of the file name")
+    row.get_by_role("link", name="gives the class away").click()
+    page.wait_for_url("**/properties/prefix", wait_until="load")
+    for source in ("bccd", "tecom"):
+        expect(page.locator(".values-table")).to_contain_text(source)
+    expect(page.locator(".health-strip img").first).to_be_visible()

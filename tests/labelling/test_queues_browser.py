@@ -9,6 +9,7 @@ from app.services.image_filter import ImageFilter
 from tests.features.factory import add_pictures
 from tests.inspect import factory
 from tests.jobs.processes import wait_for
+from tests.labelling.conftest import add_rows
 from tests.labelling.test_label_browser import saved, stored
 from tests.labelling.test_suggested_queues import say
 
@@ -115,3 +116,36 @@ def test_confirm_many__by_mouse_and_keys(page: Page, live_server, database, stor
     page.keyboard.press("KeyZ")
     expect(page.locator(".history-table")).to_contain_text("taken back")
     assert stored(database, rows) == [None] * 12
+
+
+def test_orders__drawn_uncertain_and_disagreeing_are_gone_through(page: Page, live_server, database, store):
+    rows = add_rows(database, store, 12)
+    say(database, store, rows, [0.9, 0.2, 0.5, 0.7], [0.1, 0.0, 0.6, 0.3])
+    with database.read() as session:
+        names = {image.id: image.name for image in session.query(Image)}
+        drawn = queues.Queue(queues.Order.RANDOM, ImageFilter(unlabelled=True), 7)
+        first, second, *_ = queues.peek(session, rows.project_id, drawn, queues.Wish("x", 3))
+    name = page.locator("#picture-name")
+    page.goto(f"{live_server}{rows.path}/label?lang=en&queue=random&seed=7", wait_until="load")
+    expect(name).to_have_text(first.name)
+    page.keyboard.press("Space")
+    expect(name).to_have_text(second.name)
+    page.locator(".order-menu summary").click()
+    page.locator(".order-menu").get_by_role("link", name="Least certain first").click()
+    page.wait_for_url("**queue=uncertain**", wait_until="load")
+    for place in (1, 2, 3):
+        expect(name).to_have_text(names[rows.images[place]])
+        page.keyboard.press("Digit1")
+    saved(page)
+    assert stored(database, rows)[:4] == [None, 0, 0, 0]
+    page.keyboard.press("KeyZ")  # two are without a label again
+    expect(name).to_have_text(names[rows.images[3]])
+    page.keyboard.press("KeyZ")
+    expect(name).to_have_text(names[rows.images[2]])
+    saved(page)
+    page.goto(f"{live_server}{rows.path}/label?lang=en&queue=disagree", wait_until="load")
+    for place in (2, 3, 0):
+        expect(name).to_have_text(names[rows.images[place]])
+        page.keyboard.press("Digit2")
+    saved(page)
+    assert stored(database, rows)[:4] == [1, 0, 1, 1]
