@@ -64,6 +64,7 @@ ROUTES = (
     "weights",
     "run_report",
     "run_more",
+    "run_weak",
     "groups",
     "laboratory",
     "replays",

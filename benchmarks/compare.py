@@ -1,8 +1,8 @@
 """Server time of the data of the compare page: ``python -m benchmarks.compare [--quick]``.
 
 Two runs with answers to the same pictures and 100 classes are written into a new database. "First look" is that of a
-process which has seen nothing of the runs: from the files of arrays that the worker leaves, and from the rows, as long as
-there are none. Every later look, click and key is "next".
+process which has seen nothing of the runs: from the files of arrays that the worker leaves, and from the rows, as long
+as there are none. Every later look, click and key is "next".
 """
 
 import argparse
