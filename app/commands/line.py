@@ -14,6 +14,7 @@ from app.commands.common import Exit, explain, opened, put, say
 from app.commands.folder import FolderError
 from app.commands.ports import AddressError
 from app.config import Settings
+from app.domain import best
 from app.domain.errors import AppError, Conflict, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.services.spreading import Spread
@@ -167,7 +168,7 @@ def _add_photo_times(commands: Any) -> None:
 def _add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train with a preset")
     parser.add_argument("project", metavar="PROJECT")
-    parser.add_argument("--preset", required=True, metavar="P", help=", ".join(PRESETS))
+    parser.add_argument("--preset", required=True, metavar="P", help=", ".join([*PRESETS, best.NAME]))
     parser.add_argument("--folds", type=int, metavar="K", help="K-fold; 0 for hold-out")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
     parser.add_argument("--seed", type=int)

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.commands import matrix, reporting
+from app.commands import best, matrix, reporting
 from app.commands.common import Exit, Parts, find_project, opened, put, put_json, say
 from app.config import Settings, child_environment
 from app.db.run_models import Job, Run
 from app.domain import matrix as varying
+from app.domain.best import NAME
 from app.domain.enums import FINAL_STATES, JobState
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
@@ -48,8 +49,7 @@ class Wish:
 
 def run(settings: Settings, wish: Wish) -> int:
     """Queue the trainings; with ``wait`` stay until they have ended, and fail when one did not end well."""
-    recipe = recipe_of(wish)
-    named = _named(recipe, wish)
+    named = [] if wish.preset == NAME else _named(recipe_of(wish), wish)
     how = _how(wish)
     with opened(settings) as parts:
         with parts.write() as session:
@@ -57,12 +57,15 @@ def run(settings: Settings, wish: Wish) -> int:
             if project is None:
                 raise NotFound("project_missing", slug=wish.project)
             actor = settings.user or login_name()
-            if wish.vary:
+            if wish.preset == NAME:
+                job = best.begin(session, project, wish.seed or 0, wish.name, actor, how)
+                order = _Ordered(project.slug, job.id, [])
+            elif wish.vary:
                 name = wish.name or " ".join(wish.vary)
                 job, made = runs.create_matrix(session, project, named, actor=actor, name=name, how=how)
                 order = _Ordered(project.slug, job.id, made, group=job.id)
             else:
-                run = runs.create(session, project, recipe, name=wish.name, actor=actor, how=how)
+                run = runs.create(session, project, named[0][1], name=wish.name, actor=actor, how=how)
                 order = _Ordered(project.slug, run.job_id, [run])
         if not wish.wait:
             _say_queued(order, as_json=wish.as_json)
@@ -79,7 +82,7 @@ def _named(recipe: Recipe, wish: Wish) -> list[tuple[str, Recipe]]:
 
 @dataclass(frozen=True)
 class _Ordered:
-    """The job to wait for, and its runs; ``group`` when they are a matrix."""
+    """The job to wait for, and its runs, none yet of a search; ``group`` when they are a matrix."""
 
     project: str
     job_id: int
@@ -101,6 +104,9 @@ def _how(wish: Wish) -> runs.How:
 
 
 def _say_queued(order: _Ordered, *, as_json: bool) -> None:
+    if not order.runs:
+        best.queued(order.project, order.job_id, as_json=as_json)
+        return
     numbers = [run.number for run in order.runs]
     queued = {"project": order.project, "run": numbers[0], "state": str(JobState.QUEUED)}
     if order.group is None and as_json:
@@ -146,9 +152,11 @@ def _wait(parts: Parts, order: _Ordered, *, as_json: bool) -> int:
         return Exit.INTERRUPTED
     with parts.database.read() as session:
         results = [report.result_json(session, session.get_one(Run, run.id)) for run in order.runs]
-    if order.group is None:
+        if not results:
+            results = [one for one in [best.result(session, order.job_id)] if one]
+    if order.group is None and results:
         reporting.show(results[0], as_json=as_json)
-    else:
+    elif order.group is not None:
         matrix.show(order.project, order.group, results, as_json=as_json)
     if job.error_code:
         say(messages.say(job.error_code, job.error_params))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 
+NAME = "best"  # in place of the name of a preset, on the command line
 FEW, TINY, MANY = 300, 64, 3000  # images, pixels, images
 _EPOCHS = 30  # of a network from scratch with more than a few pictures; all in about a minute
 

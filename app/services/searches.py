@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
-from app.domain import search
+from app.domain import best, search
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
-from app.services import jobs, projects, runs, search_scores, splits
+from app.services import examples, jobs, projects, runs, search_scores, splits
 from app.services.runs import ANYHOW, MOST_ITEMS, REQUEST, How
 
 PLAN, RECIPE, NAME, ACTOR = "plan", "recipe", "name", "actor"  # keys of the specification of a search
@@ -83,6 +83,13 @@ class Trial:
         return self.state in FINAL_STATES
 
 
+def candidates(session: Session, project: Project, seed: int = 0) -> tuple[Recipe, ...]:
+    """The ready recipes that are tried in a project; which they are follows from its labelled images."""
+    table = splits.table(session, project.id)
+    ready = best.candidates(table.free + table.validation, examples.mean_side(session, project.id))
+    return tuple(replace(one, seed=seed) for one in ready)
+
+
 def start(
     session: Session, project: Project, recipe: Recipe, plan: Plan, *, name: str = "", actor: str, how: How = ANYHOW
 ) -> Job:
@@ -124,11 +131,11 @@ def advance(session: Session, job: Job) -> bool:
         _begin(session, job, recipe, {TRIAL: number, ROUND: turn})
     if wanted:
         return True
-    best = chosen(found)
-    if best is None:
+    winner = chosen(found)
+    if winner is None:
         raise Invalid("search_no_result", count=len(found))
     if plan.final and all(trial.number is not None for trial in found):
-        _begin(session, job, _whole(base, plan, best), {})
+        _begin(session, job, _whole(base, plan, winner), {})
         return True
     return False
 
@@ -140,9 +147,9 @@ def chosen(found: Sequence[Trial]) -> Trial | None:
     return _best_first(last)[0] if last else None
 
 
-def whole(job: Job, best: Trial) -> Recipe:
+def whole(job: Job, winner: Trial) -> Recipe:
     """The settings of a trial with all epochs of the recipe that the search began with."""
-    return _whole(Recipe.from_json(job.spec[RECIPE]), Plan.of(job.spec[PLAN]), best)
+    return _whole(Recipe.from_json(job.spec[RECIPE]), Plan.of(job.spec[PLAN]), winner)
 
 
 def train_best(session: Session, project: Project, job: Job, *, actor: str) -> Run:
@@ -152,14 +159,14 @@ def train_best(session: Session, project: Project, job: Job, *, actor: str) -> R
         Invalid: ``search_no_result``: no trial has come to an end yet; or as ``runs.create``.
     """
     found = trials(session, job.id)
-    best = chosen(found)
-    if best is None:
+    winner = chosen(found)
+    if winner is None:
         raise Invalid("search_no_result", count=len(found))
-    return runs.create(session, project, whole(job, best), name=str(job.spec[NAME]), actor=actor)
+    return runs.create(session, project, whole(job, winner), name=str(job.spec[NAME]), actor=actor)
 
 
-def _whole(base: Recipe, plan: Plan, best: Trial) -> Recipe:
-    return best.recipe if plan.method == search.READY else replace(best.recipe, epochs=base.epochs)
+def _whole(base: Recipe, plan: Plan, winner: Trial) -> Recipe:
+    return winner.recipe if plan.method == search.READY else replace(winner.recipe, epochs=base.epochs)
 
 
 def _next(plan: Plan, base: Recipe, found: Sequence[Trial]) -> list[tuple[int, int, Recipe]]:

@@ -39,6 +39,7 @@ class SearchPage:
 
     project: Project
     job: Job
+    state: JobState
     plan: Plan
     method: str
     labels: Sequence[str]
@@ -69,6 +70,7 @@ def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchP
     return SearchPage(
         project=project,
         job=job,
+        state=_state(job, found),
         plan=plan,
         method=t.gettext(search_form.METHODS[plan.method][0]),
         labels=[search_form.label(name, t.gettext) for name in names],
@@ -85,6 +87,12 @@ def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchP
         failure=say(job.error_code, dict(job.error_params), t.gettext) if job.error_code else "",
         finished=JobState(job.state) in FINAL_STATES,
     )
+
+
+def _state(job: Job, found: Sequence[Trial]) -> JobState:
+    if job.state == JobState.WAITING and any(trial.state == JobState.RUNNING for trial in found):
+        return JobState.RUNNING
+    return JobState(job.state)
 
 
 def _in_order(found: Sequence[Trial]) -> list[Trial]:

@@ -220,3 +220,15 @@ def test_port__of_zero_takes_a_free_one():
 def test_port__that_cannot_be_is_a_sentence(port, capsys):
     assert line.main(["serve", "--port", str(port)]) == Exit.UNUSABLE
     assert f"Port {port}" in capsys.readouterr().err
+
+
+def test_train__best_starts_a_search_among_ready_recipes(pictures, database, capsys):
+    line.main(["import", "血球", str(pictures), "--json"])
+    capsys.readouterr()
+    assert line.main(["train", "血球", "--preset", "best", "--seed", "3", "--json"]) == Exit.OK
+    told = json_of(capsys)
+    with database.read() as session:
+        found = session.scalars(sa.select(Run).order_by(Run.id)).all()
+        assert session.get_one(Job, told["search"]).state == "waiting"
+        assert {run.recipe["preset"] for run in found} == {"transfer-few", "wbc-plus"}
+        assert {run.recipe["seed"] for run in found} == {3}

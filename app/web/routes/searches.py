@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.domain import best, search
+from app.domain import search
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, jobs, searches, splits
+from app.services import jobs, searches
 from app.services.runs import ANYHOW
 from app.web import i18n, search_form, search_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
@@ -38,7 +38,6 @@ class NewSearch:
     methods: Mapping[str, tuple[str, str]]
     offered: Sequence[tuple[str, str, str]]  # name, label and reach of what can vary
     ready: Sequence[tuple[str, str]]  # network and validation of the recipes that are tried
-    images: int
     errors: Mapping[str, str]
     name: str
 
@@ -47,7 +46,7 @@ class NewSearch:
 def new(request: Request, project: ProjectDep, session: ReadSession) -> Response:
     """What can be searched around the recipe of the address; without one, around the recommended recipe."""
     query = request.query_params
-    ready, _images = _candidates(session, project)
+    ready = searches.candidates(session, project)
     recipe = _recipe(query, ready[0]) if query.get("form") == "1" else ready[0]
     form = search_form.read({key: value for key, value in query.items() if search_form.mine(key)})
     return _page(request, session, project, form, recipe, str(query.get("name", ""))[:200])
@@ -64,7 +63,7 @@ def start(
     """
     values, name = sent.values, str(sent.values.get("name", ""))[:200]
     form = search_form.read(values)
-    ready, _images = _candidates(session, project)
+    ready = searches.candidates(session, project)
     recipe = ready[0]
     key = request_key({**values, "wish": "search"}) if values.get("request") else ""
     try:
@@ -118,12 +117,6 @@ def train(
     return redirect(request, "run", slug=project.slug, number=run.number)
 
 
-def _candidates(session: Session, project: Project) -> tuple[tuple[Recipe, ...], int]:
-    table = splits.table(session, project.id)
-    images = table.free + table.validation
-    return best.candidates(images, examples.mean_side(session, project.id)), images
-
-
 def _recipe(values: Mapping[str, Any], base: Recipe) -> Recipe:
     """Raises Invalid with ``fields`` for values of the recipe that cannot be used."""
     sent = {key: value for key, value in values.items() if key in FIELDS}
@@ -137,7 +130,7 @@ def _page(
     status: int = 200,
 ) -> Response:  # fmt: skip
     gettext = i18n.translations(i18n.choose(request)).gettext
-    ready, images = _candidates(session, project)
+    ready = searches.candidates(session, project)
     offered = search.dimensions(recipe).values()
     errors: dict[str, AppError] = dict(form.errors)
     page = NewSearch(
@@ -149,7 +142,6 @@ def _page(
             (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext)) for one in offered
         ],
         ready=[(gettext(TEXTS["architecture"].choices[one.architecture]), str(one.folds)) for one in ready],
-        images=images,
         errors={key: sentence(error, gettext) for key, error in errors.items()},
         name=name,
     )
