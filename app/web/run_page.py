@@ -156,7 +156,8 @@ def _matters(name: str, recipe: Recipe) -> bool:
         pair = inner.removesuffix("_low").removesuffix("_high")
         names = [inner] if pair == inner else [f"{pair}_low", f"{pair}_high"]
         return any(getattr(recipe.augmentation, one) != getattr(Augmentation(), one) for one in names)
-    used = {"layers": recipe.architecture == "own", **dict.fromkeys(_CHANGES, recipe.augmentation.active)}
+    used = {"layers": recipe.architecture == "own", "begin": True}
+    used |= dict.fromkeys(_CHANGES, recipe.augmentation.active)
     if name in used:
         return bool(getattr(recipe, name)) and used[name]
     if name in ("validation_share", "use_validation_folder"):

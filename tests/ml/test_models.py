@@ -1,13 +1,17 @@
 """The networks against the layer tables of the posts."""
 
+import itertools
 from dataclasses import replace
 
 import keras
 import pytest
 
+from app.domain.backbones import OFFLINE
 from app.domain.errors import Invalid
 from app.domain.presets import PRESETS
-from app.domain.recipe import ARCHITECTURES, Recipe
+from app.domain.recipe import Recipe
+from app.domain.recipe_fields import ARCHITECTURES, PRECISIONS, RESIZE_MODES
+from tests.chaos.record import FULL
 from worker.ml import check, models
 
 pytestmark = pytest.mark.ml
@@ -83,9 +87,18 @@ def test_build__a_picture_too_small_for_the_network_is_refused():
     assert caught.value.params["size"] == 32
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_check_recipe__every_architecture_from_building_to_explaining(name):
-    recipe = Recipe(architecture=name, image_size=64, batch_size=4, learning_rate=0.001)
+def contract() -> list[tuple[str, str, str]]:
+    """Every network, way of resizing and precision; each small network with one of them unless CHAOS is full."""
+    every = list(itertools.product((*ARCHITECTURES, OFFLINE), RESIZE_MODES, PRECISIONS[1:]))
+    ways = len(RESIZE_MODES) * len(PRECISIONS[1:])
+    return every if FULL else [every[number * ways + number % ways] for number in range(len(ARCHITECTURES))]
+
+
+@pytest.mark.parametrize(("name", "mode", "precision"), contract())
+def test_check_recipe__every_architecture_from_building_to_explaining(name, mode, precision):
+    recipe = Recipe(
+        architecture=name, resize_mode=mode, precision=precision, image_size=64, batch_size=4, learning_rate=0.001
+    )
     result = check.check_recipe(recipe)
     assert result.passed
     assert result.map_shape[0] == 3

@@ -1,11 +1,13 @@
 """Does a recipe work from end to end? One call for tests and for ``python -m worker.ml --smoke``."""
 
+import io
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from app.domain.recipe import Recipe
-from worker.ml import explain, predict, saving
+from worker.ml import data, explain, predict, saving
 from worker.ml.train import FoldPlan, fit_folds
 
 
@@ -37,6 +39,8 @@ class Check:
 def check_recipe(recipe: Recipe, classes: int = 3, images: int = 8) -> Check:
     """Build, train one epoch on noise, save, load, predict and explain.
 
+    The pictures are files that are not square, so that the recipe's way of resizing is gone through too.
+
     Args:
         recipe: its number of epochs is ignored.
         classes: number of classes.
@@ -44,7 +48,9 @@ def check_recipe(recipe: Recipe, classes: int = 3, images: int = 8) -> Check:
     """
     rng = np.random.default_rng(recipe.seed)
     count = images + images // 2
-    pictures = rng.integers(0, 256, (count, recipe.image_size, recipe.image_size, 3), dtype=np.uint8)
+    shape = (recipe.image_size + 7, recipe.image_size * 2 // 3, 3)
+    files = [_png(rng.integers(0, 256, shape, dtype=np.uint8)) for _ in range(count)]
+    pictures = data.load(count, files.__getitem__, recipe)
     labels = np.arange(count, dtype=np.int64) % classes
     plan = FoldPlan(0, np.arange(images), np.arange(images, count))
     names = [f"class {number}" for number in range(classes)]
@@ -56,3 +62,9 @@ def check_recipe(recipe: Recipe, classes: int = 3, images: int = 8) -> Check:
     parameters = sum(weight.size for weight in loaded.weights)
     difference = float(np.abs(before - after).max())
     return Check(recipe.architecture, parameters, result.best.loss, difference, maps.shape[1:], finite)
+
+
+def _png(picture: data.Pictures) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()

@@ -15,6 +15,7 @@ from app.services.compare import MOST_RUNS
 from app.web import compare_page, compare_report, i18n, self_contained
 from app.web.compare_query import CompareQuery
 from app.web.deps import ProjectDep, ReadSession, StateDep
+from app.web.own_copies import attachment
 from app.web.templating import redirect, render
 
 router = APIRouter()
@@ -71,7 +72,7 @@ def report(request: Request, project: ProjectDep, session: ReadSession, state: S
     text = self_contained.inline(html, compare_report.SHEETS, compare_report.pictures(state.store, made))
     name = f"{project.slug}-runs-{'-'.join(str(run.number) for run in found)}.html"
     headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Disposition": attachment(name),
         "Cache-Control": "no-store",
         "Vary": answer.headers["Vary"],
     }

@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse, Response
 
 from app.services import manifest, run_script, runs
 from app.web.deps import ProjectDep, ReadSession
+from app.web.own_copies import attachment
 
 router = APIRouter(prefix="/p/{slug}/runs/{number}")
 
@@ -17,7 +18,7 @@ def as_json(project: ProjectDep, session: ReadSession, number: int, download: bo
     values = manifest.of(session, runs.by_number(session, project.id, number))
     headers = {"Cache-Control": PRIVATE}
     if download:
-        headers["Content-Disposition"] = f'attachment; filename="{project.slug}-run-{number}-manifest.json"'
+        headers["Content-Disposition"] = attachment(f"{project.slug}-run-{number}-manifest.json")
     return JSONResponse(values, headers=headers)
 
 
@@ -26,7 +27,7 @@ def as_script(project: ProjectDep, session: ReadSession, number: int) -> Respons
     """The run as a program."""
     text = "".join(run_script.lines(session, runs.by_number(session, project.id, number)))
     headers = {
-        "Content-Disposition": f'attachment; filename="{project.slug}-run-{number}.py"',
+        "Content-Disposition": attachment(f"{project.slug}-run-{number}.py"),
         "Cache-Control": PRIVATE,
     }
     return Response(text, media_type="text/x-python; charset=utf-8", headers=headers)

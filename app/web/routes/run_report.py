@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from app.services import runs
 from app.web import i18n, run_report
 from app.web.deps import ProjectDep, ReadSession, StateDep
+from app.web.own_copies import attachment
 from app.web.templating import address, render
 
 router = APIRouter(prefix="/p/{slug}/runs/{number}")
@@ -34,7 +35,7 @@ def save(request: Request, project: ProjectDep, session: ReadSession, state: Sta
     answer = render(request, run_report.TEMPLATE, page)
     text = run_report.file(state.store, page, bytes(answer.body).decode())
     headers = {
-        "Content-Disposition": f'attachment; filename="{project.slug}-run-{number}.html"',
+        "Content-Disposition": attachment(f"{project.slug}-run-{number}.html"),
         "Cache-Control": "no-store",
         "Vary": answer.headers["Vary"],
     }

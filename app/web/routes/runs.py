@@ -17,6 +17,7 @@ from app.services import groups, jobs, progress, projects, report, run_list, run
 from app.services.progress import EpochRow
 from app.web import charts, events, i18n, run_page, run_words
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.own_copies import attachment
 from app.web.templating import redirect, render
 
 router = APIRouter()
@@ -65,7 +66,7 @@ def as_json(
     values = report.result_json(session, runs.by_number(session, project.id, number), state.judged)
     headers = {"Cache-Control": "private, no-cache"}
     if download:
-        headers["Content-Disposition"] = f'attachment; filename="{project.slug}-run-{number}.json"'
+        headers["Content-Disposition"] = attachment(f"{project.slug}-run-{number}.json")
     return JSONResponse(values, headers=headers)
 
 
@@ -80,7 +81,7 @@ def epochs_csv(project: ProjectDep, session: ReadSession, number: int) -> Respon
         _, fold, *values = astuple(row)
         table.writerow([fold + 1, *values])
     name = f"{project.slug}-run-{number}-epochs.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-cache"}
+    headers = {"Content-Disposition": attachment(name), "Cache-Control": "private, no-cache"}
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
