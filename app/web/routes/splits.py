@@ -185,6 +185,7 @@ def page(
     table = splits.table(session, project.id)
     gettext = i18n.translations(i18n.choose(request)).gettext
     forms = {split: DrawForm(split=split) for split in Split}
+    forms[Split.TRAIN] = DrawForm(split=Split.TRAIN, by="count", per_class="100")
     if form is not None:
         forms[form.split] = form
     context = SplitsPage(

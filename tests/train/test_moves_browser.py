@@ -1,0 +1,70 @@
+"""Moving images between splits in a real browser: the dialog of the gallery and the page of one image."""
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page, expect
+
+from app.db.models import Image
+from app.domain.enums import Split
+from tests.labelling.conftest import picture
+from tests.train.rows import project_of
+from tests.train.test_splits import ids_of, together
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def gallery(database, store, live_server, page) -> tuple[Page, str]:
+    """The gallery of a project with 4 test images, in which the first and the 21st free image are copies."""
+    blob = store.put(picture())
+    with database.write() as session:
+        project = project_of(session, {"a": 12, "b": 12}, test=2)
+        session.execute(sa.update(Image).values(canonical_sha256=blob, thumbnail_sha256=blob))
+        free = ids_of(session, None)
+        together(session, project, free[0], free[20])
+        address = f"{live_server}/p/{project.slug}/images"
+    page.goto(address, wait_until="load")
+    expect(page.locator("#tile-3[data-image]")).to_be_visible()
+    return page, address
+
+
+def asked(page: Page):
+    """The dialog for what is selected."""
+    page.locator("details.more summary").click()
+    page.locator("details.more button[value=move]").click()
+    return page.locator("#move-dialog")
+
+
+def test_gallery__moves_a_selection_with_its_copies_and_takes_it_back(gallery):
+    page, _address = gallery
+    page.locator("#tile-0").click()
+    page.locator("#tile-3").click(modifiers=["Shift"])
+    dialog = asked(page)
+    expect(dialog.locator("#move-plan")).to_contain_text("5 images will move.")
+    expect(dialog.locator("#move-plan")).to_contain_text("1 of them was not selected")
+    dialog.get_by_label("Test", exact=True).check()
+    expect(dialog.locator("#move-release")).to_be_hidden()
+    dialog.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("5 images were moved.")
+    expect(page.locator("[data-facet=split] [data-value=test]")).to_have_text("9")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-facet=split] [data-value=test]")).to_have_text("4")
+
+
+def test_pinned__images_leave_the_test_set_only_when_asked(gallery, database):
+    page, address = gallery
+    page.locator("#select-all").click()
+    dialog = asked(page)
+    dialog.get_by_label("Validation").check()
+    expect(dialog.locator("#move-plan")).to_contain_text("4 images stay")
+    dialog.get_by_label("Images may leave the pinned test set").check()
+    expect(dialog.locator("#move-plan")).to_contain_text("4 images leave the test set.")
+    dialog.get_by_role("button", name="Cancel").click()
+    with database.read() as session:
+        tested = ids_of(session, Split.TEST)
+    page.goto(f"{address}/{tested[0]}", wait_until="load")
+    page.get_by_text("Move to another split").click()
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator("main [role=alert]").first).to_contain_text("is in the pinned test set")
+    with database.read() as session:
+        assert ids_of(session, Split.TEST) == tested
