@@ -71,7 +71,6 @@ class Fields:
     runs: Sequence[Run]
     classes: Sequence[LabelClass]
     orders: Mapping[str, str]
-    open: bool
 
 
 def words(project: Project, chosen: ImageFilter, say: Say) -> list[Word]:
@@ -121,5 +120,4 @@ def fields(session: Session, project: Project, chosen: ImageFilter, say: Say) ->
         runs=runs,
         classes=project.classes,
         orders=orders,
-        open=any(name in chosen.to_query() for name in ("by", "means", "from", "to", "checked", "run")),
     )
