@@ -164,9 +164,9 @@ def build(
 
 
 def begun(recipe: Recipe, begin: str) -> Recipe:
-    """``recipe`` as it begins with a model of an earlier run; as it is where ``begin`` names none."""
+    """``recipe`` as one model that begins with that of an earlier run; as it is where ``begin`` names none."""
     try:
-        return recipe.updated({"begin": begin}) if begin else recipe
+        return recipe.updated({"begin": begin, "folds": 0}) if begin else recipe
     except Invalid:
         return recipe
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from app.db.models import Project
 from app.db.run_models import EpochMetric, Run, RunFold
+from app.services import references
 
 OTHER, STAGE = "cd" * 32, "ef" * 32
 VIEWS = {
@@ -37,6 +38,9 @@ def test_page__both_best_epochs_and_their_stages_are_listed_with_what_is_the_mod
         run.origin = {"run": 1, "model": 1, "epoch": 7, "weights_sha256": STAGE, "outputs": "new",
                       "moved_to_training": 3}  # fmt: skip
         session.execute(sa.update(EpochMetric).where(EpochMetric.run_id == run.id).values(stage=2))
+    with database.read() as session:
+        needed = references.kept(session)
+    assert {bytes.fromhex(digest) for digest in ("ab" * 32, OTHER, STAGE)} <= needed, "a cleanup would take them"
     page = shown(client, holdout)
     table = page.split('id="kept-table"')[1].split("</table>")[0]
     assert [row.count("Download model 1") for row in table.split("<tr")[2:]] == [1, 1]

@@ -1,5 +1,7 @@
 """A training that begins with the weights of another one."""
 
+import hashlib
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from app.domain.errors import AppError
 from app.domain.recipe import Augmentation
 from tests.ml.test_train import BASE, LABELS, NAMES, PICTURES, PLANS
-from worker.ml import saving, train
+from worker.ml import rerun, saving, train
 from worker.ml.network import Network
 
 pytestmark = pytest.mark.ml
@@ -46,3 +48,17 @@ def test_begin__weights_of_another_network_are_refused():
         net.begin_with(start_of(tuple(NAMES), replace(BASE, architecture="cifar4")).weights, outputs=True)
     with pytest.raises(AppError, match="model_broken"):
         net.begin_with(start_of(("a", "b", "c")).weights, outputs=True)
+
+
+def test_start__a_program_finds_the_weights_of_the_earlier_run_by_their_hash(tmp_path):
+    first, second = (saving.dump(replace(start_of(("a", "b")), epoch=epoch)) for epoch in (1, 2))
+    (tmp_path / "one.zip").write_bytes(first)
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:  # as it is downloaded
+        archive.writestr("weights.zip", second)
+    for content, epoch in ((first, 1), (second, 2)):
+        found = rerun.start(hashlib.sha256(content).hexdigest(), tmp_path)
+        assert found is not None
+        assert found.epoch == epoch
+    assert rerun.start("", tmp_path) is None
+    with pytest.raises(AppError, match="begin_file_missing"):
+        rerun.start("ab" * 32, tmp_path)
