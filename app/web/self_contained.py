@@ -33,8 +33,10 @@ def inline(html: str, sheets: Sequence[str], pictures: Mapping[str, bytes]) -> s
 
 
 def linked(html: str, sheets: Sequence[str], addresses: Mapping[str, str]) -> str:
-    """The same page as one of the program: styles and pictures by their addresses, links as they are."""
+    """The same page as one of the program: styles, colours and pictures by their addresses, links as they are."""
     styles = "\n".join(f'<link rel="stylesheet" href="{escape(asset(f"css/{sheet}.css"))}">' for sheet in sheets)
+    styles += f'\n<link rel="icon" href="{escape(asset("favicon.svg"))}" type="image/svg+xml">'
+    styles += f'\n<script type="module" src="{escape(asset("js/report.js"))}"></script>'
     html = _ADDRESS.sub(lambda found: f'src="{escape(addresses[found.group(1)])}"', html)
     return html.replace(STYLES, styles)
 

@@ -76,6 +76,7 @@ export class Curves {
     this.stages = stages;
     this.weight = 0;
     this.log = false;
+    this.target = null;
     this.readout = document.createElement("p");
     this.readout.className = "readout quiet";
     this.readout.setAttribute("aria-live", "polite");
@@ -108,10 +109,14 @@ export class Curves {
     this.plot.setCursor({ left: this.plot.valToPos(this.plot.data[0][place], "x"), top: 10 });
   }
 
-  /** `weight` of the values before, 0 to below 1; `log`: the loss on a logarithmic scale. */
-  look(weight, log) {
+  /**
+   * `weight` of the values before, 0 to below 1; `log`: the loss on a logarithmic scale; `target`: a share that the
+   * accuracy shall reach, or null.
+   */
+  look(weight, log, target) {
     this.weight = weight;
     this.log = log && this.metric === "loss";
+    this.target = this.metric === "accuracy" ? target : null;
     this.draw();
   }
 
@@ -144,7 +149,7 @@ export class Curves {
       axes: [{ ...axis, size: 32, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] }, { ...axis, size: 48 }],
       series,
       bands,
-      hooks: { drawClear: [(plot) => this.drawStages(plot)], draw: [(plot) => this.drawBest(plot)], setCursor: [(plot) => this.read(plot)] },
+      hooks: { drawClear: [(plot) => this.drawStages(plot), (plot) => this.drawTarget(plot)], draw: [(plot) => this.drawBest(plot)], setCursor: [(plot) => this.read(plot)] },
     };
     this.plot = new uPlot(options, columns(this.rows, this.metric, this.folds, this.weight), this.place);
   }
@@ -170,7 +175,7 @@ export class Curves {
 
   limits(low, high) {
     if (this.metric === "accuracy") {
-      return [Math.max(Math.min(low ?? 0.5, 0.9) - 0.02, 0), 1.005];
+      return [Math.max(Math.min(low ?? 0.5, this.target ?? 1, 0.9) - 0.02, 0), 1.005];
     }
     // The first epochs may begin so high that nothing else could be seen; their curve then leaves the chart at the top.
     const later = this.rows.filter((row) => row.epoch > FIRST_EPOCHS).flatMap((row) => [row.loss, row.val_loss ?? 0]);
@@ -193,6 +198,32 @@ export class Curves {
       context.lineTo(x, top + height);
       context.stroke();
     }
+    context.restore();
+  }
+
+  /** The first epoch in which the validation, of several models their mean, is at the target; null for none. */
+  reached() {
+    const column = this.plot?.data[this.folds === 1 ? 2 : 2 * this.folds + 4];
+    const place = column?.findIndex((value) => value !== null && value >= this.target) ?? -1;
+    return place < 0 ? null : place + 1;
+  }
+
+  // A line across the chart at the accuracy that shall be reached.
+  drawTarget(plot) {
+    if (this.target === null) {
+      return;
+    }
+    const context = plot.ctx;
+    const { left, width } = plot.bbox;
+    const y = plot.valToPos(this.target, "y", true);
+    context.save();
+    context.strokeStyle = ink(this.figure, "text");
+    context.lineWidth = 1.5 * devicePixelRatio;
+    context.setLineDash([10 * devicePixelRatio, 3 * devicePixelRatio, 2 * devicePixelRatio, 3 * devicePixelRatio]);
+    context.beginPath();
+    context.moveTo(left, y);
+    context.lineTo(left + width, y);
+    context.stroke();
     context.restore();
   }
 

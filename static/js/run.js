@@ -9,11 +9,16 @@ const best = { ...data.best };
 const live = document.getElementById("live");
 const charts = document.getElementById("charts");
 const curves = charts ? [...charts.querySelectorAll("figure")].map((figure) => new Curves(figure, charts.dataset, data.folds, data.language, data.stages)) : [];
+const tools = document.getElementById("curve-tools");
+const TARGET = "miwake-target"; // in the storage of this browser
 let drawing = 0;
 
 function draw() {
   cancelAnimationFrame(drawing);
-  drawing = requestAnimationFrame(() => curves.forEach((chart) => chart.update([...rows.values()], best)));
+  drawing = requestAnimationFrame(() => {
+    curves.forEach((chart) => chart.update([...rows.values()], best));
+    tell();
+  });
 }
 
 // The better of two epochs of one fold by the watched value; the earlier one of two equal ones.
@@ -120,22 +125,45 @@ function stayLive() {
   );
 }
 
-function connectTools() {
-  const tools = document.getElementById("curve-tools");
-  if (!tools) {
-    return;
+// Scale, smoothing and target of all charts; the target stays in this browser, for the next run too.
+function look() {
+  const { smooth, log, target } = tools.elements;
+  const valid = target.value !== "" && target.validity.valid;
+  if (target.validity.valid) {
+    localStorage.setItem(TARGET, target.value);
   }
+  const share = valid ? Number(target.value) / 100 : null;
+  curves.forEach((chart) => chart.look(Number(smooth.value) / 100, log.checked, share));
+  tell();
+}
+
+function tell() {
+  const chart = curves.find((one) => one.metric === "accuracy");
+  const said = tools?.querySelector("[data-reached]");
+  if (said && chart) {
+    const epoch = chart.target === null ? null : chart.reached();
+    said.textContent = chart.target === null ? "" : epoch ? said.dataset.reached.replace("{epoch}", epoch) : said.dataset.not;
+  }
+}
+
+function connectTools() {
   tools.hidden = false;
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.addEventListener("input", () => {
     tools.querySelector("output").textContent = `${tools.elements.smooth.value} %`;
-    curves.forEach((chart) => chart.look(Number(tools.elements.smooth.value) / 100, tools.elements.log.checked));
+    look();
   });
+  tools.elements.target.value = localStorage.getItem(TARGET) ?? "";
+  if (tools.elements.target.value) {
+    requestAnimationFrame(look); // after the first drawing, which is asked for already
+  }
 }
 
 const { state } = data;
-connectTools();
 draw();
+if (tools) {
+  connectTools();
+}
 if (live) {
   document.getElementById("run-reload").hidden = true;
   stayLive();

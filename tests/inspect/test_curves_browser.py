@@ -26,3 +26,14 @@ def test_curves__keys_scale_and_smoothing(page: Page, live_server, kfold):
     chart.locator(".live").focus()
     page.keyboard.press("Home")
     expect(chart.locator(".readout")).to_have_text(before)  # the first epoch has nothing before it to be smoothed with
+    target = page.get_by_label("Target accuracy")
+    said = page.locator("#curve-tools [data-reached]")
+    target.fill("50")
+    expect(said).to_have_text(re.compile(r"^reached in epoch \d+$"))
+    target.fill("100")
+    expect(said).to_have_text("not reached")
+    page.reload()
+    expect(target).to_have_value("100")  # it stays for the next run
+    expect(said).to_have_text("not reached")
+    target.fill("")
+    expect(said).to_have_text("")
