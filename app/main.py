@@ -60,6 +60,7 @@ ROUTES = (
     "run_sureness",
     "run_borders",
     "run_diary",
+    "run_layers",
     "manifest",
     "weights",
     "run_report",

@@ -14,7 +14,8 @@ from app.domain.recipe import Recipe
 from app.storage import Store, open_store
 from worker import heat_maps
 from worker.files import Filed, FileOrder
-from worker.ml import data, device, explain, keras_file, models, saving
+from worker.looking_orders import LayerLook, LookOrder
+from worker.ml import data, device, explain, keras_file, looking, models, saving
 from worker.ml.device import FLOAT32
 from worker.ml.network import Network
 from worker.ml.ready import ReadyModel, ReadyNetwork, Shape, shape_of
@@ -101,6 +102,30 @@ class Answering:
         store = open_store(order.storage)
         content = keras_file.pack(saving.load(store.get(order.weights)), order.about)
         return Filed(store.put(content), len(content))
+
+    def look(self, order: LookOrder) -> LayerLook:
+        """What the channels of a layer say of a picture, and its filters.
+
+        Raises:
+            Invalid: ``layer_missing``.
+            AppError: the picture or the weights are missing in the store, or the weights are broken.
+        """
+        store = open_store(order.storage)
+        picture = data.square(store.get(order.picture), Recipe.from_json(order.recipe))[None]
+        network, (model, *_) = self._load(store, [order.weights])
+        layer = _layer(network, model, order.layer, Method.GRAD_CAM)
+        activation, kernel = network.seen(model, picture, layer)
+        channels = looking.strongest(activation)
+        shown = looking.filters(kernel, channels) if kernel is not None else ""
+        return LayerLook(
+            layer=layer,
+            shape=list(activation.shape),
+            channels=channels.tolist(),
+            highest=activation[..., channels].max(axis=(0, 1)).tolist(),
+            maps=looking.maps(activation, channels),
+            filters=shown,
+            kernel=list(kernel.shape[:3]) if kernel is not None else [],
+        )
 
     def _load(self, store: Store, digests: Sequence[str]) -> tuple[ReadyNetwork, list[ReadyModel]]:
         for digest in digests:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from worker.child import failure
 from worker.files import Filed, FileOrder
+from worker.looking_orders import LayerLook, LookOrder
 from worker.orders import ExplainOrder, Failed, HeatMaps, Predicted, PredictOrder, Question
 
 if TYPE_CHECKING:
     from worker.answering import Answering
 
-Answer = Predicted | HeatMaps | Filed | Failed | None
+Answer = Predicted | HeatMaps | Filed | LayerLook | Failed | None
 MEGABYTE = 2**20
 NO_CARD = "-1"  # quick answers need no graphics card, and a process that stays would hold a part of its memory
 HARD = 2  # times the soft limit: what the process may take at all
@@ -61,19 +62,25 @@ def main(pipe: Connection, memory_mb: int) -> None:
 
 def _answer(desk: "Answering", question: Question, memory_mb: int) -> Answer:
     try:
-        if isinstance(question, PredictOrder):
-            return desk.predict(question)
-        if isinstance(question, ExplainOrder):
-            return desk.explain(question)
-        if isinstance(question, FileOrder):
-            return desk.file(question)
-        desk.prepare(question)
+        return _said(desk, question)
     except Exception as error:
         failed = failure(error, question)
         if failed.code != "out_of_memory":
             return failed
         desk.forget()
         return Failed("answer_memory", {"limit_mb": memory_mb * HARD})
+
+
+def _said(desk: "Answering", question: Question) -> Answer:
+    if isinstance(question, PredictOrder):
+        return desk.predict(question)
+    if isinstance(question, ExplainOrder):
+        return desk.explain(question)
+    if isinstance(question, FileOrder):
+        return desk.file(question)
+    if isinstance(question, LookOrder):
+        return desk.look(question)
+    desk.prepare(question)
     return None
 
 

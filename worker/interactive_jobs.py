@@ -4,13 +4,14 @@ import dataclasses
 import logging
 
 from app.db.run_models import Job
-from app.services import best_weights, jobs, predictions, results
+from app.services import best_weights, jobs, looking, predictions, results
 from app.services.jobs import Claim
 from app.services.results import Writer
 from worker import order_maker
 from worker.files import Filed
 from worker.interactive import Unanswered
 from worker.lease import Lease, Word
+from worker.looking_orders import LayerLook
 from worker.orders import Failed, HeatMaps, Predicted, Question
 from worker.parts import Parts
 from worker.supervisor import End, Outcome
@@ -19,11 +20,13 @@ log = logging.getLogger(__name__)
 
 
 def predict(parts: Parts, claim: Claim, lease: Lease) -> End:
-    """Ask the models of a run about one picture, make a file of one of them, or only make them ready."""
+    """Ask the models of a run about one picture or a layer, make a file of one of them, or only make them ready."""
     order: Question
     with parts.database.read() as session:
         if predictions.PICTURE in claim.spec:
             order = order_maker.predict_order(session, claim.spec, parts.settings)
+        elif looking.LAYER in claim.spec:
+            order = order_maker.look_order(session, claim.spec, parts.settings)
         elif best_weights.WEIGHTS in claim.spec:
             order = order_maker.file_order(session, claim.spec, parts.settings)
         else:
@@ -65,10 +68,10 @@ def _given_up(lease: Lease) -> End:
     return End(Outcome.LOST if lease.word is Word.LOST else Outcome.CANCELLED)
 
 
-def _write(parts: Parts, claim: Claim, answer: Predicted | HeatMaps | Filed | None) -> None:
+def _write(parts: Parts, claim: Claim, answer: Predicted | HeatMaps | Filed | LayerLook | None) -> None:
     """One transaction with the end of the job in it: the page that waits sees answer and end together."""
     with parts.database.write() as session:
-        if isinstance(answer, Predicted | Filed):
+        if isinstance(answer, Predicted | Filed | LayerLook):
             jobs.fence(session, claim.job_id, claim.attempt)
             session.get_one(Job, claim.job_id).result = dataclasses.asdict(answer)
         elif isinstance(answer, HeatMaps):

@@ -14,9 +14,10 @@ from app.domain.enums import Split
 from app.domain.errors import NotFound
 from app.domain.explaining import Method
 from app.domain.recipe import Recipe
-from app.services import best_weights, features, predictions
+from app.services import best_weights, features, looking, predictions
 from worker import resuming
 from worker.files import FileOrder
+from worker.looking_orders import LookOrder
 from worker.order_items import Items
 from worker.orders import ExplainOrder, Plan, PredictOrder, PrepareOrder, TrainOrder
 
@@ -102,6 +103,17 @@ def predict_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         method=spec.get("method", Method.GRAD_CAM),
         position=spec.get("position"),
     )
+
+
+def look_order(session: Session, spec: dict[str, Any], settings: Settings) -> LookOrder:
+    """What a layer says of a picture.
+
+    Raises:
+        NotFound: the run is not there.
+    """
+    run = _run(session, spec["run_id"])
+    storage = settings.patient_store_address
+    return LookOrder(storage, run.recipe, spec["model"], spec["picture_of_run"], spec[looking.LAYER])
 
 
 def file_order(session: Session, spec: dict[str, Any], settings: Settings) -> FileOrder:

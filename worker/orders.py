@@ -15,6 +15,7 @@ from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
 from worker.altering_orders import Altered, AlterOrder
 from worker.files import FileOrder, Views
+from worker.looking_orders import LookOrder
 from worker.order_items import Items
 from worker.rate_orders import RateOrder, Swept
 
@@ -151,7 +152,7 @@ class AskOrder:
 
 
 Order = TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder  # for a process of its own
-Question = PredictOrder | ExplainOrder | PrepareOrder | FileOrder  # for the process that stays
+Question = PredictOrder | ExplainOrder | PrepareOrder | FileOrder | LookOrder  # for the process that stays
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,18 @@ class Explainer:
             return pixel_maps.integrated_gradients(self._score, values, classes)
         if self.method is Method.OCCLUSION:
             return pixel_maps.occlusion(self._score, values, classes)
-        activation = self._head(self._net.normalise(values), training=False)
+        activation = self.seen(pictures)
         return cams.MAPS[self.method](activation, self._gradient(activation, classes))
+
+    def seen(self, pictures: Any) -> Any:
+        """What the layer says, behind its rectifier, (n, h, w, c), of pictures (n, size, size, 3) uint8."""
+        return self._head(self._net.normalise(tf.cast(pictures, tf.float32)), training=False)
+
+    @property
+    def kernel(self) -> Any:
+        """The variable with the filters (kh, kw, in, out) of the layer; None where it is no convolution."""
+        layer = self._net.model.get_layer(self.layer)
+        return layer.kernel if isinstance(layer, layers.Conv2D) else None
 
     def _score(self, pictures: Any) -> Any:
         return self._net.logits(self._net.normalise(pictures), training=False)

@@ -88,6 +88,21 @@ class ReadyNetwork:
         maps: Maps = compute(model.weights, tf.constant(pictures), tf.constant(classes, tf.int32)).numpy()
         return maps
 
+    def seen(
+        self, model: ReadyModel, picture: Pictures, layer: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """What a layer of ``layer`` says of one picture (1, size, size, 3) behind its rectifier, (h, w, c).
+
+        And the kernel (kh, kw, in, out) of that layer; None where it is no convolution.
+        """
+        self._exact.set_statistics(model.saved.statistics)
+        explainer = self._explainer(layer, Method.GRAD_CAM)[0]
+        with _set(self._exact, model.weights):
+            activation = explainer.seen(tf.constant(picture)).numpy()[0]
+        inside = explainer.kernel
+        kernel = None if inside is None else model.weights[_place(self._exact.model.weights, inside)].numpy()
+        return activation, kernel
+
     def _predict(self, weights: Any, pictures: Any) -> Any:
         with _set(self._own, weights):
             return self._own.model(self._own.normalise(tf.cast(pictures, tf.float32)), training=False)
@@ -110,3 +125,7 @@ class ReadyNetwork:
 def _set(net: Network, weights: Any) -> Any:
     """While this holds, the layers of ``net`` compute with ``weights`` instead of their own variables."""
     return keras.StatelessScope(state_mapping=list(zip(net.model.weights, weights, strict=True)))
+
+
+def _place(weights: Sequence[Any], wanted: Any) -> int:
+    return next(place for place, one in enumerate(weights) if one is wanted)
