@@ -21,6 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+if sys.platform == "linux":
+    import fcntl
+
 from app.decoder_child import LENGTH, WALL_SECONDS
 from app.domain.errors import BadImage
 from app.domain.imaging import Decoded
@@ -28,6 +31,7 @@ from app.domain.imaging import Decoded
 CHILD = "import sys; sys.path[:] = sys.argv[1:]; from app.decoder_child import main; main()"
 # Without -S the interpreter would read every .pth file of the environment at each start.
 _FLAGS = ("-S", "-s", "-E", "-B")
+PIPE_BYTES = 2**20
 AT_ONCE = 16  # pictures that are handed to a process together
 _KEPT_VARIABLES = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -48,6 +52,8 @@ class _Child:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
+        self._room = _widened(self._to)
+        _widened(self._from)
         if not self._header().get("ready"):
             raise RuntimeError("the decoder process did not start")
 
@@ -58,10 +64,15 @@ class _Child:
     def decode(self, files: Sequence[bytes], wall_seconds: float) -> list[Decoded | BadImage]:
         """The answers to some pictures, in order; fewer when the process died, of which the last picture is the cause.
 
-        The pictures are sent ahead by a thread of their own, so that the process never waits for the next one.
+        The pictures are sent ahead, so that the process never waits for the next one: at once where its pipe, which is
+        empty now, has room for them all, else by a thread of their own.
         """
-        sender = threading.Thread(target=self._send, args=(files,), daemon=True)
-        sender.start()
+        sender: threading.Thread | None = None
+        if sum(LENGTH.size + len(data) for data in files) <= self._room:
+            self._send(files)
+        else:
+            sender = threading.Thread(target=self._send, args=(files,), daemon=True)
+            sender.start()
         watch = _Watch(self._process.kill, wall_seconds)
         answers: list[Decoded | BadImage] = []
         try:
@@ -72,7 +83,8 @@ class _Child:
             watch.end()
             if len(answers) < len(files) or not self.alive:
                 self.close()
-            sender.join()
+            if sender is not None:
+                sender.join()
         return answers
 
     def _send(self, files: Sequence[bytes]) -> None:
@@ -116,6 +128,15 @@ class _Child:
         for pipe in (self._to, self._from):
             with contextlib.suppress(OSError):  # what was not sent cannot be sent any more
                 pipe.close()
+
+
+def _widened(pipe: IO[bytes]) -> int:
+    """Make a pipe as wide as anybody may on Linux; how many bytes go into it without waiting, 0 where nobody knows."""
+    if sys.platform != "linux":
+        return 0
+    with contextlib.suppress(OSError):  # the system may allow a person only so much
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
 
 
 class _Watch:

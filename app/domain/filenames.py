@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.domain.enums import Split
 
@@ -62,6 +63,7 @@ def display_name(path: str) -> str:
     return stem[: MAX_NAME - len(ending) - 1] + dot + ending
 
 
+@lru_cache(maxsize=1024)  # each step of an import asks again
 def shown_path(path: str) -> str:
     """The whole path as it is kept and shown: cleaned, ``/`` between the parts, at most 1,000 characters.
 
@@ -97,6 +99,7 @@ def is_junk(path: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in parts) or parts[-1].lower() in _JUNK_NAMES
 
 
+@lru_cache(maxsize=1024)
 def split_of(folder: str) -> Split | None:
     """The split that a folder's name stands for, in any case and width of letters."""
     return SPLIT_NAMES.get(unicodedata.normalize("NFKC", clean(folder)).casefold())

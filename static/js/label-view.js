@@ -4,6 +4,7 @@ import { readableOn } from "./colors.js";
 import { fill } from "./save-view.js";
 
 const STRIP = 20;
+const SMALL = 256 * 256; // pixels of a picture whose copy is no larger than its thumbnail
 const PAUSE_MS = 30_000; // a longer break does not count as labelling
 const PACE_OVER = 40;
 const PACE_FROM = 5;
@@ -171,7 +172,8 @@ export class Strip {
     link.dataset.image = item.id;
     const picture = new Image(44, 44);
     picture.alt = item.name;
-    picture.src = item.thumb;
+    // The browser has the picture that was just labelled; where it is small its thumbnail would only be asked for.
+    picture.src = item.width * item.height <= SMALL ? item.full : item.thumb;
     const name = document.createElement("span");
     name.className = "strip-name";
     name.textContent = text;

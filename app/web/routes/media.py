@@ -1,5 +1,6 @@
 """Pictures. Shown in a page are only our own copies; an original is only ever a download."""
 
+import unicodedata
 from typing import Literal
 
 import sqlalchemy as sa
@@ -8,24 +9,34 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, Project
 from app.domain.errors import NotFound
+from app.services import projects
 from app.web.deps import ProjectDep, ReadSession, StateDep
 from app.web.own_copies import ASK, SANDBOX, attachment, picture
 
 router = APIRouter()
+# One question for each picture of a page, which shows hundreds; putting it together anew would cost as much as asking.
+_COPIES = {
+    kind: sa.select(column)
+    .join(Project, Project.id == Image.project_id)
+    .where(Image.id == sa.bindparam("image_id"), Project.slug == sa.bindparam("slug"))
+    for kind, column in (("thumb", Image.thumbnail_sha256), ("full", Image.canonical_sha256))
+}
 
 
 @router.get("/p/{slug}/media/{image_id}/{kind}", name="media")
 def media(
+    slug: str,
     image_id: int,
     kind: Literal["thumb", "full"],
-    project: ProjectDep,
     session: ReadSession,
     state: StateDep,
     v: str = "",
 ) -> Response:
     """Our copy of a picture: "thumb" or "full". With ``v``, its hash, a browser may keep it for ever."""
-    image = find(session, project, image_id)
-    digest = image.thumbnail_sha256 if kind == "thumb" else image.canonical_sha256
+    wanted = {"image_id": image_id, "slug": unicodedata.normalize("NFC", slug)}
+    if (digest := session.scalar(_COPIES[kind], wanted)) is None:
+        projects.id_of(session, slug)  # says when there is no such project
+        raise NotFound("image_missing", image=image_id)
     return picture(state.store.get(digest), immutable=v == digest)
 
 
