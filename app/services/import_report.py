@@ -25,6 +25,7 @@ class Problem:
     verdict: str
     message: str
     image_id: int | None
+    entry_id: int
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def problems(session: Session, batch: ImportBatch, say: Say, limit: int | None =
         .limit(limit)
     )
     for entry in session.scalars(query.execution_options(yield_per=1000)):
-        yield Problem(entry.path, entry.verdict, say(entry.code, entry.params), entry.image_id)
+        yield Problem(entry.path, entry.verdict, say(entry.code, entry.params), entry.image_id, entry.id)
 
 
 def folders(session: Session, batch: ImportBatch, limit: int = 300) -> list[Folder]:

@@ -13,12 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from app.db.models import Image, ImportBatch, Project
-from app.domain.enums import EntryVerdict
+from app.domain.enums import EntryVerdict, LabelSource
 from app.domain.errors import Conflict, Invalid, OutOfSpace
 from app.domain.folder_rules import MAX_FOLDERS
 from app.domain.zipnames import Encoding
-from app.services import import_folders, import_lists, import_resume, import_undo, imports, uploads
+from app.services import import_folders, import_lists, import_mend, import_resume, import_undo, imports, uploads
 from app.services.import_records import Outcome
+from app.services.marks import Who
 from app.storage import FLOOR_BYTES
 from app.web import i18n
 from app.web.bundles import BundleDep, SentFile, SentRules
@@ -194,6 +195,23 @@ def undo(
     reason = gettext("import %(number)s was taken back") % {"number": number}
     import_undo.take_back(session, batch.id, everything=everything, reason=reason, actor=actor, request_id=request_id)
     return redirect(request, "import_report", slug=project.slug, number=number)
+
+
+@router.post("/p/{slug}/imports/{number}/follow", name="import_follow")
+def follow(
+    request: Request,
+    number: int,
+    project: ProjectDep,
+    session: WriteSession,
+    actor: ActorDep,
+    request_id: Annotated[str, Form(min_length=8, max_length=64)],
+    entry: Annotated[int | None, Form(ge=1, le=2**53)] = None,
+) -> Response:
+    """Give images the class or the split of the folder whose file contradicted them; without ``entry`` all of them."""
+    batch = imports.by_number(session, project, number)
+    who: Who = {"source": LabelSource.GALLERY, "actor": actor, "request_id": request_id}
+    count = import_mend.follow(session, batch, None if entry is None else [entry], who)
+    return redirect(request, "import_report", slug=project.slug, number=number, query={"followed": count})
 
 
 @router.post("/p/{slug}/imports/{number}/cancel", name="import_cancel")

@@ -1,7 +1,7 @@
 """Import: the upload page, what it sends, the report, and the sample sets."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from app.domain.errors import AppError, Invalid
 from app.domain.filenames import SPLIT_NAMES
 from app.domain.samples import SAMPLES
 from app.domain.zipnames import Encoding
-from app.services import import_report, import_undo, imports, sample_sets, server_folders
+from app.services import import_mend, import_report, import_undo, imports, sample_sets, server_folders
 from app.services.images import Rights
 from app.services.imports import Options
 from app.web import i18n
@@ -72,6 +72,7 @@ class ReportPage:
     folders: Sequence[import_report.Folder]
     pictures: Sequence[Image]
     reach: import_undo.Reach
+    offers: Mapping[int, import_mend.Offer]  # by the number of the file
     request_id: str
 
 
@@ -218,6 +219,7 @@ def report(request: Request, number: int, project: ProjectDep, session: ReadSess
         problem_count=batch.duplicate_count + batch.refused_count + batch.skipped_count,
         folders=import_report.folders(session, batch),
         pictures=import_report.newest(session, batch),
+        offers={one.entry_id: one for one in import_mend.offers(session, batch)} if batch.finished else {},
         reach=import_undo.reach(session, batch.id) if batch.finished else import_undo.Reach(),
         request_id=f"undo-{secrets.token_hex(16)}",
     )
