@@ -1,5 +1,6 @@
 """One training from the pictures to the heat maps, as the child process does it."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -221,10 +222,12 @@ class Training:
     def _look_again(self, test: Judged, pictures: Callable[[NDArray[np.int64]], data.Pictures]) -> None:
         items, reporter = self.order.items, self.reporter
         asked = looking.Asked(
-            items.ids, items.labels, pictures, lambda done, total: reporter.progress(Progress("evaluate", done, total))
-        )
+            items.ids, items.labels, pictures, lambda done, total: reporter.progress(Progress("evaluate", done, total)),
+            reporter.should_stop,
+        )  # fmt: skip
         plain = [self.judged[fold] for fold in sorted(self.judged)]
-        self.send(Views(looking.judge(self.recipe.test_views, self.models, plain, test, asked)))
+        with contextlib.suppress(looking.Stopped):  # the plain result stands, and is what somebody waits for
+            self.send(Views(looking.judge(self.recipe.test_views, self.models, plain, test, asked)))
 
     def _only(self, places: list[int]) -> Callable[[NDArray[np.int64]], data.Pictures]:
         """Nothing is left to train: just the pictures that get a heat map are read."""

@@ -29,6 +29,11 @@ class Asked:
     labels: NDArray[np.int32]
     pictures: Callable[[Indices], Pictures]
     told: Callable[[int, int], None]  # called with (done, total) pictures
+    stop: Callable[[], bool]
+
+
+class Stopped(Exception):
+    """``Asked.stop`` said so; what was judged so far is of no use."""
 
 
 def judge(
@@ -43,6 +48,9 @@ def judge(
     Returns:
         {"kind", "views", "validation", "test"}; the last two are None without images, else {"images", "plain_right",
         "views_right", "gained", "lost", "plain_loss", "views_loss", "changed": [[item id, plain, views], …]}.
+
+    Raises:
+        Stopped: before all was judged.
     """
     looks = views.VIEWS[kind]
     work = [(one.fold, one.places) for one in validation] + [(fold, test.places) for fold in sorted(models)]
@@ -68,6 +76,8 @@ def _mean_of_views(net: Network, places: Indices, looks: Sequence[View], asked: 
     parts = [np.zeros((0, net.model.output.shape[-1]), np.float32)]
     for start in range(0, len(places), CHUNK):
         pictures = asked.pictures(places[start : start + CHUNK])
+        if asked.stop():
+            raise Stopped
         each = [predict.probabilities(net, views.look(pictures, view)) for view in looks]
         parts.append(np.stack(each).mean(axis=0, dtype=np.float32))
     return np.concatenate(parts)

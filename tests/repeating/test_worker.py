@@ -17,7 +17,7 @@ from app.db.session import Database
 from app.domain.enums import JobState
 from app.domain.errors import NotFound
 from app.domain.replay import Rule
-from app.services import manifest, replays, run_script, runs
+from app.services import manifest, progress, replays, run_script, runs
 from app.storage import LocalStore
 from tests import factories
 from tests.jobs import processes
@@ -54,7 +54,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Itera
 @pytest.fixture(scope="module")
 def finished(bench: Bench) -> Run:
     """Two folds, trained so that they can be repeated to the last bit."""
-    recipe = QUICK.updated({"folds": 2, "deterministic": True, "augmentation.rotation": 20})
+    recipe = QUICK.updated({"folds": 2, "deterministic": True, "augmentation.rotation": 20, "test_views": "mirror"})
     run = processes.add_run(bench.database, bench.project_id, recipe)
     job = processes.ended(bench.database, run.job_id)
     assert job.state == JobState.DONE, f"{job.error_code} {job.error_params} {job.error_trace}"
@@ -95,9 +95,20 @@ def test_training__judges_both_best_epochs_on_the_test_set(bench, finished):
             kept = fold.metrics["kept"]
             assert kept[found.recipe["monitor"]]["epoch"] == fold.best_epoch
             assert {one["test_images"] for one in kept.values()} == {8}
+            assert kept[found.recipe["monitor"]]["weights_sha256"] == fold.weights_sha256
+            assert all(bench.store.exists(one["weights_sha256"]) for one in kept.values())
         replay = replays.of(session, found, Rule("val_accuracy", 0))
         assert replay is not None
         assert replay.test is not None
+
+
+def test_training__judges_two_views_of_each_picture_and_names_the_stage_of_its_epochs(bench, finished):
+    with bench.database.read() as session:
+        run = runs.by_number(session, bench.project_id, finished.number)
+        assert run.views is not None
+        assert (run.views["views"], run.views["test"]["images"]) == (2, 8)
+        assert run.views["validation"]["images"] == sum(fold.validation_count for fold in run.folds)
+        assert {row.stage for row in progress.epochs(session, run)} == {1}
 
 
 def test_program__refuses_a_set_without_the_images(bench, finished, tmp_path):
