@@ -13,6 +13,9 @@ from app.config import child_environment
 PROGRAMS = {
     "engine": "training and explanation beside the posts' own programs",
     "transfer": "frozen epochs beside a peer; from files to a tested transfer classifier",
+    "peers": "logistic regression on cached features; share of what the machine can compute",
+    "memory": "peak memory with 24,000 and 100,000 pictures",
+    "ensemble": "from the click to five models with report and heat maps",
     "demo": "from the first command to the review page",
     "imports": "pictures a second that come into a project",
     "latency": "from the click to the first training step, and small jobs in a second",
