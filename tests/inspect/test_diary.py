@@ -211,7 +211,7 @@ def test_answer__says_what_was_proven_and_shows_the_pictures(client, trained, da
     answered(database, 1, flips=7)
     page = client.get(DIARY).text
     assert "7 of 12 answers changed" in page
-    assert "it uses what was taken away" in page
+    assert "proven to be worse on the changed pictures" in page, "nothing was taken away"
     assert "0.0156" in page
     picture = f"{DIARY}/changed.jpg?change=flip&item="
     with database.read() as session:
