@@ -1,5 +1,10 @@
 """Files of arrays with the answers of a run: the same numbers as from the rows, and never older ones."""
 
+import threading
+import time
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -23,6 +28,9 @@ from app.services import (
 )
 from app.services.review import Filter, Show, Sort
 from app.storage.packed import PackDamaged, Packed, open_packed, pack
+from tests.inspect import factory
+from worker.packing import Packing
+from worker.parts import Parts
 
 ROLES = (PredictionRole.VALIDATION, PredictionRole.TEST)
 
@@ -195,3 +203,44 @@ def test_file__types_and_places_of_others_are_refused():
     for old, new in ((b'"<f8"', b'"|O8"'), (b"[3]", b"[9]"), (b'"a"', b"'a'"), (b"miwake", b"xxwake")):
         with pytest.raises(PackDamaged):
             Packed(good.replace(old, new)).get("a")
+
+
+@pytest.fixture
+def packer(database, store):
+    """The thread of a worker that packs, not started yet; stopped at the end."""
+    parts = SimpleNamespace(database=database, store=store, stopping=threading.Event(), unpacked=threading.Event())
+    made = Packing(cast("Parts", parts))
+    yield made, parts
+    parts.stopping.set()
+    made.stop()
+
+
+def wait_for(database, wanted):
+    """Until as many runs are packed."""
+    for _ in range(600):
+        with database.read() as session:
+            if session.scalar(sa.select(sa.func.count(AnswerPack.run_id.distinct()))) == wanted:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"{wanted} runs were not packed in half a minute")
+
+
+def test_worker__packs_older_runs_at_its_start_and_new_ones_when_told(database, store, kfold, packer):
+    thread, parts = packer
+    thread.start()
+    wait_for(database, 1)
+    with database.write() as session:
+        factory.run(session, store, factory.known(session), folds=0)
+    parts.unpacked.set()
+    wait_for(database, 2)
+
+
+def test_worker__a_run_that_cannot_be_packed_stops_nobody(database, store, kfold, holdout, packer, caplog):
+    with database.write() as session:
+        session.execute(sa.update(Prediction).where(Prediction.run_id == holdout.id).values(probabilities=b"odd"))
+    thread, _ = packer
+    thread.start()
+    wait_for(database, 1)
+    with database.read() as session:
+        assert packs.due(session, 10) == [holdout.id]
+    assert "were not packed" in caplog.text
