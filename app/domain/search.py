@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import metrics
 from app.domain.recipe import FIELDS, Augmentation, Recipe
 
 READY, RANDOM, HALVING = METHODS = ("ready", "random", "halving")
@@ -147,4 +148,8 @@ def honest(right: NDArray[np.bool_], losses: NDArray[np.float64], seed: int = 0)
             found.append(right[best, out].mean())
     seen = np.lexsort((losses.sum(axis=1), -right.sum(axis=1)))[0]
     low, high = np.quantile(found, (0.025, 0.975))
-    return Honest(float(np.mean(found)), float(low), float(high), float(right[seen].mean()))
+    mean = float(np.mean(found))
+    # Where everything is right there is nothing to draw from: the interval is never narrower than that of one model.
+    if (alone := metrics.wilson(mean * pictures, pictures)) is not None:
+        low, high = min(low, alone.low), max(high, alone.high)
+    return Honest(mean, float(low), float(high), float(right[seen].mean()))

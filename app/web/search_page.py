@@ -13,7 +13,8 @@ from app.domain import matrix, search
 from app.domain.enums import FINAL_STATES, JobState
 from app.domain.recipe import Recipe
 from app.domain.search import Honest
-from app.services import searches
+from app.services import run_list, searches
+from app.services.run_list import RunLine
 from app.services.searches import Plan, Trial
 from app.web import run_words, search_form, several, trial_charts
 from app.web.fields import TEXTS
@@ -45,6 +46,7 @@ class SearchPage:
     labels: Sequence[str]
     rows: Sequence[Row]  # trials, the best of the last round first
     final: Sequence[Row]  # the training with the chosen settings, once it is begun
+    tested: RunLine | None  # what the test set says of it
     best: Trial | None
     honest: Honest | None
     plots: Sequence[Plot]
@@ -76,6 +78,7 @@ def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchP
         labels=[search_form.label(name, t.gettext) for name in names],
         rows=[_row(trial, names, best, t) for trial in _in_order(mine)],
         final=[_row(trial, names, None, t) for trial in found if trial.number is None],
+        tested=_tested(session, project, job, found),
         best=best,
         honest=Honest(**kept) if kept else None,
         plots=_plots(mine, names, best, t) if plan.method != search.READY else [],
@@ -93,6 +96,13 @@ def _state(job: Job, found: Sequence[Trial]) -> JobState:
     if job.state == JobState.WAITING and any(trial.state == JobState.RUNNING for trial in found):
         return JobState.RUNNING
     return JobState(job.state)
+
+
+def _tested(session: Session, project: Project, job: Job, found: Sequence[Trial]) -> RunLine | None:
+    number = next((trial.run.number for trial in found if trial.number is None and trial.score), None)
+    if number is None:
+        return None
+    return next(line for line in run_list.lines(session, project.id, job.id) if line.number == number)
 
 
 def _in_order(found: Sequence[Trial]) -> list[Trial]:

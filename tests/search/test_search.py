@@ -114,3 +114,10 @@ def test_honest__a_trial_that_is_really_best_keeps_its_figure():
 def test_honest__says_nothing_of_one_trial_or_a_handful_of_pictures():
     assert search.honest(np.ones((1, 50), bool), np.zeros((1, 50))) is None
     assert search.honest(np.ones((5, 9), bool), np.zeros((5, 9))) is None
+
+
+def test_honest__of_trials_that_are_all_right_is_as_unsure_as_one_model():
+    found = search.honest(np.ones((2, 90), bool), np.zeros((2, 90)))
+    assert found is not None
+    assert (found.accuracy, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.959, abs=0.001)
