@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from app.db.models import ChangeSet, ClassEvent, Image, LabelEvent, MarkEvent
-from app.domain.enums import LabelSource
+from app.domain.enums import MARKS, Field, LabelSource
 
 _MOST_COMPARED = 5000  # images of a change set whose earlier labels are looked up for a line of the history
 
@@ -195,21 +195,29 @@ def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int,
 
 def _examples(session: Session, project_id: int, changes: Sequence[ChangeSet]) -> dict[int, tuple[Step, bool]]:
     """For each change set one of its events, and whether its images got different classes or texts."""
-    told = {change.id: change.outcome for change in changes if change.outcome}
     found: dict[int, tuple[Step, bool]] = {}
-    for query, event in ((_steps(project_id), LabelEvent), (_mark_steps(project_id), MarkEvent)):
-        firsts = [(change_set_id, outcome["first"]) for change_set_id, outcome in told.items()]
-        known = query.where(sa.tuple_(event.change_set_id, event.image_id).in_(firsts))
-        found |= {row[0]: (Step(*row), told[row[0]]["kinds"] > 1) for row in session.execute(known)}
-    rest = [change.id for change in changes if change.id not in found]
-    for query, event, value in (
-        (_steps(project_id), LabelEvent, sa.func.coalesce(LabelEvent.after_id, 0)),
-        (_mark_steps(project_id), MarkEvent, sa.func.coalesce(MarkEvent.after, "")),
+    for query, event, value, mine in (
+        (_steps(project_id), LabelEvent, sa.func.coalesce(LabelEvent.after_id, 0), _labelling),
+        (_mark_steps(project_id), MarkEvent, sa.func.coalesce(MarkEvent.after, ""), _marking),
     ):
-        spread = _spread(event, value, rest)
-        joined = query.add_columns(spread.c.different).join(spread, spread.c.first_id == event.id)
-        found |= {row[0]: (Step(*row[:-1]), row[-1] > 1) for row in session.execute(joined)}
+        told = {change.id: change.outcome for change in changes if change.outcome and mine(change)}
+        if told:
+            firsts = [(change_set_id, outcome["first"]) for change_set_id, outcome in told.items()]
+            known = query.where(sa.tuple_(event.change_set_id, event.image_id).in_(firsts))
+            found |= {row[0]: (Step(*row), told[row[0]]["kinds"] > 1) for row in session.execute(known)}
+        if rest := [change.id for change in changes if mine(change) and change.id not in found]:
+            spread = _spread(event, value, rest)
+            joined = query.add_columns(spread.c.different).join(spread, spread.c.first_id == event.id)
+            found |= {row[0]: (Step(*row[:-1]), row[-1] > 1) for row in session.execute(joined)}
     return found
+
+
+def _labelling(change: ChangeSet) -> bool:
+    return change.field == Field.LABEL
+
+
+def _marking(change: ChangeSet) -> bool:
+    return change.field in (*MARKS, Field.SPLIT)
 
 
 def _spread(

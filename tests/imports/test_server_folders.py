@@ -129,9 +129,11 @@ def test_import__with_the_table_of_folders_and_undone_as_a_whole(client, place, 
     page = client.get(report).text
     assert "broken.png" in page
     assert "not followed" in page  # the link out of the folder
+    draw = {"action": "draw", "by": "count", "per_class": "1", "seed": "0"}
+    assert "1 image was changed" in client.post(f"/p/{place}/splits", data=draw).text
     undone = client.post(f"{report}/undo", data={"request_id": "undo-12345"})
     assert undone.status_code == 200
-    assert rows(database, sa.select(Image.id)) == []
+    assert rows(database, sa.select(Image.id)) == []  # a draw is no work of a person on an image
 
 
 def test_import__by_a_plain_form_and_cancelled(client, place, settings, database):
