@@ -98,8 +98,7 @@ def build(
     names = [one.name for one in parts]
     part = query.get("part", "")
     part = part if part in names else (names[0] if names else PARTS[1])
-    which = query.get("which", "")
-    which = which if which in WHICH else ""
+    which = next((one for one in WHICH if one == query.get("which")), "")
     number = number_of(query.get("said"), 1)
     said = None if number is None or number > len(classes) else number - 1
     fits = _fitting(found.pictures, part, which, said)
