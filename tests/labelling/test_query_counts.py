@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from benchmarks import big_extras, big_project
 from benchmarks.scale import get, pages
 
-MOST = {"gallery": 13, "grid": 7, "counts": 6, "search": 7, "label": 32, "items": 28, "page": 17, "history": 8}
+MOST = {"gallery": 13, "grid": 7, "counts": 6, "search": 7, "label": 32, "items": 28, "page": 17, "history": 10}
 MOST |= {"health": 21, "overview": 9}
 OTHERS = 14  # queries of any other page
 
