@@ -130,7 +130,8 @@ def _value(recipe: Recipe, name: str) -> Any:
 def _word(name: str, value: Any, t: Catalogue) -> str:
     if name == matrix.AUGMENTATION:
         if isinstance(value, bool):
-            return t.gettext(several.SWITCHED["on" if value else "off"])
+            switch = "on" if value else "off"
+            return t.gettext(several.SWITCHED[switch])
         return t.gettext("rotation %(degrees)s°") % {"degrees": f"{value:g}"}
     if isinstance(value, bool):
         return t.gettext("yes") if value else t.gettext("no")

@@ -132,6 +132,7 @@ def _page(
     gettext = i18n.translations(i18n.choose(request)).gettext
     ready = searches.candidates(session, project)
     offered = search.dimensions(recipe).values()
+    networks = TEXTS["architecture"].choices
     errors: dict[str, AppError] = dict(form.errors)
     page = NewSearch(
         project=project,
@@ -141,7 +142,7 @@ def _page(
         offered=[
             (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext)) for one in offered
         ],
-        ready=[(gettext(TEXTS["architecture"].choices[one.architecture]), str(one.folds)) for one in ready],
+        ready=[(gettext(networks[one.architecture]), str(one.folds)) for one in ready],
         errors={key: sentence(error, gettext) for key, error in errors.items()},
         name=name,
     )
