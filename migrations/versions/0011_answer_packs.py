@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("said", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_answer_pack_run_id_run")),
         sa.PrimaryKeyConstraint("run_id", "role", "fold", name=op.f("pk_answer_pack")),
     )
