@@ -14,7 +14,7 @@ from app.config import Settings
 from app.db.run_models import Checkpoint, EpochMetric, Explanation, Job, Prediction, Run, RunFold
 from app.db.session import Database
 from app.domain.enums import JobState
-from app.services import jobs
+from app.services import jobs, references
 from app.storage import LocalStore
 from tests.jobs import processes
 from tests.jobs.processes import QUICK
@@ -119,8 +119,9 @@ def test_resume__after_kills_of_child_and_worker_equals_an_unbroken_run(
         "a finished fold, or a kept epoch, was trained again"
     )
     assert referenced(database) == set()
-    assert blobs(store) == before, "a checkpoint was left in the store"
     with database.read() as session:
+        needed = {digest.hex() for digest in references.kept(session)}  # files of answers are made after the end
+        assert blobs(store) - before <= needed, "a checkpoint was left in the store"
         run = session.get_one(Run, broken.id)
         assert run.environment["resumed"].keys() == {"1"}
         assert run.seconds > 0
