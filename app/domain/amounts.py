@@ -9,12 +9,11 @@ far too much where the data hardly tell a, b and c apart.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from app.domain.stats import beta
 
@@ -76,7 +75,7 @@ def student(spare: int) -> float:
     return math.sqrt(spare * (1 - x) / x)
 
 
-def fit(counts: Sequence[float], wrong: Sequence[float]) -> Law | None:
+def fit(counts: ArrayLike, wrong: ArrayLike) -> Law | None:
     """The law through shares of wrong answers (m,) measured with ``counts`` (m,) pictures; None for too few.
 
     For each exponent the best a and c are those of a line, so only the exponent is searched for.

@@ -90,7 +90,8 @@ def views(run: Run, t: Catalogue, language: str) -> Views | None:
         return None
     titles = {"test": t.gettext("Test"), "validation": t.gettext("Validation")}
     lines = [_line(title, found[name], language) for name, title in titles.items() if found.get(name)]
-    return Views(int(found["views"]), t.gettext(VIEWS[found["kind"]]) % {}, lines)
+    words = VIEWS[found["kind"]]
+    return Views(int(found["views"]), t.gettext(words) % {}, lines)
 
 
 def _line(title: str, found: dict[str, Any], language: str) -> ViewsLine:

@@ -24,7 +24,7 @@ def pairing(table, classes):
     """``table``: (class, answer of the first, answer of the second) -> number of pictures."""
     rows = np.repeat(np.array(list(table)), list(table.values()), axis=0)
     truth, first, second = rows.T
-    said = Answers(NONE, NONE, NONE, NONE, NONE, np.zeros((0, classes), np.float32))
+    said = Answers(NONE, NONE, NONE, NONE, NONE.astype(np.int32), np.zeros((0, classes), np.float32))
     sides = [
         Side(Numbered(number), said, Score(0, 0), Score(0, 0), Score(0, 0), 0, NONE, NONE, NONE)  # type: ignore[arg-type]
         for number in (1, 2)

@@ -120,7 +120,12 @@ def test_measure__more_and_more_pictures(database, store, many, test):
         data = amounts.load(session, Arrays(store), run)
     assert data is not None
     told = []
-    values = amounts.measure(data, lambda done, total: told.append((done, total)) or True)
+
+    def tell(done, total):
+        told.append((done, total))
+        return True
+
+    values = amounts.measure(data, tell)
     assert values is not None
     found = amounts.read(values)
     assert found.pinned == (test == 30)

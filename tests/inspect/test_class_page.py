@@ -117,7 +117,7 @@ def test_kept__forgets_the_oldest_when_there_is_no_room():
 
     def make(number):
         read.append(number)
-        return answers.Answers(none, none, none, none, none, np.zeros((10, 10), np.float32))
+        return answers.Answers(none, none, none, none, none.astype(np.int32), np.zeros((10, 10), np.float32))
 
     kept = answers.Kept(most=900)
     for number in (1, 2, 1, 3, 2):

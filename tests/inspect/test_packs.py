@@ -3,7 +3,7 @@
 import threading
 import time
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def without_arrays(value):
 def everything(session, kept, store, run):
     """What the pages compute of the answers, one value after the other."""
     classes = len(review.classes(session, run))
-    found = {"result": report.result_json(session, run, kept)}
+    found: dict[str, Any] = {"result": report.result_json(session, run, kept)}
     for role in ROLES:
         said = sureness.look(session, kept, run, role)
         figures = class_report.report(session, kept, run, role)
