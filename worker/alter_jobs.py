@@ -32,6 +32,8 @@ def run(parts: Parts, claim: Claim, lease: Lease) -> End:
                 jobs.set_progress(session, claim.job_id, claim.attempt, values)
 
     end = Supervisor(parts, lease, order, write).run()
+    if end.outcome is Outcome.DONE and not heard:
+        return End(Outcome.FAILED, "diary_no_pictures", {})
     if end.outcome is Outcome.DONE:
         ids = np.concatenate([np.empty(0, np.int64), *(one.ids for one in heard)])
         before, after = (np.concatenate([getattr(one, name) for one in heard]) for name in ("before", "after"))

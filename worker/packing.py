@@ -35,23 +35,23 @@ class Packing:
         while not self._parts.stopping.is_set():
             self._parts.unpacked.wait()
             self._parts.unpacked.clear()
-            failed: set[int] = set()
-            while (run_id := self._next(failed)) is not None and not self._parts.stopping.is_set():
+            tried: set[int] = set()
+            while (run_id := self._next(tried)) is not None and not self._parts.stopping.is_set():
+                tried.add(run_id)  # once, whatever comes of it: a run without anything to pack stays due
                 try:
                     pack(self._parts, run_id)
                 except Exception:
                     # Whatever it is, the thread must live; the pages do without the file.
                     log.exception("The answers of run %s were not packed.", run_id)
-                    failed.add(run_id)
 
-    def _next(self, failed: set[int]) -> int | None:
+    def _next(self, tried: set[int]) -> int | None:
         try:
             with self._parts.database.read() as session:
-                due = packs.due(session, AT_ONCE)
+                due = packs.due(session, AT_ONCE + len(tried))
         except SQLAlchemyError as error:
             log.warning("It is not known which runs are to be packed: %s", error)
             return None
-        return next((run_id for run_id in due if run_id not in failed), None)
+        return next((run_id for run_id in due if run_id not in tried), None)
 
 
 def pack(parts: Parts, run_id: int) -> None:

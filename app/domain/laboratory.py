@@ -18,6 +18,7 @@ from app.domain.stats import beta
 MOST_CLASSES = 6  # that have an arm of their own
 MOST_SEEDS = 20
 LEVEL = 0.05
+_SAME = 1e-9  # differences that are closer than this are the same but for rounding
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean of paired differences over seeds: interval and p of the paired t test, None of a single seed."""
+    """A mean of paired differences over seeds: interval and p of the paired t test.
+
+    None of a single seed, and where all seeds differ by the same amount: shares of few pictures often do, and that
+    they do not scatter at all proves nothing.
+    """
 
     mean: float
     interval: Interval | None
@@ -82,15 +87,15 @@ def _of_arm(recipe: Recipe, arm: Arm, seed: int) -> Recipe:
 def over_seeds(first: Sequence[float], second: Sequence[float]) -> Difference:
     """Second minus first, pair by pair: the paired t test of Student.
 
-    The seeds are what was drawn; the pictures stay the same. With one seed there is no interval and no test.
+    The seeds are what was drawn; the pictures stay the same.
     """
     gaps = np.asarray(second, float) - np.asarray(first, float)
     mean = float(gaps.mean())
     if len(gaps) < 2:
         return Difference(mean, None, None)
     error, free = float(gaps.std(ddof=1)) / math.sqrt(len(gaps)), len(gaps) - 1
-    if error == 0:  # every seed says the same
-        return Difference(mean, Interval(mean, mean), 1.0 if mean == 0 else 0.0)
+    if error < _SAME:
+        return Difference(mean, None, None)
     half = _t_quantile(free) * error
     return Difference(mean, Interval(mean - half, mean + half), _t_chance(mean / error, free))
 

@@ -26,6 +26,7 @@ from app.storage import Store
 from app.storage.packed import Packed
 
 KEPT_BYTES = 200 * 2**20
+KEPT_MOST = 300  # each file that is mapped takes an open file of the process
 _ROWS = 5000  # that are read at once
 _SUSPECT = ("places", "suggested", "trust", "joint")
 Softened = tuple[NDArray[np.int64], NDArray[np.float32]]  # positions of classes and their probabilities, each (n,)
@@ -159,6 +160,10 @@ class Kept:
         self._found: OrderedDict[Any, Any] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def _full(self) -> bool:
+        return len(self._found) > KEPT_MOST or sum(one.size for one in self._found.values()) > self._most
+
     def get(self, key: Any, read: Callable[[], T]) -> T:
         """What is kept under ``key``, or what ``read`` gives."""
         with self._lock:
@@ -169,7 +174,7 @@ class Kept:
         made = read()
         with self._lock:
             self._found[key] = made
-            while len(self._found) > 1 and sum(one.size for one in self._found.values()) > self._most:
+            while len(self._found) > 1 and self._full:
                 self._found.popitem(last=False)
         return made
 

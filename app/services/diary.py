@@ -17,6 +17,7 @@ from app.domain import altered
 from app.domain.alterations import OF_EDGES, OF_PADDING, Alteration, Change
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane, PredictionRole
 from app.domain.errors import Invalid, NotFound
+from app.domain.stats import exact
 from app.services import jobs, predictions
 from app.services.review import MEAN
 
@@ -38,6 +39,11 @@ class Chosen:
     true: int | None = None
     pred: int | None = None
     item: int | None = None
+
+    @property
+    def by_answers(self) -> bool:
+        """True when the answers themselves chose the pictures: any change then makes wrong ones better by chance."""
+        return self.show != "all" or self.pred is not None
 
     def to_json(self) -> dict[str, Any]:
         """For the row."""
@@ -141,11 +147,29 @@ def listed(session: Session, run: Run) -> list[Entry]:
     return [Entry(row, job) for row, job in session.execute(query)]
 
 
-def of_edges(session: Session, run: Run, on: str) -> dict[Change, Entry]:
-    """The newest entry of each test of border and padding on all pictures of a role."""
+def adjusted(entries: Sequence[Entry]) -> dict[int, float]:
+    """By the id of the entry: p adjusted for all questions that the diary put to the run (Holm), removed ones too.
+
+    The same question asked again counts once. Nothing for pictures that were chosen by the answers.
+
+    Args:
+        entries: as ``listed`` gives them, the newest first.
+    """
+    asked: dict[str, float] = {}
+    keys: dict[int, str] = {}
+    for one in (entry.row for entry in entries if entry.row.result):
+        if one.result is not None and not Chosen(**one.chosen).by_answers:
+            keys[one.id] = repr((one.alteration, sorted(one.chosen.items())))
+            asked.setdefault(keys[one.id], float(one.result["p"]))
+    found = dict(zip(asked, exact.holm(list(asked.values())), strict=True))
+    return {entry_id: found[key] for entry_id, key in keys.items()}
+
+
+def of_edges(entries: Sequence[Entry], on: str) -> dict[Change, Entry]:
+    """The newest entry of each test of border and padding on all pictures of a role; ``entries`` as ``listed``."""
     found: dict[Change, Entry] = {}
     plain = Chosen(on=on).to_json()
-    for entry in listed(session, run):
+    for entry in entries:
         name = (entry.row.alteration or {}).get("change")
         if name in OF_EDGES and entry.row.chosen == plain and not entry.row.removed:
             found.setdefault(Change(name), entry)

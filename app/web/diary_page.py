@@ -54,13 +54,21 @@ class Shown:
 
 @dataclass(frozen=True)
 class Card:
-    """An entry as the page shows it; ``proven`` and ``pictures`` belong to an answer, ``error`` to a failed test."""
+    """An entry as the page shows it; ``pictures`` belong to an answer, ``error`` to a failed test.
+
+    ``p``: of right answers before and after, adjusted for all tests of the diary; None where none can be told.
+    """
 
     entry: Entry
     change: Change | None
-    proven: bool
+    p: float | None
     pictures: Sequence[Shown]
     error: str
+
+    @property
+    def proven(self) -> bool:
+        """True when the change surely makes the run better or worse."""
+        return self.p is not None and self.p < exact.LEVEL
 
     @property
     def done(self) -> int:
@@ -98,15 +106,19 @@ class DiaryPage:
     offered: Sequence[Change] = ()
 
 
-def card(entry: Entry, t: NullTranslations) -> Card:
-    """An entry with what its answer means."""
+def cards(entries: Sequence[Entry], t: NullTranslations) -> dict[int, Card]:
+    """All entries of a run with what their answers mean, by their numbers."""
+    adjusted = diary.adjusted(entries)
+    return {one.row.number: _card(one, adjusted.get(one.row.id), t) for one in entries}
+
+
+def _card(entry: Entry, p: float | None, t: NullTranslations) -> Card:
     result = entry.row.result or {}
     name = (entry.row.alteration or {}).get("change")
     pictures = [Shown(*row) for row in result.get("listed", [])[:MOST_SHOWN]]
-    proven = bool(result) and float(result["p"]) < exact.LEVEL
     job = entry.job
     error = say(job.error_code, plain(job.error_params), t.gettext) if job is not None and job.error_code else ""
-    return Card(entry, Change(name) if name else None, proven, pictures, error)
+    return Card(entry, Change(name) if name else None, p, pictures, error)
 
 
 def build(
@@ -119,15 +131,15 @@ def build(
     error: str = "",
 ) -> DiaryPage:
     """The whole page; the form holds what ``typed`` says."""
-    cards = [card(one, t) for one in diary.listed(session, run)]
+    made = cards(diary.listed(session, run), t).values()
     return DiaryPage(
         project=project,
         run=run,
         on=chosen_role(typed, roles),
         roles=roles,
         classes=run.classes,
-        cards=[one for one in cards if not one.entry.row.removed],
-        removed=[one for one in cards if one.entry.row.removed],
+        cards=[one for one in made if not one.entry.row.removed],
+        removed=[one for one in made if one.entry.row.removed],
         ready=bool(roles) and predictions.has_models(session, run),
         typed=typed,
         error=error,
@@ -143,9 +155,10 @@ def offered(run: Run) -> list[Change]:
 
 def edges(session: Session, run: Run, on: str, t: NullTranslations) -> list[tuple[Change, Card | None]]:
     """The tests of border and padding on all pictures of a role, with their newest entry where there is one."""
-    made = diary.of_edges(session, run, on)
+    entries = diary.listed(session, run)
+    known, made = cards(entries, t), diary.of_edges(entries, on)
     asked = [change for change in offered(run) if change in OF_EDGES]
-    return [(change, card(made[change], t) if change in made else None) for change in asked]
+    return [(change, known[made[change].row.number] if change in made else None) for change in asked]
 
 
 def values(typed: Mapping[str, str]) -> dict[str, Any] | None:

@@ -224,6 +224,42 @@ def test_answer__says_what_was_proven_and_shows_the_pictures(client, trained, da
     assert client.get(f"{DIARY}/changed.jpg?change=paint&item={item}").status_code == 422
 
 
+def test_answer__of_pictures_that_the_answers_chose_proves_nothing(client, trained, database):
+    client.post(DIARY, data={"text": "", "change": "mask", "left": 0, "top": 0, "right": 50, "bottom": 50, "true": "1"})
+    client.post(DIARY, data={"text": "", "change": "flip", "show": "right"})
+    answered(database, 2, flips=6)  # 0.03, were they drawn from all answers
+    page = client.get(DIARY).text
+    assert "The pictures were chosen by the answers to them" in page
+    assert "proven to be" not in page
+    assert "McNemar" not in page
+    client.post(DIARY, data={"text": "", "change": "flip", "pred": "1"})
+    answered(database, 3, flips=1)
+    assert client.get(DIARY).text.count("The pictures were chosen by the answers to them") == 2
+
+
+def test_answer__is_adjusted_for_all_questions_of_the_diary_the_removed_ones_too(client, trained, database):
+    for number, light in enumerate((10, 20, 30, 30), start=1):
+        client.post(DIARY, data={"text": "", "change": "brighten", "light": light})
+        answered(database, number, flips=7 if light == 30 else 0)
+    client.post(f"{DIARY}/1", data={"do": "remove"})
+    page = client.get(DIARY).text
+    assert page.count("0.0469") == 2, "three questions, one of them asked twice"
+    assert page.count("proven to be worse") == 2
+    client.post(DIARY, data={"text": "", "change": "flip"})
+    answered(database, 5, flips=0)
+    assert "proven to be" not in client.get(DIARY).text
+
+
+def test_answer__one_picture_has_no_interval(client, trained, database):
+    with database.read() as session:
+        item = diary.pictures(session, factory.known_run(session, 1), Chosen())[0].item_id
+    client.post(DIARY, data={"text": "", "change": "flip", "item": item})
+    answered(database, 1, flips=1)
+    page = " ".join(client.get(DIARY).text.split())
+    assert "1 of 1 answers changed" in page
+    assert '<span class="quiet nowrap">points</span>' in page
+
+
 def test_borders__its_tests_are_started_shown_and_stopped_there(client, trained, database):
     form = {"change": "blank-border", "on": "validation", "back": "borders"}
     answer = client.post(DIARY, data=form, follow_redirects=False)

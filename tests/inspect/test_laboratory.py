@@ -62,7 +62,10 @@ def test_over_seeds__is_the_paired_t_test_of_scipy(count):
 
 def test_over_seeds__of_one_seed_and_of_equal_gaps():
     assert laboratory.over_seeds([0.5], [0.75]) == laboratory.Difference(0.25, None, None)
-    assert laboratory.over_seeds([0.5, 0.25], [0.5, 0.25]).p == 1.0
+    assert laboratory.over_seeds([0.5, 0.25], [0.5, 0.25]) == laboratory.Difference(0.0, None, None)
+    rounded = laboratory.over_seeds([0.1, 0.7, 0.3], [0.2, 0.8, 0.4])  # one picture of ten more with each seed
+    assert (rounded.interval, rounded.p) == (None, None)
+    assert rounded.mean == pytest.approx(0.1)
 
 
 def group_of(database, store, *, seeds=3):
