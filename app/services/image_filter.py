@@ -19,6 +19,7 @@ ALL = "all"
 FEW = 50  # ids that stand in a statement one by one
 CHUNK = 10_000  # ids in one statement; SQLite allows 32,766 parameters
 MAX_QUERY = 200
+DAYS = (date(1970, 1, 2), date(9999, 12, 30))  # midnights of days before and behind them are no times of a computer
 BIG = 2**53  # larger numbers do not survive JSON in a browser
 # The values of "mark". A skipped image that got a label later is skipped no more.
 MARKED: Mapping[str, sa.ColumnElement[bool]] = {
@@ -190,10 +191,15 @@ def _one_of(field: str, values: Mapping[str, str], allowed: Collection[str]) -> 
 
 
 def _day(field: str, values: Mapping[str, str]) -> date | None:
+    if not values.get(field):
+        return None
     try:
-        return date.fromisoformat(values[field]) if values.get(field) else None
+        day = date.fromisoformat(values[field])
     except ValueError:
         raise _invalid(field, values[field]) from None
+    if not DAYS[0] <= day <= DAYS[1]:
+        raise _invalid(field, values[field])
+    return day
 
 
 def _invalid(field: str, value: str) -> AppError:

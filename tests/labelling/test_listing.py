@@ -227,6 +227,7 @@ def test_query__says_the_filter_and_refuses_nonsense():
     assert not ImageFilter.from_query({"sort": "imported"}).beyond
     wrong = (
         *({"means": "magic"}, {"from": "yesterday"}, {"to": "2026-13-01"}, {"checked": "maybe"}, {"run": "-1"}),
+        *({"from": "0001-01-01"}, {"to": "0001-01-01"}, {"to": "9999-12-31"}),  # no computer knows their midnights
         *({"result": "wrong"}, {"said": "1"}, {"sort": "loss"}, {"sort": "--name"}, {"run": "1", "result": "so-so"}),
     )
     for values in wrong:
