@@ -15,7 +15,7 @@ from app.domain.archive import Archive, Entry
 from app.domain.enums import EntryVerdict
 from app.domain.errors import AppError, BadImage, Conflict
 from app.domain.filenames import without_root
-from app.services import classes, import_records, imports, list_files
+from app.services import classes, disk_files, import_records, imports, list_files
 from app.services.import_records import Judged
 from app.services.list_files import Kind, ListFile
 from app.storage import Store
@@ -74,8 +74,11 @@ def _candidates(entries: Iterable[Entry]) -> list[Entry]:
 def from_folder(database: Database, store: Store, import_id: int, folder: Path, paths: Iterable[str]) -> None:
     """The same for the files at the top of a folder."""
     wanted = [path for path in paths if "/" not in path and path.lower().endswith((".csv", ".tsv", ".json"))]
-    plain = [path for path in wanted if (full := folder / path).is_file() and not full.is_symlink()]
-    files = [(path, (folder / path).read_bytes()) for path in plain if _size(folder / path) <= lists.MAX_LIST_BYTES]
+    files = []
+    for path in wanted:
+        if not (folder / path).is_symlink():
+            with suppress(OSError):  # it is named among the files that could not be read
+                files.append((path, disk_files.read(folder, path, lists.MAX_LIST_BYTES)))
     with database.read() as session:
         batch = session.get_one(ImportBatch, import_id)
     known = list_files.of_options(batch.options)
@@ -84,10 +87,6 @@ def from_folder(database: Database, store: Store, import_id: int, folder: Path, 
             _keep_classes(database, batch, data, path)
         elif known is None and (kind := list_files.kind_of(data, path)):
             known = keep(database, store, import_id, data, path, kind)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
 
 
 def _keep_classes(database: Database, batch: ImportBatch, data: bytes, path: str) -> None:

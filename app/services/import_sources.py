@@ -4,9 +4,8 @@ A zip is resumed where it stopped: the number of finished entries is kept in the
 may have changed meanwhile; there the files that the import has recorded are passed over.
 """
 
-import os
 import stat
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,7 +22,7 @@ from app.domain.errors import BadImage, Invalid
 from app.domain.filenames import is_junk, shown_path
 from app.domain.npz import opened
 from app.domain.zipnames import Encoding
-from app.services import import_arrays, import_lists, imports
+from app.services import disk_files, import_arrays, import_lists, imports
 from app.services.import_records import Judged
 from app.services.imports import Incoming, Options, Tools
 
@@ -84,15 +83,24 @@ def run_folder(tools: Tools, import_id: int, folder: Path, *, max_file_bytes: in
         if session.get_one(ImportBatch, import_id).finished:
             return True
         query = sa.select(ImportEntry.path).where(ImportEntry.import_id == import_id)
-        known = set(session.scalars(query))
+        known = Counter(session.scalars(query))
     paths = list(walk(folder))
     total = sum(_count(folder, path) for path in paths)
     with tools.database.write() as session:
         session.get_one(ImportBatch, import_id).total = total
     import_lists.from_folder(tools.database, tools.store, import_id, folder, paths)
-    left = [path for path in paths if shown_path(path) not in known]
-    files = (file for path in left for file in _from_folder(folder, path, known, max_file_bytes))
-    return _run(tools, import_id, files, (len(known), total), max_file_bytes, watch or Watch())
+    files = (file for path in _left(paths, known) for file in _from_folder(folder, path, set(known), max_file_bytes))
+    return _run(tools, import_id, files, (known.total(), total), max_file_bytes, watch or Watch())
+
+
+def _left(paths: Sequence[str], known: Counter[str]) -> list[str]:
+    """The files that are not recorded. Two names that look alike once they are cleaned are two files all the same."""
+    recorded, left = known.copy(), []
+    for path in paths:
+        recorded[shown_path(path)] -= 1
+        if recorded[shown_path(path)] < 0:
+            left.append(path)
+    return left
 
 
 def import_folder(
@@ -149,23 +157,21 @@ def check_zip(path: Path, max_file_bytes: int) -> None:
 def walk(folder: Path) -> Iterator[str]:
     """Paths of everything below ``folder`` that is no folder, relative with ``/``, in a fixed order.
 
-    A link to a folder is given as one path, and nothing behind it is visited; so is a folder that may not be read.
+    A link to a folder is given as one path, and nothing behind it is visited; so is a folder that cannot be read.
     """
     waiting = [""]
     while waiting:
         here = waiting.pop()
         try:
-            with os.scandir(folder / here) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
-        except PermissionError:
+            found = disk_files.listed(folder, here)
+        except OSError:
             yield here.rstrip("/")
             continue
-        for entry in found:
-            path = f"{here}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(path + "/")
+        for name, is_folder in found:
+            if is_folder:
+                waiting.append(f"{here}{name}/")
             else:
-                yield path
+                yield f"{here}{name}"
 
 
 def _begin(tools: Tools, project_id: int, source: str, name: str, actor: str, options: Options | None) -> int:
@@ -258,7 +264,8 @@ def _from_disk(folder: Path, path: str, limit: int) -> Incoming:
             return Incoming(path, None, code, skipped=code == "junk")
         if size > limit:
             return Incoming(path, None, "file_too_large", {"limit_mb": limit // 2**20, "bytes": size})
-        return Incoming(path, full.read_bytes())
+        data = disk_files.read(folder, path, limit)
+        return Incoming(path, data)
     except OSError:
         return Incoming(path, None, "file_unreadable")
 

@@ -27,12 +27,16 @@ SHOWN = 500
 
 @dataclass(frozen=True)
 class Listing:
-    """One folder: its ``path`` below the root ("" is the root), the folders in it, and how many files lie in it."""
+    """One folder: its ``path`` below the root ("" is the root), the folders in it, and how many files lie in it.
+
+    A folder whose name no address can carry (bytes that are no text, a backslash) cannot be opened by itself; it comes
+    in with the folder that it lies in.
+    """
 
     path: str
     parents: tuple[tuple[str, str], ...]  # name and path of each folder above it, the outermost first
     folders: tuple[tuple[str, str], ...]  # name and path
-    more: int  # folders that are not shown
+    more: int  # folders that are not shown, for there are too many of them or because of their names
     files: int
 
 
@@ -48,7 +52,7 @@ def inside(root: str, path: str) -> Path:
         raise Invalid("server_folders_off")
     parts = PurePosixPath(path).parts
     missing = NotFound("server_folder_missing", folder=path[:200])
-    if path.startswith("/") or ".." in parts or "\x00" in path or "\\" in path:
+    if path.startswith("/") or not all(map(_offered, parts)):
         raise missing
     top = Path(root).resolve()
     folder = top
@@ -87,14 +91,20 @@ def listing(root: str, path: str) -> Listing:
                     files += 1
     except OSError:
         raise NotFound("server_folder_missing", folder=path[:200]) from None
-    folders.sort()
+    shown = sorted(filter(_offered, folders))[:SHOWN]
     return Listing(
         "/".join(parts),
         tuple((part, "/".join(parts[: place + 1])) for place, part in enumerate(parts[:-1])),
-        tuple((name, "/".join((*parts, name))) for name in folders[:SHOWN]),
-        max(len(folders) - SHOWN, 0),
+        tuple((name, "/".join((*parts, name))) for name in shown),
+        len(folders) - len(shown),
         files,
     )
+
+
+def _offered(name: str) -> bool:
+    """True for a part of a path that leads down, is not hidden, and comes back from a browser as it was."""
+    text = not any("\ud800" <= letter <= "\udfff" or letter in "\\\x00" for letter in name)
+    return text and name != ".." and not is_junk(name)
 
 
 def counts(root: str, path: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Folders of the server on the import page: what is offered, what is refused, and the import by a worker."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from app.config import Settings
 from app.db.models import Image, ImportBatch, LabelClass
 from app.db.run_models import Job
 from app.domain.errors import Invalid, NotFound
-from app.services import imports, server_folders, uploads
+from app.services import disk_files, import_sources, imports, server_folders, uploads
 from app.services.import_sources import Watch
 from tests.imports.pages import rows
 from tests.imports.pictures import picture
-from tests.imports.services import LIMIT, write
+from tests.imports.services import LIMIT, begin, write
 
 SET = {
     "trial 1/train/cat/1.png": picture(1),
@@ -24,6 +25,8 @@ SET = {
     "trial 1/Thumbs.db": b"x",
     "empty/deep/.DS_Store": b"x",
     "loose.png": picture(4),
+    ".hidden/cat/5.png": picture(5),
+    "trial 1/.hidden/6.png": picture(6),
 }
 
 
@@ -65,6 +68,8 @@ OUT = [
     "x\0y",
     "nothing",
     "loose.png",
+    ".hidden",
+    "trial 1/.hidden",
 ]
 
 
@@ -149,3 +154,46 @@ def test_job__that_was_changed_leads_nowhere_either(client, place, settings):
     client.post(f"/p/{place}/import/server", json={"path": "trial 1"})
     with pytest.raises(NotFound, match="server_folder_missing"):
         run(client, settings, {"import_id": 1, "folder": "../secret"})
+
+
+def test_names__that_are_no_text_neither_break_the_page_nor_are_lost(client, place, settings, shelf, database):
+    folder, *names = (os.fsdecode(name.encode("cp932")) for name in ("テスト", "細胞.png", "細菌.png"))
+    write(shelf / folder, {name: picture(20 + number) for number, name in enumerate(names)})
+    page = client.get(f"/p/{place}/import").text
+    assert "trial 1" in page
+    assert "1 more folder is not shown." in page
+    assert client.get(f"/p/{place}/import/server/folders").json()["total"] == 7 + 2
+    client.post(f"/p/{place}/import/server", json={"path": ""})
+    assert run(client, settings)
+    assert len(rows(database, sa.select(Image.name).where(Image.path.contains("\ufffd")))) == 2
+
+
+def test_resumed__names_that_look_alike_are_two_files(tools, tmp_path, monkeypatch):
+    first, second = ("か\u3099.png", "が.png")  # one letter written in two ways
+    write(tmp_path / "set", {first: picture(1), second: picture(2)})
+    _project_id, import_id = begin(tools)
+    monkeypatch.setattr(import_sources, "BATCH_FILES", 1)
+    words = iter((False, True))
+    stopped = Watch(stop=lambda: next(words))
+    assert not import_sources.run_folder(tools, import_id, tmp_path / "set", max_file_bytes=LIMIT, watch=stopped)
+    assert import_sources.run_folder(tools, import_id, tmp_path / "set", max_file_bytes=LIMIT)
+    with tools.database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Image)) == 2
+
+
+def test_disk__a_link_that_takes_the_place_of_a_folder_leads_nowhere(tmp_path):
+    write(tmp_path / "shelf", {"cat/9.png": b"mine", "cat/deep/8.png": b"mine"})
+    write(tmp_path / "secret", {"9.png": b"theirs", "deep/8.png": b"theirs"})
+    shelf = tmp_path / "shelf"
+    paths = list(import_sources.walk(shelf))
+    assert paths == ["cat/9.png", "cat/deep/8.png"]
+    assert disk_files.read(shelf, paths[1], 10) == b"mine"
+    (shelf / "cat").rename(tmp_path / "moved")
+    (shelf / "cat").symlink_to(tmp_path / "secret")  # between looking and reading
+    for path in paths:
+        with pytest.raises(OSError, match="cat"):
+            disk_files.read(shelf, path, 10)
+    with pytest.raises(OSError, match="cat"):
+        disk_files.listed(shelf, "cat/")
+    with pytest.raises(OSError, match=r"9\.png"):
+        disk_files.read(tmp_path / "secret", "9.png", 3)  # larger than it was when it was looked at
