@@ -32,13 +32,13 @@ def run(parts: Parts, claim: Claim, lease: Lease) -> End:
     with parts.database.read() as session:
         table = health_facts.table(session, project_id)
         unlike = _unlike(parts, session, project_id)
+        others = grouping.others(session, project_id)  # takes seconds, so not where labels wait for the end of it
     found, results = health_check.examine(table, turned=bool(claim.spec.get("turned")), unlike=unlike)
     if lease.word is not Word.GO_ON:
         return _stopped(lease)
     with parts.database.write() as session:
         jobs.fence(session, claim.job_id, claim.attempt)
-        results["groups"] = grouping.others(session, project_id)
-        health_check.store(session, project_id, found, results, len(table.ids))
+        health_check.store(session, project_id, found, results | {"groups": others}, len(table.ids))
     return End(Outcome.DONE)
 
 

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from PIL.Image import Transpose
 
 from app.db.health_models import HealthFinding, HealthMember, ImageFact
+from app.db.models import Project
 from app.domain.enums import LabelSource
 from app.domain.findings import Topic
-from app.services import health, health_check, labels
+from app.services import grouping, health, health_check, labels
 from tests.health.pictures import photo, saved
 
 TITLE = re.compile(r"<h3><a href=\"[^\"]*/health/(\w+)\">[^<]+</a>\s*<span class=\"badge \w+\">(\d+)</span>")
@@ -214,3 +215,19 @@ def test_findings__that_were_mended_elsewhere_are_gone(client, database, planted
     assert "conflicts" not in counts(client, project)
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(HealthFinding).where(HealthFinding.found)) >= 5
+
+
+def test_check__nobody_waits_while_groups_of_all_images_are_looked_for(made, database, monkeypatch):
+    for number in range(2):
+        made.add(saved(photo(number)), "猫")
+    project, look = made.project(), grouping.others
+
+    def others(session, project_id):
+        with database.write() as writing:  # would wait for a check that writes already, and give up
+            writing.execute(sa.update(Project).values(description="labelled meanwhile"))
+        return look(session, project_id)
+
+    monkeypatch.setattr(grouping, "others", others)
+    made.check_by_worker(project)
+    with database.read() as session:
+        assert "groups" in health_check.of_project(session, project.id).results
