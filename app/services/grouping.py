@@ -69,6 +69,14 @@ def copies(session: Session, project_id: int) -> dict[int, int]:
     return {image_id: finding_id for image_id, finding_id in session.execute(query)}  # noqa: C416 - rows are no pairs
 
 
+def copies_of(session: Session, project_id: int, image_id: int) -> int:
+    """How many other images ``copies`` has in the groups of one; nothing is read of the others."""
+    mine = sa.select(HealthMember.finding_id).join(HealthFinding, HealthFinding.id == HealthMember.finding_id)
+    mine = mine.where(HealthMember.image_id == image_id, *_open(project_id))
+    others = sa.select(sa.func.count(sa.distinct(HealthMember.image_id)))
+    return session.scalar(others.where(HealthMember.finding_id.in_(mine), HealthMember.image_id != image_id)) or 0
+
+
 def taken(session: Session, project_id: int) -> dict[int, tuple[str, datetime]]:
     """Camera and time by image id, of the images whose file says when it was taken."""
     time, camera = (Image.conversion[name].as_string() for name in ("taken", "camera"))

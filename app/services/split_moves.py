@@ -76,13 +76,13 @@ def plan(session: Session, project_id: int, chosen: ImageFilter, wish: Wish) -> 
     members, numbers = _groups(session, project_id, wish.together)
     touched = np.isin(numbers, numbers[np.isin(members, selected)])
     wanted = np.union1d(selected, members[touched])
-    tested = _of_split(session, project_id, Split.TEST) if wish.to != Split.TEST else wanted[:0]
+    tested = _of_split(session, project_id, Split.TEST, wanted) if wish.to != Split.TEST else wanted[:0]
     if wish.release:
         barred = tested[:0]
     else:
         held = np.isin(numbers, numbers[np.isin(members, tested) & touched])
         barred = np.union1d(np.intersect1d(wanted, tested), members[held])
-    there = _of_split(session, project_id, wish.to)
+    there = _of_split(session, project_id, wish.to, wanted)
     moving = np.setdiff1d(np.setdiff1d(wanted, barred), there)
     return Plan(
         moving=moving,
@@ -108,9 +108,7 @@ def move(session: Session, project_id: int, chosen: ImageFilter, wish: Wish, **w
 
 def mates(session: Session, project_id: int, image_id: int) -> int:
     """How many other images are copies of one, as the newest check found them."""
-    group_of = grouping.copies(session, project_id)
-    mine = group_of.get(image_id)
-    return sum(group == mine for group in group_of.values()) - 1 if mine is not None else 0
+    return grouping.copies_of(session, project_id, image_id)
 
 
 def set_split(
@@ -132,11 +130,12 @@ def _matching(session: Session, project_id: int, chosen: ImageFilter) -> Ids:
     return np.unique(np.array(found, np.int64))
 
 
-def _of_split(session: Session, project_id: int, split: Split | None) -> Ids:
-    """The images of a split, in ascending order."""
+def _of_split(session: Session, project_id: int, split: Split | None, among: Ids) -> Ids:
+    """The images of a split, in ascending order: those among some, or where these are very many, all."""
     here = Image.split.is_(None) if split is None else Image.split == split
-    query = sa.select(Image.id).where(Image.project_id == project_id, here)
-    return np.sort(np.fromiter(session.scalars(query), np.int64))
+    few = len(among) <= gallery.CHUNK
+    named = gallery.named(project_id, among.tolist()) if few else Image.project_id == project_id
+    return np.sort(np.fromiter(session.scalars(sa.select(Image.id).where(named, here)), np.int64))
 
 
 def _groups(session: Session, project_id: int, together: Grouping) -> tuple[Ids, Ids]:

@@ -270,3 +270,12 @@ def test_history__of_a_large_move_reads_few_events(database):
         assert line.example.after == "train:hand"
         assert done.change_set.outcome is not None
         assert done.change_set.outcome["first"] == line.example.image_id
+
+
+def test_mates__are_counted_in_the_groups_of_the_image_alone(any_database):
+    with any_database.write() as session:
+        project = project_of(session, {"a": 6})
+        free = ids_of(session, None)
+        together(session, project, *free[:3])
+        together(session, project, *free[3:5])
+        assert [split_moves.mates(session, project.id, image_id) for image_id in free] == [2, 2, 2, 1, 1, 0]
