@@ -76,7 +76,13 @@ export function connectMove(urls, { chosen, ready, broken, moved }) {
     }
   }
 
-  form.addEventListener("input", follow);
+  // Something else is wanted: a request whose answer was lost must not stand for it.
+  function anew() {
+    requestId = newId();
+    follow();
+  }
+
+  form.addEventListener("input", anew);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (event.submitter?.value === "cancel") {
@@ -91,6 +97,6 @@ export function connectMove(urls, { chosen, ready, broken, moved }) {
     show([]);
     dialog.showModal();
     await ready(); // labels on their way come first
-    follow();
+    anew();
   };
 }

@@ -2,7 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.db.models import Image
 from app.domain.enums import Split
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def gallery(database, store, live_server, page) -> tuple[Page, str]:
+def gallery(database, store, live_server, rough_page) -> tuple[Page, str]:
     """The gallery of a project with 4 test images, in which the first and the 21st free image are copies."""
     blob = store.put(picture())
     with database.write() as session:
@@ -23,9 +23,9 @@ def gallery(database, store, live_server, page) -> tuple[Page, str]:
         free = ids_of(session, None)
         together(session, project, free[0], free[20])
         address = f"{live_server}/p/{project.slug}/images"
-    page.goto(address, wait_until="load")
-    expect(page.locator("#tile-3[data-image]")).to_be_visible()
-    return page, address
+    rough_page.goto(address, wait_until="load")
+    expect(rough_page.locator("#tile-3[data-image]")).to_be_visible()
+    return rough_page, address
 
 
 def asked(page: Page):
@@ -49,6 +49,28 @@ def test_gallery__moves_a_selection_with_its_copies_and_takes_it_back(gallery):
     expect(page.locator("[data-facet=split] [data-value=test]")).to_have_text("9")
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator("[data-facet=split] [data-value=test]")).to_have_text("4")
+    lose_an_answer_and_move_others(page)
+
+
+def lose_an_answer_and_move_others(page: Page) -> None:
+    """A move whose answer never came does not stand for the next one."""
+    losing = iter((True, False))
+
+    def reply(route: Route) -> None:
+        answer = route.fetch()
+        route.abort() if next(losing) else route.fulfill(response=answer)
+
+    page.route("**/splits/move", reply)
+    for tile in ("#tile-0", "#tile-5"):
+        page.locator(tile).click()
+        dialog = asked(page)
+        dialog.get_by_label("Test", exact=True).check()
+        dialog.get_by_role("button", name="Move", exact=True).click()
+        if tile == "#tile-0":
+            expect(dialog.locator("#move-error")).not_to_be_empty()
+            dialog.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#toasts")).to_contain_text("1 image was moved.")
+    expect(page.locator("[data-facet=split] [data-value=test]")).to_have_text("7")
 
 
 def test_pinned__images_leave_the_test_set_only_when_asked(gallery, database):
