@@ -113,11 +113,16 @@ def _kind() -> sa.ColumnElement[str]:
     )
     touched = sa.or_(
         labelled.where(LabelEvent.image_id == Image.id, by_hand).exists(),
-        marked.where(MarkEvent.image_id == Image.id, by_hand, ChangeSet.field != Field.SPLIT).exists(),
+        marked.where(MarkEvent.image_id == Image.id, by_hand, sa.not_(_by_chance())).exists(),
         sa.select(Opinion.image_id).where(Opinion.image_id == Image.id).exists(),
         Image.split_source == "hand",
     )
     return sa.case((used, "used"), (touched, "touched"), else_="fresh")
+
+
+def _by_chance() -> sa.ColumnElement[bool]:
+    """What a draw did to an image is no work of a person; of moves by hand the image itself says so."""
+    return sa.or_(ChangeSet.field == Field.SPLIT, ChangeSet.source == LabelSource.SPLITS)
 
 
 def _remove(session: Session, image_ids: Sequence[int]) -> None:

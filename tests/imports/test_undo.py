@@ -9,7 +9,7 @@ from app.db.run_models import RunItem
 from app.domain.enums import LabelSource
 from app.domain.errors import Conflict
 from app.domain.recipe import Recipe
-from app.services import import_undo, imports, labels, references, runs
+from app.services import import_undo, imports, labels, marks, references, runs, split_draws
 from app.services.import_undo import Reach, TakenBack
 from tests.imports.pages import begin as begin_page
 from tests.imports.pages import rows as page_rows
@@ -69,6 +69,18 @@ def test_everything__touched_ones_go_as_well(tools):
     assert rows(tools, sa.select(LabelEvent.id)) == []
     with tools.database.read() as session:
         assert references.kept(session) == set()  # the next cleaning of the store removes their files
+
+
+def test_draws__are_no_work_of_a_person_on_an_image(tools):
+    project_id, first = begin(tools)
+    imported(tools, {f"cat/{number}.png": picture(number) for number in range(6)}, first)
+    who: marks.Who = {"source": LabelSource.SPLITS, "actor": "tester", "request_id": "draw"}
+    with tools.database.write() as session:
+        split_draws.draw_training(session, project_id, split_draws.Amount(per_class=2), **who)
+    assert list(paths(tools).values()).count("excluded") == 4
+    with tools.database.read() as session:
+        assert import_undo.reach(session, first) == Reach(fresh=6)
+    assert take_back(tools, first) == TakenBack(removed=6, excluded=0, kept=0)
 
 
 def test_runs__keep_their_rows_and_pictures(tools):
