@@ -192,10 +192,14 @@ def _conv(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
 def _border(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
     padding = config.get("padding")
     flat = json.dumps(padding).replace("[", "").replace("]", "").split(",")
-    if len({part.strip() for part in flat}) != 1:
+    try:
+        pixels = json.loads(flat[0]) if len({part.strip() for part in flat}) == 1 else None
+    except ValueError:  # what is left of an empty list, or of a text
+        pixels = None
+    if pixels is None:
         raise Invalid("keras_value", number=number, layer="ZeroPadding2D", name="padding", value=str(padding)[:40],
                       allowed="[[1, 1], [1, 1]]")  # fmt: skip
-    yield {"layer": "border", "pixels": json.loads(flat[0])}
+    yield {"layer": "border", "pixels": pixels}
 
 
 def _dense(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
