@@ -4,7 +4,7 @@ A model that goes on from another one knows that one's pictures. None of them ma
 set that holds some refuses the training, so do folds, and a drawn validation part is taken from the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -136,15 +136,32 @@ def apart(session: Session, origin: Origin, recipe: Recipe, drawn: Drawn) -> tup
 
 
 def _known(session: Session, origin: Origin) -> tuple[set[str], set[str]]:
-    """Hashes of the pictures that the earlier model learned from, and of those that chose its epoch."""
-    query = sa.select(RunItem.canonical_sha256, RunItem.split, RunItem.fold).where(RunItem.run_id == origin.run.id)
-    learned, chosen = set(), set()
-    for digest, split, fold in session.execute(query):
-        if split == Split.VALIDATION or fold == origin.fold:
-            chosen.add(digest)
-        elif split != Split.TEST:
-            learned.add(digest)
+    """Hashes of the pictures that the earlier model learned from, and of those that chose its epoch.
+
+    Those of the runs count, too, that it began with itself, and that these began with.
+    """
+    learned, chosen = set[str](), set[str]()
+    for run_id, model in _line(session, origin):
+        query = sa.select(RunItem.canonical_sha256, RunItem.split, RunItem.fold).where(RunItem.run_id == run_id)
+        for digest, split, fold in session.execute(query):
+            if split == Split.VALIDATION or fold == model:
+                chosen.add(digest)
+            elif split != Split.TEST:
+                learned.add(digest)
     return learned, chosen
+
+
+def _line(session: Session, origin: Origin) -> Iterator[tuple[int, int]]:
+    """(id of the run, fold) of a model, of that with whose weights it began, and so on."""
+    run: Run | None = origin.run
+    model = origin.fold
+    while run is not None:
+        yield run.id, model
+        before = run.origin
+        if before is None:
+            return
+        model = int(before["model"]) - 1
+        run = session.scalar(sa.select(Run).where(Run.project_id == run.project_id, Run.number == int(before["run"])))
 
 
 def _together(mask: Mask, groups: NDArray[np.int64] | None) -> Mask:

@@ -70,11 +70,11 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
         raise forecast.problems[0]
     preflight.refuse(session, recipe, forecast, how.needs)
     drawn = run_images.drawn(session, project.id, recipe, forecast)
-    if how.unseen_test:
-        drawn = drawn.without_test()
     origin, moved = origins.find(session, project.id, recipe), 0
     if origin is not None:
         drawn, moved = origins.apart(session, origin, recipe, drawn)
+    if how.unseen_test:  # what the test set refuses is said before the first trial, not after the last one
+        drawn = drawn.without_test()
     run = _add_run(session, project.id, recipe, (name, actor), how)
     if origin is not None:
         run.origin = origin.values([row.name for row in forecast.classes], moved)

@@ -11,7 +11,8 @@ from app.db.run_models import Run, RunFold, RunItem
 from app.domain.enums import Split
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
-from app.services import origins, runs
+from app.services import origins, runs, searches
+from app.services.searches import Plan
 from tests.train import rows
 
 RECIPE = Recipe(architecture="cifar4-plus", image_size=32, validation_share=0.25)
@@ -86,6 +87,37 @@ def test_create__a_test_set_of_images_that_were_learned_is_refused(database):
         with pytest.raises(Invalid, match="begin_test_learned") as refused:
             again(session, project)
         assert refused.value.params == {"run": 1, "count": 3}
+        session.rollback()
+
+
+def test_create__what_the_first_of_three_runs_learned_is_not_tested_by_the_third(database):
+    """The second has none of the images of a class that was set aside; its weights know them all the same."""
+    with database.write() as session:
+        project = rows.project_of(session, {"a": 20, "b": 20, "c": 20})
+        first = trained(session, project)
+        left_out = next(row for row in project.classes if row.name == "c")
+        learned = images(session, first, Split.TRAIN)
+        mine = set(session.scalars(sa.select(Image.id).where(Image.class_id == left_out.id)))
+        session.execute(sa.update(Image).where(Image.id.in_(mine)).values(class_id=None))
+        trained(session, project, RECIPE.updated({"begin": "1"}))
+        session.execute(sa.update(Image).where(Image.id.in_(mine)).values(class_id=left_out.id, split=Split.TEST))
+        some_left = sorted(mine & learned)[:2]
+        session.execute(sa.update(Image).where(Image.id.in_(some_left)).values(split=None))
+        with pytest.raises(Invalid, match="begin_test_learned") as refused:
+            again(session, project, begin="2")
+        assert refused.value.params == {"run": 2, "count": len(mine) - 2}
+        session.rollback()
+
+
+def test_search__is_refused_before_its_first_trial_where_the_test_set_was_learned(database):
+    with database.write() as session:
+        project = rows.project_of(session, {"a": 20, "b": 20})
+        first = trained(session, project)
+        learned = sorted(images(session, first, Split.TRAIN))[:3]
+        session.execute(sa.update(Image).where(Image.id.in_(learned)).values(split=Split.TEST))
+        plan = Plan("random", trials=2, fields=("learning_rate",), final=True)
+        with pytest.raises(Invalid, match="begin_test_learned"):
+            searches.start(session, project, RECIPE.updated({"begin": "1"}), plan, actor="tester")
         session.rollback()
 
 
