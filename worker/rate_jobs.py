@@ -10,7 +10,7 @@ from app.config import Settings
 from app.domain import backbones
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
-from app.services import features, jobs, rates
+from app.services import features, jobs, origins, rates
 from app.services.jobs import Claim
 from worker import writing
 from worker.lease import Lease
@@ -63,6 +63,7 @@ def _order(session: Session, claim: Claim, settings: Settings) -> RateOrder:
     )
     cached = stages(recipe)[0].cached
     method = backbones.method(recipe) if cached else ""
+    origin = origins.find(session, claim.project_id, recipe)
     return RateOrder(
         storage=settings.patient_store_address,
         scratch=str(settings.data_dir.absolute()),
@@ -72,4 +73,5 @@ def _order(session: Session, claim: Claim, settings: Settings) -> RateOrder:
         features=features.of_project(session, claim.project_id, method) if cached else {},
         method=method,
         weights=str(settings.weights_folder),
+        start=origin.digest if origin else "",
     )

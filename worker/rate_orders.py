@@ -22,6 +22,7 @@ class RateOrder:
     features: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
     method: str = ""
     weights: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from app.domain.recipe import Recipe
 from app.domain.stages import stages
 from app.storage import open_store
 from worker.feature_cache import StoredFeatures
-from worker.ml import data, device, rate_finder
+from worker.ml import data, device, rate_finder, saving
 from worker.ml.folds import Begin
 from worker.ml.reporting import Silent
 from worker.orders import Message, Progress
@@ -50,8 +50,9 @@ def run(order: RateOrder, send: Callable[[Message], None]) -> None:
     told = _Reporter(send)
     rates = rate_search.rates()
     begin = Begin(
-        cache=_cache(order, send), scratch=Path(order.scratch), weights=Path(order.weights) if order.weights else None
-    )
+        cache=_cache(order, send), scratch=Path(order.scratch), weights=Path(order.weights) if order.weights else None,
+        start=saving.load(open_store(order.storage).get(order.start)) if order.start else None,
+    )  # fmt: skip
     labels = order.items.labels.astype(np.int64)
     watch, found = rate_search.Watch(), list[float]()
     diverged = False

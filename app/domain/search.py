@@ -59,7 +59,11 @@ def dimensions(recipe: Recipe) -> dict[str, Dimension]:
     if recipe.augmentation.active and (not recipe.pretrained or recipe.feature_copies or recipe.unfrozen_blocks):
         found.append(Dimension(STRENGTH, 0.0, 1.5))
     if recipe.pretrained:
-        found += [Dimension("head_dropout", 0.0, 0.6), Dimension("head_units", choices=(0, 64, 256))]
+        found.append(Dimension("head_dropout", 0.0, 0.6))
+    if recipe.begin:  # its weights fit this network only
+        return {one.field: one for one in found}
+    if recipe.pretrained:
+        found.append(Dimension("head_units", choices=(0, 64, 256)))
     elif recipe.architecture.endswith("-plus"):
         networks = ("conv2-plus", "conv3-plus", "conv4-plus", "deepconv-plus")
         found += [Dimension("architecture", choices=networks), Dimension("image_size", choices=(64, 96, 128))]

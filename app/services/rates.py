@@ -17,7 +17,7 @@ from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import NotFound
 from app.domain.rate_search import Found
 from app.domain.recipe import Recipe
-from app.services import jobs, plans, preflight, projects, run_images, splits
+from app.services import jobs, origins, plans, preflight, projects, run_images, splits
 from app.services.run_images import Drawn
 from app.services.runs import ANYHOW, REQUEST, How
 
@@ -67,6 +67,7 @@ def start(session: Session, project: Project, recipe: Recipe, how: How = ANYHOW)
     if forecast.problems:
         raise forecast.problems[0]
     preflight.refuse(session, recipe, forecast, how.needs)
+    origins.find(session, project.id, recipe)
     spec = {RECIPE: recipe.to_json(), REQUEST: how.request}
     return jobs.create(
         session, project_id=project.id, kind=JobKind.RATES, lane=Lane.GPU, spec=spec, needs=how.needs

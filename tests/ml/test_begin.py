@@ -10,7 +10,7 @@ import pytest
 from app.domain.errors import AppError
 from app.domain.recipe import Augmentation
 from tests.ml.test_train import BASE, LABELS, NAMES, PICTURES, PLANS
-from worker.ml import rerun, saving, train
+from worker.ml import rate_finder, rerun, saving, train
 from worker.ml.network import Network
 
 pytestmark = pytest.mark.ml
@@ -40,6 +40,14 @@ def test_begin__takes_all_weights_over_and_new_outputs_for_other_classes():
         wanted = begun_anew[place] if outputs else other.weights[place]
         np.testing.assert_allclose(new[place], wanted, atol=1e-5)
     assert np.abs(begun_anew[learned[0]] - same.weights[learned[0]]).max() > 0.01
+
+
+def test_rates__are_tried_with_the_weights_that_the_training_begins_with():
+    """A model that is always sure of the first class: the loss of the first step is large, as no new one's is."""
+    start = start_of(tuple(NAMES))
+    sure = replace(start, weights=(*start.weights[:-1], np.float32([20, -20])))
+    steps = rate_finder.losses(PICTURES, LABELS, STILL, NAMES, [1e-9], None, train.Begin(start=sure))
+    assert next(steps) > 5
 
 
 def test_begin__weights_of_another_network_are_refused():

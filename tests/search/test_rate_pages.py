@@ -49,6 +49,12 @@ def test_search__refuses_in_the_form_and_for_a_program(client, database):
     assert client.get(f"/p/{slug}/rates/77").status_code == 404
 
 
+def test_search__of_a_rate_for_the_weights_of_a_run_that_is_not_there_is_refused(client, database):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    answer = client.post(f"/p/{slug}/rates", json={**RECIPE.flat(), "folds": 0, "begin": "7"}, headers=JSON)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "begin_missing")
+
+
 def test_search__tells_a_program_why_nothing_can_be_trained(client, database):
     slug = rows_of(database, {"a": 30}).slug
     answer = client.post(f"/p/{slug}/rates", json={"architecture": "conv2"}, headers=JSON)

@@ -29,6 +29,13 @@ def test_trial__of_every_preset_is_a_recipe_that_can_be_used(name):
         assert Recipe.from_json(made.to_json()) == made
 
 
+@pytest.mark.parametrize("name", ["wbc-plus", "transfer"])
+def test_dimensions__weights_of_an_earlier_run_are_not_taken_to_another_network(name):
+    recipe = PRESETS[name].recipe
+    gone = set(search.dimensions(recipe)) - set(search.dimensions(recipe.updated({"begin": "1", "folds": 0})))
+    assert gone == ({"head_units"} if recipe.pretrained else {"architecture", "image_size"})
+
+
 def test_draw__rates_are_even_on_the_scale_of_the_logarithm():
     rng = np.random.default_rng(0)
     one = search.Dimension("learning_rate", 1e-4, 1e-2, log=True)

@@ -11,7 +11,7 @@ from app.domain.recipe import Recipe
 from worker.ml import balance, data, device, models
 from worker.ml.changing import Changes
 from worker.ml.folds import Begin
-from worker.ml.frozen import Source, Stopped
+from worker.ml.frozen import Nothing, Source, Stopped
 from worker.ml.reporting import Reporter, Silent
 from worker.ml.running import Running, Stages
 
@@ -25,7 +25,7 @@ def losses(
     reporter: Reporter | None = None,
     begin: Begin | None = None,
 ) -> Iterator[float]:
-    """The mean loss of each step, from new weights, with the changes of the pictures and the dropout of the recipe.
+    """The mean loss of each step from the weights of ``begin``, with changes of pictures and dropout as in a training.
 
     Only the stage is tried whose rate is ``learning_rate``. The caller stops asking when the training diverges; it ends
     by itself when ``should_stop`` says so.
@@ -37,7 +37,7 @@ def losses(
         class_names: names of the outputs.
         rates: of each step.
         reporter: progress of features, and stop; silent by default.
-        begin: cache, folders and devices; states are not used.
+        begin: weights, cache, folders and devices; states are not used.
     """
     told = reporter or Silent()
     try:
@@ -62,15 +62,18 @@ def _ready(
     told: Reporter,
     begin: Begin,
 ) -> Running:
-    """The first stage with new weights, as for the first model of a training."""
+    """The first stage with its first weights, as for the first model of a training."""
     places = np.arange(len(labels))
-    source = Source(pictures, places, places, begin.cache, begin.scratch, begin.weights)
+    cache = begin.cache if begin.start is None else Nothing()  # as in ``train``: its layers may have changed
+    source = Source(pictures, places, places, cache, begin.scratch, begin.weights)
     precision = begin.precision or models.resolve_precision(recipe)
     size = min(recipe.batch_size, len(labels))
     stages = Stages(recipe, len(names), precision, size, source, begin.devices or device.cards())
     network = stages.network
     network.set_statistics(data.statistics(pictures, places) if recipe.scale == "featurewise" else None)
     network.initialise((recipe.seed, 0))
+    if begin.start is not None:
+        network.begin_with(begin.start.weights, outputs=begin.start.class_names == names)
     now = stages.running(1, told.features, told.should_stop)
     now.steps.set_class_weights(balance.class_weights(labels, len(names)))
     now.steps.optimizer.reset()
