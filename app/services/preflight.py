@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Worker
-from app.domain import architectures, footprint
+from app.domain import architectures, footprint, gathering
 from app.domain.errors import Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
@@ -170,7 +170,7 @@ def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> dict[str, int]:
         batch = min(recipe.batch_size, learned or 1)
         while error is None and batch >= 1:
             if footprint.of(smaller, layers, images, batch).high <= room:
-                found = {"batch_size": batch, "image_size": size}
+                found = {**gathering.in_steps_of(batch, recipe, learned), "image_size": size}
                 return {name: value for name, value in found.items() if value != getattr(recipe, name)}
             batch //= 2
         size = size * 3 // 4

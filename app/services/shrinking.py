@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Run
+from app.domain import gathering
 from app.domain.errors import Invalid
 from app.domain.recipe import FIELDS, Recipe
 from app.services import runs
@@ -12,9 +13,12 @@ NO_MEMORY = ("out_of_memory", "killed")  # error codes of jobs
 
 
 def smaller(recipe: Recipe) -> dict[str, int]:
-    """Half the batch, or where that is one picture three quarters of its side; {} when nothing smaller is left."""
+    """Half the batch, or where that is one picture three quarters of its side; {} when nothing smaller is left.
+
+    Each change of the weights sees as many pictures as before: the gradients of more steps are gathered.
+    """
     if recipe.batch_size > 1:
-        return {"batch_size": recipe.batch_size // 2}
+        return gathering.in_steps_of(recipe.batch_size // 2, recipe)
     size = recipe.image_size * 3 // 4
     return {"image_size": size} if size >= FIELDS["image_size"].low else {}
 

@@ -248,5 +248,6 @@ def test_run_that_did_not_fit__starts_again_with_half_and_only_once(client, data
         answer = client.post(f"{place}/runs/1/smaller", follow_redirects=False)
         assert answer.headers["location"].endswith("/runs/2")
     with database.read() as session:
-        sizes = list(session.scalars(sa.select(Run.recipe["batch_size"].as_integer()).order_by(Run.id)))
-    assert sizes == [32, 16]
+        recipes = [Recipe.from_json(recipe) for recipe in session.scalars(sa.select(Run.recipe).order_by(Run.id))]
+    # As many images as before for each change of the weights.
+    assert [(recipe.batch_size, recipe.accumulation) for recipe in recipes] == [(32, 1), (16, 2)]
