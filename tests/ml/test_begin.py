@@ -45,7 +45,7 @@ def test_begin__takes_all_weights_over_and_new_outputs_for_other_classes():
 def test_rates__are_tried_with_the_weights_that_the_training_begins_with():
     """A model that is always sure of the first class: the loss of the first step is large, as no new one's is."""
     start = start_of(tuple(NAMES))
-    sure = replace(start, weights=(*start.weights[:-1], np.float32([20, -20])))
+    sure = replace(start, weights=(*start.weights[:-1], np.array([20, -20], np.float32)))
     steps = rate_finder.losses(PICTURES, LABELS, STILL, NAMES, [1e-9], None, train.Begin(start=sure))
     assert next(steps) > 5
 
