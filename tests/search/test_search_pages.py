@@ -1,5 +1,8 @@
 """A search for settings from the page to its end, with trainings that somebody says have ended."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -12,6 +15,8 @@ from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.services import jobs, searches
 from tests.train.pages import JSON, form_of, rows_of
+from worker import search_jobs
+from worker.supervisor import Outcome
 
 RECIPE = PRESETS["keras-blog-plus"].recipe
 
@@ -139,6 +144,22 @@ def test_stop__ends_all_trainings_and_going_on_takes_them_up_again(client, datab
     assert {trial.state for trial in found} == {JobState.CANCELLED}
     client.post(f"{url}/retry")
     assert {trial.state for trial in state_of(database, number)[1]} == {JobState.QUEUED}
+
+
+def test_stop__of_a_search_that_a_worker_is_just_carrying_on_begins_nothing_more(client, database):
+    _, url, number = begin(client, database)
+    with database.write() as session:
+        for trial in searches.trials(session, number):
+            finish(session, trial.run, trial.recipe)
+        session.expire_all()
+        jobs.settle(session, number)
+        claim = jobs.claim(session, number, owner="worker", lease_seconds=60)
+    assert claim is not None
+    client.post(f"{url}/stop")
+    parts: Any = SimpleNamespace(database=database)
+    lease: Any = None
+    assert search_jobs.run(parts, claim, lease).outcome is Outcome.CANCELLED
+    assert len(state_of(database, number)[1]) == 9
 
 
 def test_page__starts_from_the_form_once_and_refuses_what_cannot_be(client, database):
