@@ -15,6 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from app.domain.metrics import Z_95
 from app.domain.stats import beta
 
 SLOWEST, FASTEST = 0.02, 4.0  # exponents b that are looked at
@@ -45,13 +46,17 @@ class Between:
 
 @dataclass(frozen=True)
 class Law:
-    """The best law, and those (k, 3) at the edge of what fits almost as well, each as (a, b, c)."""
+    """The best law, and those (k, 3) at the edge of what fits almost as well, each as (a, b, c).
+
+    ``judged``: how many different pictures judged; infinite when there is nothing else to be judged.
+    """
 
     a: float
     b: float
     c: float
     most: float
     others: Floats
+    judged: float = math.inf
 
     def at(self, count: float) -> Between:
         """The share of wrong answers with ``count`` pictures, with the band of the fit."""
@@ -60,9 +65,17 @@ class Law:
         return _between(self.a * x**-self.b + self.c, a * x**-b + c)
 
     def gain(self, times: float = 2.0) -> Between:
-        """By how much the share falls from ``most`` to ``times`` as many pictures."""
+        """By how much the share falls from ``most`` to ``times`` as many pictures.
+
+        The limits hold for other pictures than those that judged, too: at least as many answers must flip as the share
+        falls, so with n pictures its variance is at least fall / n (that of McNemar's difference); one flip counts
+        where nothing falls.
+        """
         a, b, _ = self.others.T
-        return _between(self.a * (1 - times**-self.b), a * (1 - times**-b))
+        found = _between(self.a * (1 - times**-self.b), a * (1 - times**-b))
+        luck = Z_95 * math.sqrt(max(abs(found.value), 1 / self.judged) / self.judged)
+        low, high = (math.hypot(limit - found.value, luck) for limit in (found.low, found.high))
+        return Between(found.value, found.value - low, found.value + high)
 
 
 def _between(value: float, others: Floats) -> Between:
@@ -75,7 +88,7 @@ def student(spare: int) -> float:
     return math.sqrt(spare * (1 - x) / x)
 
 
-def fit(counts: ArrayLike, wrong: ArrayLike) -> Law | None:
+def fit(counts: ArrayLike, wrong: ArrayLike, judged: float = math.inf) -> Law | None:
     """The law through shares of wrong answers (m,) measured with ``counts`` (m,) pictures; None for too few.
 
     For each exponent the best a and c are those of a line, so only the exponent is searched for.
@@ -95,7 +108,7 @@ def fit(counts: ArrayLike, wrong: ArrayLike) -> Law | None:
     a, c, rest = lines.best(np.exp(logs))
     at = int(rest.argmin())
     limit = float(rest[at]) * (1 + student(spare) ** 2 / spare)
-    return Law(float(a[at]), float(np.exp(logs[at])), float(c[at]), most, lines.edge(np.exp(tried), limit))
+    return Law(float(a[at]), float(np.exp(logs[at])), float(c[at]), most, lines.edge(np.exp(tried), limit), judged)
 
 
 def verdict(law: Law | None) -> Verdict:

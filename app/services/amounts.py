@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.db.run_models import Job, Run, RunClass, RunItem
 from app.domain import amounts, linear_head
 from app.domain.amounts import Law
-from app.domain.enums import FINAL_STATES, JobKind, Lane, Split
+from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane, Split
 from app.domain.errors import Conflict
 from app.services import feature_space, features, jobs
 from app.storage.arrays import Arrays
@@ -27,7 +27,6 @@ FEWEST_TESTED = 20  # test images below which a fifth of the others is held out 
 FEWEST = 40  # images with features that anything is said of
 MOST = 20_000  # images that are used, drawn from more
 FEWEST_OF_CLASS = 8  # images of a class, in training and in the judgement, for a law of its own
-_JOBS = 50
 
 Ints = NDArray[np.int64]
 
@@ -91,7 +90,8 @@ def measure(data: Data, go_on: Callable[[int, int], bool]) -> dict[str, Any] | N
     Raises:
         Conflict: there are too few images, or only one class.
     """
-    if len(data.labels) < FEWEST or len(np.unique(data.labels)) < 2:
+    learned = data.labels[~data.test] if data.pinned else data.labels
+    if len(data.labels) < FEWEST or len(learned) < FEWEST - FEWEST_TESTED or len(np.unique(learned)) < 2:
         raise Conflict("amount_too_few", least=FEWEST)
     plan = [(share, draw) for share in SHARES for draw in range(1 if data.pinned and share == 1 else DRAWS)]
     points = []
@@ -130,16 +130,24 @@ def _drawn(labels: Ints, pool: NDArray[np.bool_], share: float, draw: int) -> It
 def read(values: Mapping[str, Any]) -> Measured:
     """What ``measure`` has found, with the laws."""
     points = [Point(**one) for one in values["points"]]
-    law = amounts.fit([one.size for one in points], [1 - one.right / one.total for one in points])
-    return Measured(values["pinned"], points, law, [_of_class(points, at) for at in range(values["classes"])])
+    pinned = bool(values["pinned"])
+    judged = _judged([one.total for one in points], pinned=pinned)
+    law = amounts.fit([one.size for one in points], [1 - one.right / one.total for one in points], judged)
+    return Measured(pinned, points, law, [_of_class(points, at, pinned=pinned) for at in range(values["classes"])])
 
 
-def _of_class(points: Sequence[Point], at: int) -> Law | None:
+def _judged(totals: Sequence[int], *, pinned: bool) -> int:
+    """How many different pictures judged: the test set each time, or in fifths once with each share."""
+    return totals[0] if pinned else sum(totals) // len(SHARES)
+
+
+def _of_class(points: Sequence[Point], at: int, *, pinned: bool) -> Law | None:
     enough = all(one.class_total[at] >= FEWEST_OF_CLASS for one in points)
     if not enough or max(one.class_size[at] for one in points) < FEWEST_OF_CLASS:
         return None
     wrong = [1 - one.class_right[at] / one.class_total[at] for one in points]
-    return amounts.fit([one.class_size[at] for one in points], wrong)
+    judged = _judged([one.class_total[at] for one in points], pinned=pinned)
+    return amounts.fit([one.class_size[at] for one in points], wrong, judged)
 
 
 def request(session: Session, run: Run) -> Job:
@@ -159,6 +167,14 @@ def request(session: Session, run: Run) -> Job:
 
 def newest(session: Session, run: Run) -> Job | None:
     """The newest measurement of a run, whatever became of it."""
+    return session.scalars(_of_run(run).limit(1)).first()
+
+
+def measured(session: Session, run: Run) -> Job | None:
+    """The newest measurement of a run that came to its end; a later one may run, or have failed."""
+    return session.scalars(_of_run(run).where(Job.state == JobState.DONE).limit(1)).first()
+
+
+def _of_run(run: Run) -> sa.Select[Job]:
     query = sa.select(Job).where(Job.project_id == run.project_id, Job.kind == JobKind.AMOUNT)
-    found = session.scalars(query.order_by(Job.id.desc()).limit(_JOBS))
-    return next((job for job in found if job.spec.get("run_id") == run.id), None)
+    return query.where(Job.spec["run_id"].as_integer() == run.id).order_by(Job.id.desc())

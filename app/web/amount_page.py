@@ -27,7 +27,10 @@ SENTENCES = {
         "It is not proven that more pictures help: twice as many may change the right answers by %(low)s to %(high)s "
         "points."
     ),
-    Verdict.WIDE: N_("The measurement carries no forecast: the results scatter too much for a curve through them."),
+    Verdict.WIDE: N_(
+        "The measurement carries no forecast: the results scatter too much for a curve through them, or too few "
+        "pictures judge."
+    ),
     Verdict.FEW: N_("Too little was measured for a forecast."),
 }
 
@@ -90,7 +93,8 @@ def build(session: Session, project: Project, run: Run, language: str) -> Amount
     """Everything on the page."""
     t = i18n.translations(language)
     job = amounts.newest(session, run)
-    found = amounts.read(job.result) if job is not None and job.result.get("points") else None
+    ended = amounts.measured(session, run)
+    found = amounts.read(ended.result) if ended is not None and ended.result.get("points") else None
     running = job is not None and job.state not in FINAL_STATES
     progress: dict[str, Any] = job.progress if job is not None else {}
     verdict = law_of.verdict(found.law if found else None)

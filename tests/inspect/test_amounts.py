@@ -65,6 +65,35 @@ def test_gain__its_interval_covers_the_truth_as_often_as_it_says():
     assert inside >= 186  # of 200
 
 
+def test_gain__few_pictures_that_judge_carry_little():
+    wrong = measured(0.1, 0.6, 0.05, 0.002, 0)
+    sure = law_of.fit(SIZES, wrong)
+    assert sure is not None
+    width = sure.gain().high - sure.gain().low
+    for judged, verdict in ((20, Verdict.WIDE), (100_000, Verdict.GAIN)):
+        law = law_of.fit(SIZES, wrong, judged)
+        assert law is not None
+        gain = law.gain()
+        luck = 2 * 1.959964 * (max(gain.value, 1 / judged) / judged) ** 0.5
+        assert max(width, luck) < gain.high - gain.low < width + luck
+        assert law_of.verdict(law) is verdict
+    perfect = law_of.fit(SIZES, np.zeros(len(SIZES)), 100)
+    assert perfect is not None
+    assert perfect.gain().high == pytest.approx(1.959964 / 100)
+
+
+def test_gain__covers_the_truth_with_other_pictures_that_judge():
+    """Nested classifiers on 200 pictures drawn anew: the share of wrong ones falls by 0.034, or by what these show."""
+    truth, inside = 0.1 * (1 - 2**-0.6), 0
+    for seed in range(200):
+        hard = np.random.default_rng(seed).random(200)  # a picture is wrong where the share is above it
+        share = (0.1 * (SIZES / 1000) ** -0.6 + 0.05) + np.random.default_rng(seed + 999).normal(scale=0.01, size=20)
+        law = law_of.fit(SIZES, (hard[None, :] < share[:, None]).mean(axis=1), 200)
+        assert law is not None
+        inside += law.gain().low <= truth <= law.gain().high
+    assert inside >= 180
+
+
 def test_verdict__says_when_the_fit_carries_nothing():
     assert law_of.verdict(law_of.fit(SIZES, measured(0.1, 0.6, 0.05, 0.002, 0))) is Verdict.GAIN
     assert law_of.verdict(law_of.fit(SIZES, measured(0.0, 1.0, 0.1, 0.002, 0))) in (Verdict.FLAT, Verdict.WIDE)
@@ -154,13 +183,28 @@ def test_measure__too_few_and_one_class_are_refused(database, store, many):
     assert data is not None
     few = dataclasses.replace(data, features=data.features[:30], labels=data.labels[:30], test=data.test[:30])
     one = dataclasses.replace(data, labels=np.zeros_like(data.labels))
-    for bad in (few, one):
+    judge = dataclasses.replace(data, test=np.arange(len(data.test)) > 5)  # hardly anything to learn from
+    for bad in (few, one, judge):
         with pytest.raises(Conflict, match="amount_too_few"):
             amounts.measure(bad, lambda _done, _total: True)
 
 
 def words(answer):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+
+
+def answer(database, store, run):
+    """Do what the worker does with the newest question."""
+    with database.write() as session:
+        data, job = amounts.load(session, Arrays(store), run), amounts.newest(session, run)
+        assert data is not None
+        assert job is not None
+        claim = jobs.claim(session, job.id, "me", 60)
+        assert claim is not None
+        values = amounts.measure(data, lambda _done, _total: True)
+        assert values is not None
+        jobs.set_result(session, job.id, claim.attempt, values)
+        jobs.finish(session, job.id, claim.attempt)
 
 
 def test_page__from_the_features_to_the_sentence(client, database, store, many):
@@ -173,18 +217,7 @@ def test_page__from_the_features_to_the_sentence(client, database, store, many):
     assert "A worker measures" in words(page)
     assert "No worker answers." in words(page)
     assert client.get(f"{path}/state").json() == {"over": False, "done": 0, "total": 0}
-    with database.read() as session:
-        data = amounts.load(session, Arrays(store), run)
-        job = amounts.newest(session, run)
-    assert data is not None
-    assert job is not None
-    with database.write() as session:
-        claim = jobs.claim(session, job.id, "me", 60)
-        assert claim is not None
-        values = amounts.measure(data, lambda _done, _total: True)
-        assert values is not None
-        jobs.set_result(session, job.id, claim.attempt, values)
-        jobs.finish(session, job.id, claim.attempt)
+    answer(database, store, run)
     assert client.get(f"{path}/state").json()["over"] is True
     page = client.get(path)
     assert re.search(r"Twice as many pictures: about|It is not proven that|carries no forecast", words(page))
@@ -192,6 +225,25 @@ def test_page__from_the_features_to_the_sentence(client, database, store, many):
     assert page.text.count('<circle class="best"') == 16
     assert all(name in words(page) for name in CLASSES)
     assert "画像" in words(client.get(f"{path}?lang=ja"))
+
+
+def test_page__a_former_measurement_stays_while_another_runs_or_has_ended_in_nothing(client, database, store, many):
+    run = many()
+    path = "/p/blood/runs/1/more"
+    client.post(path)
+    answer(database, store, run)
+    with database.write() as session:  # those of many other runs do not push it out
+        other = {"project_id": run.project_id, "kind": JobKind.AMOUNT, "lane": Lane.CPU, "state": JobState.DONE}
+        session.add_all(Job(**other, spec={"run_id": run.id + number}) for number in range(1, 60))
+    client.post(path)
+    again = client.get(path)
+    assert "A worker measures" in words(again), "a new measurement waits"
+    assert again.text.count('<circle class="best"') == 16, "and the former one stays"
+    with database.write() as session:
+        waits = amounts.newest(session, run)
+        assert waits is not None
+        jobs.cancel(session, waits.id)
+    assert client.get(path).text.count('<circle class="best"') == 16
 
 
 def test_page__without_features_says_what_is_missing(client, many):

@@ -235,6 +235,27 @@ def test_worker__packs_older_runs_at_its_start_and_new_ones_when_told(database, 
     wait_for(database, 2)
 
 
+def test_worker__a_run_without_anything_to_pack_is_tried_once(database, store, kfold, holdout, packer, monkeypatch):
+    make = packing.make
+
+    def nothing_of_the_newest(session, store, run):
+        return [] if run.id == holdout.id else make(session, store, run)
+
+    monkeypatch.setattr(packing, "make", nothing_of_the_newest)
+    thread, _ = packer
+    thread.start()
+    wait_for(database, 1)
+
+
+def test_kept__holds_so_many_files_at_most(monkeypatch):
+    monkeypatch.setattr(answers, "KEPT_MOST", 3)
+    kept = answers.Kept()
+    for key in range(5):
+        kept.get(key, lambda: SimpleNamespace(size=0))
+    again = SimpleNamespace(size=0)
+    assert [kept.get(key, lambda: again) is again for key in (2, 3, 4, 0)] == [False, False, False, True]
+
+
 def test_worker__a_run_that_cannot_be_packed_stops_nobody(database, store, kfold, holdout, packer, caplog):
     with database.write() as session:
         session.execute(sa.update(Prediction).where(Prediction.run_id == holdout.id).values(probabilities=b"odd"))
