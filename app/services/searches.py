@@ -209,7 +209,15 @@ def _best_first(done: Sequence[Trial]) -> list[Trial]:
 def _begin(session: Session, job: Job, recipe: Recipe, place: dict[str, int]) -> None:
     project = session.get_one(Project, job.project_id)
     how = How(needs=job.needs, priority=job.priority, group_id=job.id, unseen_test=bool(place))
-    run = runs.create(session, project, recipe, name=str(job.spec[NAME]), actor=str(job.spec[ACTOR]), how=how)
+    name, actor, base = str(job.spec[NAME]), str(job.spec[ACTOR]), Recipe.from_json(job.spec[RECIPE])
+    fits = replace(recipe, batch_size=base.batch_size, image_size=base.image_size)
+    try:
+        run = runs.create(session, project, recipe, name=name, actor=actor, how=how)
+    except Invalid as error:
+        # A draw that no worker can hold must not end the search: it is tried with steps that fit.
+        if error.code != "memory_too_small" or recipe == fits:
+            raise
+        run = runs.create(session, project, fits, name=name, actor=actor, how=how)
     own = session.get_one(Job, run.job_id)
     own.spec = {**own.spec, **place}
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from app.db.run_models import Job, Prediction, Run, RunFold, RunItem
-from app.domain import best, search
+from app.db.run_models import Job, Prediction, Run, RunFold, RunItem, Worker
+from app.db.session import db_now
+from app.domain import architectures, best, footprint, search
 from app.domain.enums import JobState, PredictionRole, Split
 from app.domain.errors import Invalid
 from app.domain.presets import PRESETS
@@ -110,6 +111,21 @@ def test_random__ends_when_its_minutes_are_used_up(client, database):
         search.trial(RECIPE, [search.dimensions(RECIPE)[key] for key in ("learning_rate", "batch_size")], 0, place)
         for place in (1, 2, 3)
     ]
+
+
+def test_random__a_draw_that_no_worker_can_hold_is_tried_with_steps_that_fit(client, database):
+    base = RECIPE.updated({"batch_size": 8, "image_size": 96})
+    layers = architectures.layer_table(base, 2)
+    small, large = (footprint.of(base, layers, 60, batch).low for batch in (8, 32))
+    info = {"host": "lab", "job_memory": (small + large) // 2, "slots": {"gpu": 1}}
+    with database.write() as session:
+        session.execute(sa.insert(Worker).values(name="lab:1", heartbeat=db_now(), info=info))
+    varied = {"trials": 12, "varies": ["learning_rate", "batch_size"]}
+    _, _, number = begin(client, database, method="random", **base.flat(), **varied)
+    sizes = {trial.recipe.batch_size for trial in state_of(database, number)[1]}
+    assert 8 in sizes
+    assert not sizes & {32, 64, 128}
+    assert len(state_of(database, number)[1]) == 12
 
 
 def test_ready__trains_two_recipes_and_then_the_better_one_with_the_test_set(client, database):
