@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from app.db.models import LabelClass
 from app.db.run_models import Explanation, Prediction, Run
-from app.domain.enums import PredictionRole
+from app.domain.enums import JobState, PredictionRole
 from app.services import packing, packs
 from tests.inspect import factory
 
-PAGES = ("", "/review", "/classes", "/sureness", "/labels", "/folds", "/borders", "/weak", "/more", "/report")
+PAGES = ("", "/review", "/classes", "/sureness", "/labels", "/folds", "/borders", "/weak", "/more", "/layers", "/diary", "/report")
 
 
 def words(answer):
@@ -76,6 +76,16 @@ def test_pages__say_what_they_cannot_show(client, database, store, kfold, odd, p
         assert sentence in texts[page]
     saved = client.get("/p/blood/runs/1/report.html")
     assert saved.status_code == 200
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED, JobState.RUNNING])
+def test_pages__of_a_run_without_answers(client, made, database, store, state):
+    with database.write() as session:
+        factory.run(session, store, factory.known(session), folds=0, state=state)
+    for page in PAGES:
+        if page != "/report":
+            assert client.get(f"/p/blood/runs/1{page}").status_code == 200, page
+    assert client.get("/p/blood/map?run=1").status_code == 200
 
 
 def test_report__of_runs_with_other_classes_stands_alone(client, database, store, kfold):
