@@ -126,13 +126,20 @@ def apart(session: Session, origin: Origin, recipe: Recipe, drawn: Drawn) -> tup
     if given == plans.Validation.FOLDER:
         raise Invalid("begin_validation_learned", run=origin.run.number, count=int(moved.sum()))
     # What the earlier run was validated with checks this one, too: its weights have not learned from it.
-    held = (held & ~moved) | (both & ~knows & ~test & ~_together(knows, drawn.groups))
+    held = _held(drawn, held & ~moved, both & ~knows & ~test & ~_together(knows, drawn.groups))
     if not held.any():
         raise Invalid("begin_all_learned", run=origin.run.number)
     kinds = np.where(test, Split.TEST, np.where(held, Split.VALIDATION, Split.TRAIN))
     sizes = [(int((~held & ~test).sum()), int(held.sum()))]
     draw = replace(drawn.draw, splits=[Split(kind) for kind in kinds.tolist()], fold_sizes=sizes)
     return replace(drawn, draw=draw), int(moved.sum())
+
+
+def _held(drawn: Drawn, held: Mask, more: Mask) -> Mask:
+    """``held`` and ``more`` as the validation part, without those of ``more`` that alone teach a class."""
+    learned = ~(held | more) & (np.array(drawn.draw.splits) != Split.TEST)
+    bare = more & ~np.isin(drawn.labels, drawn.labels[learned])
+    return held | (more & ~_together(bare, drawn.groups))
 
 
 def _known(session: Session, origin: Origin) -> tuple[set[str], set[str]]:

@@ -78,6 +78,26 @@ def test_create__the_same_images_are_shared_out_as_before_and_a_new_class_gets_n
         assert same.origin["moved_to_training"] == 0
 
 
+def test_create__images_that_checked_the_first_run_teach_a_class_that_has_no_others(database):
+    with database.write() as session:
+        project = rows.project_of(session, {"a": 20, "b": 20})
+        first = trained(session, project)
+        checked = sorted(images(session, first, Split.VALIDATION))[:4]
+        added = LabelClass(
+            project_id=project.id, name="c", name_key="c", color="#112233", key=None, position=len(project.classes)
+        )
+        session.add(added)
+        session.flush()
+        session.execute(sa.update(Image).where(Image.id.in_(checked)).values(class_id=added.id))
+        second = again(session, project, seed=99)
+        assert second.origin is not None
+        assert second.origin["moved_to_training"] > 0
+        assert set(checked) & images(session, second, Split.TRAIN)
+        rest = images(session, first, Split.VALIDATION) - set(checked)
+        assert rest <= images(session, second, Split.VALIDATION)
+        assert not images(session, first, Split.TRAIN) & images(session, second, Split.VALIDATION)
+
+
 def test_create__a_test_set_of_images_that_were_learned_is_refused(database):
     with database.write() as session:
         project = rows.project_of(session, {"a": 20, "b": 20})
