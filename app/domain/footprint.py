@@ -38,7 +38,7 @@ def of(recipe: Recipe, layers: Sequence[Layer], images: int, batch: int) -> Foot
     """What a training of ``layers`` needs.
 
     Args:
-        recipe: size of the pictures and number format; the batch size is given apart.
+        recipe: size of the pictures, number format and steps that are gathered; the batch size is given apart.
         layers: of its network, see ``architectures.layer_table``.
         images: that are read, test set included.
         batch: pictures in a step.
@@ -53,6 +53,8 @@ def of(recipe: Recipe, layers: Sequence[Layer], images: int, batch: int) -> Foot
     if recipe.pretrained:
         factors = BLOCK_LEARNS if recipe.unfrozen_blocks else BLOCK_FROZEN
     held = 0 if mapped else pictures
+    if recipe.accumulation > 1:  # all pictures of one change are handed over together, and the gradients are summed up
+        held += min((recipe.accumulation - 1) * batch, images) * recipe.image_size**2 * 3 + parameters
     low, high = (
         program + held + copies * parameters + round(factor * outputs * batch * width)
         for program, copies, factor, width in zip(PROGRAM, COPIES, factors, (small, large), strict=True)

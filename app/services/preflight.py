@@ -169,8 +169,8 @@ def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> dict[str, int]:
         layers, error = _layers(smaller, len(forecast.classes))
         batch = min(recipe.batch_size, learned or 1)
         while error is None and batch >= 1:
-            if footprint.of(smaller, layers, images, batch).high <= room:
-                found = {**gathering.in_steps_of(batch, recipe, learned), "image_size": size}
+            found = {**gathering.in_steps_of(batch, recipe, learned), "image_size": size}
+            if footprint.of(recipe.updated(found), layers, images, batch).high <= room:
                 return {name: value for name, value in found.items() if value != getattr(recipe, name)}
             batch //= 2
         size = size * 3 // 4

@@ -51,6 +51,9 @@ def test_footprint__grows_with_batch_size_and_pictures():
     assert high(base) < high(replace(base, image_size=192))
     assert high(base) < high(base, images=10_000)
     assert high(replace(base, precision="mixed")) < high(base)
+    # Gathered steps need their pictures and one sum of gradients, far less than a step of all of them.
+    gathered = high(replace(base, accumulation=4), 1000)
+    assert high(base, 1000) + 3 * 32 * base.image_size**2 * 3 < gathered < high(base, 1000, batch=128)
     assert footprint.of(base, architectures.layer_table(base, 3), 100_000, 32).mapped
 
 
@@ -87,6 +90,8 @@ def test_look__refuses_what_does_not_fit_and_proposes_what_does(database, place,
         fits = looked(session, BIG.updated(found.proposal))
     assert fits.refusal is None
     assert not fits.tight
+    taken = BIG.updated(found.proposal)
+    assert 90 <= taken.batch_size * taken.accumulation <= 104, "of about 96 images each change of the weights is made"
     assert fits.memory is not None
     assert fits.memory.high <= 2 * GIGABYTE
 
