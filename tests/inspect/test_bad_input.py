@@ -13,7 +13,8 @@ from app.domain.enums import JobState, PredictionRole
 from app.services import packing, packs
 from tests.inspect import factory
 
-PAGES = ("", "/review", "/classes", "/sureness", "/labels", "/folds", "/borders", "/weak", "/more", "/layers", "/diary", "/report")
+OF_ANSWERS = ("", "/review", "/classes", "/sureness", "/labels", "/folds", "/borders", "/weak", "/more")
+PAGES = (*OF_ANSWERS, "/layers", "/diary", "/report")
 
 
 def words(answer):
