@@ -223,6 +223,7 @@ def test_page__from_the_features_to_the_sentence(client, database, store, many):
     assert re.search(r"Twice as many pictures: about|It is not proven that|carries no forecast", words(page))
     assert "Judged on the pinned test set of the run." in words(page)
     assert page.text.count('<circle class="best"') == 16
+    assert 'text-anchor="end">180</text>' in page.text, "the last number is not cut off"
     assert all(name in words(page) for name in CLASSES)
     assert "画像" in words(client.get(f"{path}?lang=ja"))
 

@@ -1,6 +1,8 @@
 """The diary of a run: changes of pictures, what they did to the answers, entries and their history, the pages."""
 
 import io
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from app.domain.errors import Invalid
 from app.services import diary
 from app.services.diary import Chosen
 from tests.inspect import factory
+from worker import alter_jobs
+from worker.supervisor import End, Outcome
 
 DIARY = "/p/blood/runs/1/diary"
 WHOLE = np.array([[100, 100]])
@@ -272,7 +276,16 @@ def test_borders__its_tests_are_started_shown_and_stopped_there(client, trained,
     answered(database, 1, flips=0)
     page = client.get("/p/blood/runs/1/borders?on=validation").text
     assert "The answers to all 30 pictures stayed the same." in page
+    assert "[0.0% – 11.4%]" in page, "thirty pictures cannot show that the border is never needed"
     assert "No difference in right answers is proven." in page
+
+
+def test_worker__a_test_that_heard_nothing_fails_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(alter_jobs, "Supervisor", lambda *_: SimpleNamespace(run=lambda: End(Outcome.DONE)))
+    monkeypatch.setattr(alter_jobs, "_order", lambda *_: ([], None))
+    nothing: Any = None
+    end = alter_jobs.run(nothing, nothing, nothing)
+    assert (end.outcome, end.code) == (Outcome.FAILED, "diary_no_pictures")
 
 
 def test_pages__without_models_or_answers(client, made, database, store):
