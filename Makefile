@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 TESTS ?=
 # As many processes as the tests are spread over; a file of tests stays in one of them, in the order of the files.
-SPREAD ?= -n 2 --dist loadscope --no-loadscope-reorder
+SPREAD ?= -n 3 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test test-all unit lint bench results chaos shots check clean venv system
