@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 TESTS ?=
 # As many processes as the tests are spread over; a file of tests stays in one of them, in the order of the files.
-SPREAD ?= -n 3 --dist loadscope --no-loadscope-reorder
+SPREAD ?= -n 2 --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test test-all unit lint bench results chaos shots check clean venv system
@@ -55,7 +55,7 @@ test: system lint  ## install what the tests need, lint, and run all tests
 	$(BIN)/python -m pytest $(SPREAD) $(TESTS)
 
 test-all: system lint  ## the tests with many more random examples, and the full fault tests
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest $(SPREAD) $(TESTS)
+	HYPOTHESIS_PROFILE=thorough CHAOS=full $(BIN)/python -m pytest $(SPREAD) --ignore tests/chaos $(TESTS)
 	$(MAKE) chaos
 
 bench: $(VENV)/dev.stamp  ## measure the speed and write docs/results.md

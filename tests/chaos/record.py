@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 FULL = os.environ.get("CHAOS") == "full"
-only_full = pytest.mark.skipif(not FULL, reason="only in the full form: make chaos")
+only_full = pytest.mark.skipif(not FULL, reason="only in the full form: make test-all")
 
 
 def record(name: str, rounds: int, passed: int, seconds: float, note: str = "") -> None:

@@ -152,6 +152,7 @@ def test_job_whose_worker_dies_each_time(tmp_path):
                 last[0].end()
 
 
+@only_full
 @pytest.mark.redis
 @pytest.mark.postgres
 def test_two_hosts_with_the_link_cut(tmp_path):

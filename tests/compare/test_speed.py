@@ -9,6 +9,7 @@ import pytest
 from app.services import answers
 from app.web.compare_query import CompareQuery
 from benchmarks import compare
+from tests.chaos.record import only_full
 
 ALLOWED = 8  # times the reference; about one time is usual
 
@@ -25,6 +26,7 @@ def reference() -> list[str]:
     return sorted(str(7919 * number % 200_003) for number in range(200_000))
 
 
+@only_full
 @pytest.mark.slow
 def test_compare__data_of_20000_answers_in_time(database):
     compare.fill(database, 10_000)

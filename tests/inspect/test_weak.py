@@ -2,12 +2,12 @@
 
 import re
 from html import unescape
+from importlib import import_module
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from app.db.health_models import ImageFact
 from app.db.models import Image
@@ -27,7 +27,9 @@ def test_fisher__is_that_of_scipy(seed):
     assert found == pytest.approx(stats.fisher_exact([[a, b], [c, d]]).pvalue, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_find__adjusts_over_all_groups_as_statsmodels_does():
+    multipletests = import_module("statsmodels.stats.multitest").multipletests  # takes seconds: here, not when collected
     rng = np.random.default_rng(1)
     right = rng.random(500) < 0.8
     dark = rng.random(500)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from app.config import Settings
 from app.domain.enums import JobState
 from app.services import preflight, results
+from tests.chaos.record import only_full
 from tests.jobs import processes
 from tests.jobs.processes import ENDLESS, QUICK
 from tests.jobs.rows import claim
@@ -32,6 +33,7 @@ def resident_mb(pid: int) -> float:
     raise AssertionError(f"no memory of {pid}")
 
 
+@only_full
 @pytest.mark.ml
 @pytest.mark.slow
 def test_memory__a_limit_names_the_batch_and_the_worker_gets_everything_back(

@@ -16,6 +16,7 @@ from app.db.session import Database
 from app.domain.enums import JobState
 from app.services import jobs, references
 from app.storage import LocalStore
+from tests.chaos.record import only_full
 from tests.jobs import processes
 from tests.jobs.processes import QUICK
 
@@ -132,6 +133,7 @@ def _fold_done(database: Database, run_id: int) -> bool:
         return bool(session.get_one(RunFold, (run_id, 0)).weights_sha256)
 
 
+@only_full
 def test_resume__from_a_damaged_state_begins_that_fold_again(quick_settings, database, store, tmp_path: Path):
     run = processes.add_run(database, processes.add_project(database, store), LONG.updated({"folds": 0}))
     log = tmp_path / "worker.log"
