@@ -29,7 +29,7 @@ def test_fisher__is_that_of_scipy(seed):
 
 @pytest.mark.slow
 def test_find__adjusts_over_all_groups_as_statsmodels_does():
-    multipletests = import_module("statsmodels.stats.multitest").multipletests  # takes seconds: here, not when collected
+    multipletests = import_module("statsmodels.stats.multitest").multipletests  # takes seconds
     rng = np.random.default_rng(1)
     right = rng.random(500) < 0.8
     dark = rng.random(500)
