@@ -45,8 +45,8 @@ def choose_a_person(page: Page, images: list[int]) -> None:
     shown(page, 1, images[0])
     page.get_by_text("Save these filters …").click()
     page.locator(".save-view input[name=name]").fill("健の最新")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**sort=-labelled**", wait_until="load")
+    with page.expect_navigation(wait_until="load"):  # to the address it is at
+        page.keyboard.press("Enter")
     expect(page.locator("[data-views] [aria-current]")).to_have_text("健の最新")
 
 
