@@ -12,7 +12,7 @@ from tests import factories
 from tests.chaos import machines
 from tests.chaos.machines import Disk
 from tests.chaos.pages import Pages, open_pages
-from tests.chaos.record import FULL, Tally, rounds, tally
+from tests.chaos.record import FULL, Tally, only_full, rounds, tally
 from tests.chaos.site import Site, site
 from tests.chaos.whole import check_whole, images
 from tests.jobs import processes
@@ -28,6 +28,7 @@ def disk() -> Iterator[Disk]:
         yield made
 
 
+@only_full
 @pytest.mark.ml
 def test_full_during_a_training(disk, tmp_path):
     with (

@@ -15,7 +15,7 @@ from app.db.run_models import EpochMetric, Job
 from app.domain.enums import FINAL_STATES, JobState
 from app.services import jobs, runs
 from tests.chaos.outcome import Left, differences, left, resumed
-from tests.chaos.record import FULL, Tally, rounds, tally
+from tests.chaos.record import FULL, Tally, only_full, rounds, tally
 from tests.chaos.site import Process, Site, site
 from tests.jobs import processes
 
@@ -89,6 +89,7 @@ def unbroken(server: Server) -> Unbroken:
     return Unbroken(left(server.made.database, run_id), time.monotonic() - begin)
 
 
+@only_full
 def test_killed_at_seeded_moments(server):
     chance = random.Random(SEED)
     name = "kill -9 of child, worker or web in a 5-fold training: weights and numbers as of an unbroken one"

@@ -26,6 +26,7 @@ def pages(broker: Broker, tmp_path: Path) -> Iterator[Pages]:
         yield open_pages(made)
 
 
+@only_full
 @pytest.mark.ml
 @pytest.mark.redis
 def test_broker_down_at_submit(pages, broker):

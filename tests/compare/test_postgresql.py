@@ -6,9 +6,11 @@ from app.domain.enums import PredictionRole
 from app.services import answers, compare, projects, runs
 from app.web import compare_page
 from app.web.compare_query import CompareQuery
+from tests.chaos.record import only_full
 from tests.compare import factory
 
 
+@only_full
 @pytest.mark.postgres
 def test_compare__on_postgresql(postgres_database, store):
     with postgres_database.write() as session:

@@ -24,6 +24,7 @@ from app.domain.enums import JobKind, JobState
 from app.services.jobs import workers_alive
 from app.storage import open_store
 from tests import certificates, factories, servers
+from tests.chaos.record import only_full
 from tests.chaos.site import Process, environment
 from tests.e2e import test_chain as chain
 from tests.jobs import processes
@@ -125,6 +126,7 @@ def import_zip(page: Page, project: str, folder: Path) -> None:
     expect(page.locator("#counts [data-count=new]")).to_have_text(f"{FILES:,}", timeout=120_000)
 
 
+@only_full
 def test_chain__of_a_cluster_without_a_shared_disk(page: Page, cluster: Cluster, tmp_path: Path):
     project = chain.make_project(page, cluster.address)
     chain.import_pictures(page, project, tmp_path / "files")

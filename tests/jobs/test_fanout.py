@@ -21,6 +21,7 @@ from app.services import jobs, progress, runs
 from app.services.runs import How
 from app.services.spreading import Spread
 from app.storage import LocalStore
+from tests.chaos.record import only_full
 from tests.jobs.processes import ENDLESS, QUICK, WorkerProcess, add_project, ended, job_of, wait_for, worker
 from worker.child import NAME
 
@@ -68,6 +69,7 @@ def facts(database: Database, run: Run) -> dict[str, Any]:
         }
 
 
+@only_full
 def test_spread__the_same_models_and_predictions_as_together(settings, database, pictures, tmp_path):
     with two_workers(settings, tmp_path):
         together = add(database, pictures, FOLDS, Spread.TOGETHER)
@@ -85,6 +87,7 @@ def test_spread__the_same_models_and_predictions_as_together(settings, database,
         assert progress.snapshot(session, session.get_one(Run, apart.id)).share == 1.0
 
 
+@only_full
 def test_auto__a_run_that_proves_long_gives_its_later_folds_away_and_keeps_the_best_of_all(
     settings, database, pictures, tmp_path
 ):
@@ -111,6 +114,7 @@ def test_auto__a_run_that_proves_long_gives_its_later_folds_away_and_keeps_the_b
     assert sum(fold == -1 for _, fold, _, _ in found["predictions"]) == 8  # the mean, once for each test picture
 
 
+@only_full
 def test_join__the_worker_that_sums_up_is_killed_and_the_other_one_does_it(quick_lease, database, pictures, tmp_path):
     with two_workers(quick_lease, tmp_path) as workers:
         run = add(database, pictures, FOLDS, Spread.SPREAD)
@@ -129,6 +133,7 @@ def test_join__the_worker_that_sums_up_is_killed_and_the_other_one_does_it(quick
     assert sum(fold == -1 for _, fold, _, _ in facts(database, run)["predictions"]) == 8
 
 
+@only_full
 def test_failed_fold__names_itself_and_is_trained_again_alone(settings, database, pictures, tmp_path):
     long = FOLDS.updated({"epochs": 400})
     with two_workers(settings, tmp_path) as workers:

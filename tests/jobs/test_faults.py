@@ -20,6 +20,7 @@ from app.queue import Queue
 from app.services import jobs, runs
 from app.services.jobs import Claim
 from app.storage import LocalStore
+from tests.chaos.record import only_full
 from tests.jobs import processes
 from tests.jobs.processes import ENDLESS, QUICK
 from worker import child, runner
@@ -53,6 +54,7 @@ def one_after_the_other(rows: list[tuple[int, int]]) -> list[int]:
     return ordered
 
 
+@only_full
 @pytest.mark.ml
 @pytest.mark.slow
 def test_worker__killed_in_a_training_leaves_no_process_and_the_next_one_does_the_job(
@@ -85,6 +87,7 @@ def test_worker__told_to_end_gives_its_job_back_at_once(quick_settings, database
         assert jobs.workers_alive(session) == []
 
 
+@only_full
 @pytest.mark.ml
 @pytest.mark.slow
 def test_worker__that_was_frozen_writes_nothing_after_it_wakes(quick_settings, database, store, log, tmp_path):

@@ -91,6 +91,7 @@ def referenced(database: Database) -> set[str]:
         return {digest for saved in session.scalars(sa.select(Checkpoint.blobs)) for digest in saved.values()}
 
 
+@only_full
 def test_resume__after_kills_of_child_and_worker_equals_an_unbroken_run(
     quick_settings, database, store, tmp_path: Path
 ):
