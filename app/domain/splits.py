@@ -101,7 +101,7 @@ def holdout_per_class(labels: Labels, count: int, seed: int, groups: Labels | No
     if counts.min() <= count:
         small = counts <= count
         few = dict(zip(classes[small].tolist(), counts[small].tolist(), strict=True))
-        raise Invalid("classes_too_small_to_draw", counts=few, size=count)
+        raise Invalid("classes_too_small_to_draw", names=", ".join(map(str, few)), counts=few, size=count)
     return _pick(labels, classes, np.full(len(classes), count), seed, groups)
 
 

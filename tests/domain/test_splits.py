@@ -73,7 +73,7 @@ def test_holdout_per_class__takes_the_count_of_each(sizes, count, seed):
 def test_holdout_per_class__names_the_class_that_would_be_left_without_training_images():
     with pytest.raises(Invalid, match="classes_too_small_to_draw") as refusal:
         holdout_per_class(np.array([0] * 9 + [7] * 3), 3, seed=0)
-    assert refusal.value.params == {"counts": {7: 3}, "size": 3}
+    assert refusal.value.params == {"names": "7", "counts": {7: 3}, "size": 3}
 
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), count=st.integers(1, 30), seed=SEEDS)

@@ -15,7 +15,14 @@ PROJECT_PAGES = sorted(
     if "GET" in route.methods and re.findall(r"{(\w+)}", route.path) == ["slug"] and not route.path.endswith(".jpg")
 )
 # They show what their address names after the "?", and say so when it names nothing.
-ASKING = {"similar", "similar_counts", "similar_ids", "versions_compare", "versions_compare_data"}
+ASKING = {
+    "similar",
+    "similar_counts",
+    "similar_ids",
+    "versions_compare",
+    "versions_compare_data",
+    "import_server_folders",
+}
 UNNAMED = {"compare_report"}  # a file that is made of the runs its address names
 GENERAL_PAGES = ("/", "/help", "/jobs")
 
