@@ -49,7 +49,7 @@ lint: $(VENV)/dev.stamp  ## style, types, layers, spelling
 	$(BIN)/codespell app worker templates static/js static/css migrations tests benchmarks docs README.md Makefile
 
 unit: $(VENV)/dev.stamp  ## the quick tests only
-	$(BIN)/python -m pytest $(SPREAD) -m "not (slow or ml or browser or postgres or redis or s3 or real)" $(TESTS)
+	$(BIN)/python -m pytest $(SPREAD) -m "not (slow or page or ml or browser or postgres or redis or s3 or real)" $(TESTS)
 
 test: system lint  ## install what the tests need, lint, and run all tests
 	$(BIN)/python -m pytest $(SPREAD) $(TESTS)

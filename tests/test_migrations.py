@@ -19,8 +19,16 @@ FIRST_ROWS: dict[str, dict[str, Any]] = {
     "label_class": {"id": 1, "project_id": 1, "name": "a", "name_key": "a", "color": "#000000", "key": "1"}
     | {"position": 0, "created_at": NOW},
     "image": {"id": 1, "project_id": 1, "sha256": "0" * 64, "canonical_sha256": "0" * 64, "class_id": 1}
-    | {"thumbnail_sha256": "0" * 64, "name": "a.png", "path": "a.png", "width": 1, "height": 1, "file_format": "PNG"}
-    | {"file_bytes": 1, "conversion": {}, "label_version": 1, "split_source": "", "state": "active", "created_at": NOW},
+    | {"thumbnail_sha256": "0" * 64, "name": "Ａ 012.png", "path": "a.png", "width": 1, "height": 1}
+    | {
+        "file_format": "PNG",
+        "file_bytes": 1,
+        "conversion": {},
+        "label_version": 1,
+        "split_source": "",
+        "state": "active",
+        "created_at": NOW,
+    },
     "change_set": {"id": 1, "project_id": 1, "request_id": "r", "source": "label", "actor": "mika", "image_count": 1}
     | {"created_at": NOW},
     "label_event": {"id": 1, "change_set_id": 1, "image_id": 1, "version": 1, "after_id": 1},
@@ -67,6 +75,7 @@ def test_upgrade__keeps_the_rows_of_the_first_version(any_database):
         for name in FIRST_ROWS:
             assert connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar() == 1, name
         assert connection.execute(sa.text("SELECT note, skipped, label_version FROM image")).one() == ("", False, 1)
+        assert connection.execute(sa.text("SELECT name_order FROM image")).scalar() == "a 0212.png"
 
 
 def test_upgrade__refuses_a_newer_database(any_database):
@@ -79,6 +88,7 @@ def test_upgrade__refuses_a_newer_database(any_database):
         assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == "9999"
 
 
+@pytest.mark.slow
 def test_downgrade__removes_everything(database):
     config = alembic_config()
     with database.engine.begin() as connection:

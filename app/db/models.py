@@ -7,6 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, utc_now
+from app.domain.filenames import order_key
+
+# Letters in the order of their numbers, as SQLite has them: PostgreSQL would follow the language of its installation.
+ORDERED_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _name_order(context: Any) -> str:
+    return order_key(context.get_current_parameters()["name"])
 
 
 class Project(Base):
@@ -21,6 +29,10 @@ class Project(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     next_run_number: Mapped[int] = mapped_column(default=1)
     next_import_number: Mapped[int] = mapped_column(default=1)
+    next_view_number: Mapped[int] = mapped_column(default=1, server_default="1")
+    # Behind the ids of all removed images and classes of this project (``services.own_ids``).
+    next_image_id: Mapped[int] = mapped_column(default=1, server_default="1")
+    next_class_id: Mapped[int] = mapped_column(default=1, server_default="1")
 
     classes: Mapped[list["LabelClass"]] = relationship(
         back_populates="project", lazy="raise", order_by="LabelClass.position"
@@ -74,6 +86,7 @@ class Image(Base):
             postgresql_where=sa.text("skipped"),
         ),
         sa.Index("ix_image_project_id_state", "project_id", "state", "id"),  # pages and totals of the gallery
+        sa.Index("ix_image_project_id_name_order", "project_id", "name_order", "id", "state"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -83,6 +96,10 @@ class Image(Base):
     canonical_sha256: Mapped[str] = mapped_column(sa.String(64))  # of our copy: what browser and training see
     thumbnail_sha256: Mapped[str] = mapped_column(sa.String(64))
     name: Mapped[str] = mapped_column(sa.String(255))  # file name as shown: NFC, no control characters
+    # ``filenames.order_key`` of the name, which never changes: what images are put in order by.
+    name_order: Mapped[str] = mapped_column(
+        ORDERED_TEXT, default=_name_order, server_default=sa.text("''"), deferred=True
+    )
     path: Mapped[str] = mapped_column(sa.Text)  # relative path inside the import, as it came
     width: Mapped[int]  # of our copy, pixels
     height: Mapped[int]
@@ -91,7 +108,7 @@ class Image(Base):
     conversion: Mapped[dict[str, Any]] = mapped_column(
         default=dict
     )  # {"mode", "scaled": [low, high], "orientation", "frames", ...}
-    class_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+    class_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"), index=True)
     label_version: Mapped[int] = mapped_column(default=0)  # grows by one with each label event
     split: Mapped[str | None] = mapped_column(sa.String(10))
     split_source: Mapped[str] = mapped_column(sa.String(20), default="")  # "folder", "drawn", "hand" or ""
@@ -180,8 +197,8 @@ class LabelEvent(Base):
     change_set_id: Mapped[int] = mapped_column(sa.ForeignKey("change_set.id"), index=True)
     image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"))
     version: Mapped[int]  # the label version that this event made
-    before_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
-    after_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+    before_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"), index=True)
+    after_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"), index=True)
 
 
 class MarkEvent(Base):

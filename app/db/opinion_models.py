@@ -40,5 +40,5 @@ class Opinion(Base):
     round_id: Mapped[int] = mapped_column(sa.ForeignKey("opinion_round.id"), primary_key=True)
     image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"), primary_key=True, index=True)
     actor: Mapped[str] = mapped_column(sa.String(100), primary_key=True)
-    class_id: Mapped[int] = mapped_column(sa.ForeignKey("label_class.id"))
+    class_id: Mapped[int] = mapped_column(sa.ForeignKey("label_class.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

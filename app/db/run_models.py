@@ -220,7 +220,7 @@ class AnswerPack(Base):
     __tablename__ = "answer_pack"
 
     run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), primary_key=True)
-    role: Mapped[str] = mapped_column(sa.String(10), primary_key=True)  # PredictionRole, "models" or "borders"
+    role: Mapped[str] = mapped_column(sa.String(10), primary_key=True)  # PredictionRole or another name of a file
     fold: Mapped[int] = mapped_column(primary_key=True)  # of a role of one model; -1 where all belong together
     attempt: Mapped[int]
     count: Mapped[int]

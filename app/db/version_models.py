@@ -47,6 +47,6 @@ class DataItem(Base):
     image_id: Mapped[int] = mapped_column(sa.ForeignKey("image.id"))
     first: Mapped[int]
     last: Mapped[int | None]
-    class_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"))
+    class_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"), index=True)
     split: Mapped[str | None] = mapped_column(sa.String(10))
     excluded: Mapped[bool]

@@ -76,6 +76,7 @@ def test_trim__removes_what_a_crash_left_but_not_what_is_being_written(cache):
     assert [path.name for path in folder.iterdir()] == [".new-young"]
 
 
+@pytest.mark.slow
 def test_get__many_threads_with_a_folder_that_is_always_full(tmp_path, blobs):
     caches = [Cache(tmp_path / "cache", 50_000) for _ in range(4)]  # as many processes
     digests = list(blobs) * 5

@@ -22,6 +22,8 @@ from app.storage import LocalStore, open_store
 from app.storage.bucket import ObjectStore
 from tests.inspect import factory
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def installation(settings: Settings, database: Database, store: LocalStore) -> Settings:
