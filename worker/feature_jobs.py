@@ -47,7 +47,7 @@ def features_of(parts: Parts, claim: Claim, lease: Lease) -> End:
         due = suggesting.due(session, project_id)
     if due:
         suggesting.refresh(parts.database, parts.store, Arrays(parts.store), project_id)
-    return _end(parts, lease)
+    return ended(parts, lease)
 
 
 def _look_again(parts: Parts, project_id: int, *, new: bool) -> None:
@@ -129,7 +129,7 @@ def lay_out(parts: Parts, claim: Claim, lease: Lease) -> End:
 
     made = feature_map.compute(space, go_on)
     if made is None:
-        return _end(parts, lease)
+        return ended(parts, lease)
     _keep(parts, claim, features.MAP, made, {"space": row.sha256})
     return End(Outcome.DONE)
 
@@ -142,7 +142,8 @@ def _keep(parts: Parts, claim: Claim, kind: str, made: dict[str, Array], info: d
         feature_space.keep(session, parts.store, claim.project_id, kind, sha256=sha256, count=count, info=info)
 
 
-def _end(parts: Parts, lease: Lease) -> End:
+def ended(parts: Parts, lease: Lease) -> End:
+    """How a job ended that was carried out in this process."""
     if lease.word is Word.LOST:
         return End(Outcome.LOST)
     if lease.word is not Word.GO_ON:

@@ -16,6 +16,7 @@ from app.domain.explaining import Method
 from worker.altering_orders import Altered, AlterOrder
 from worker.files import FileOrder, Views
 from worker.looking_orders import LookOrder
+from worker.map_orders import Embedded, EmbedOrder
 from worker.order_items import Items
 from worker.rate_orders import RateOrder, Swept
 
@@ -151,7 +152,9 @@ class AskOrder:
     digests: tuple[str, ...]
 
 
-Order = TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder  # for a process of its own
+Order = (  # for a process of its own
+    TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder | EmbedOrder
+)
 Question = PredictOrder | ExplainOrder | PrepareOrder | FileOrder | LookOrder  # for the process that stays
 
 
@@ -288,5 +291,5 @@ class Failed:
 
 Message = (
     Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | FeatureBlock
-    | Said | Swept | Altered | Views | Done | Failed
+    | Said | Swept | Altered | Embedded | Views | Done | Failed
 )  # fmt: skip

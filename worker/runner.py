@@ -22,6 +22,7 @@ from worker import (
     feature_jobs,
     importing,
     interactive_jobs,
+    map_jobs,
     order_maker,
     rate_jobs,
     search_jobs,
@@ -130,7 +131,7 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.SUGGEST: feature_jobs.suggest,
     JobKind.ALTER: alter_jobs.run,
     JobKind.AMOUNT: amount_jobs.run,
-    JobKind.MAP: feature_jobs.lay_out,
+    JobKind.MAP: map_jobs.run,
     JobKind.RATES: rate_jobs.run,
     JobKind.SEARCH: search_jobs.run,
 }

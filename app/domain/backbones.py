@@ -1,6 +1,6 @@
 """Networks that were trained on ImageNet, as plain descriptions; ``worker.ml.backbones`` builds them.
 
-One comes with an installed package. The weights of the others are files that a person puts into the folder of weights:
+Two come with installed packages. The weights of the others are files that a person puts into the folder of weights:
 nothing is ever downloaded. Names and hashes of the files are those of the installed Keras (``keras/src/applications``).
 """
 
@@ -11,7 +11,7 @@ from app.domain.recipe import Recipe
 from app.domain.recipe_fields import BACKBONES
 
 SMALLEST = 32  # pixels; below it nothing would be left of the picture
-OFFLINE = BACKBONES[0]  # its weights come with a package
+OFFLINE = BACKBONES[0]  # the smallest of those whose weights come with packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,15 @@ _ALL = (
             ("block0_project_bn", "", 2, 16, 1_984), ("block2_add", "", 4, 24, 15_024),
             ("block4_add", "", 8, 40, 41_408), ("block7_add", "", 16, 80, 203_760),
             ("block10_add", "", 16, 112, 454_752), ("block14_add", "", 32, 192, 1_670_688),
+            ("head_act", "", 32, 1280, 1_025_408),
+        ),
+    ),
+    Backbone(
+        "efficientnet-lite1", "EfficientNet-Lite1", "Tan and Le 2019", "(x - 127) / 128",
+        _blocks(
+            ("block0_project_bn", "", 2, 16, 1_984), ("block3_add", "", 4, 24, 24_480),
+            ("block6_add", "", 8, 40, 68_688), ("block10_add", "", 16, 80, 289_040),
+            ("block14_add", "", 16, 112, 627_904), ("block19_add", "", 32, 192, 2_151_840),
             ("head_act", "", 32, 1280, 1_025_408),
         ),
     ),

@@ -14,7 +14,7 @@ from app.domain import metrics
 from app.domain.metrics import Interval
 
 BORDER = 0.1  # width of the frame, as a part of the side
-MUCH = 1.5  # so many times the area a part must have of the energy to be looked at
+MUCH = 1.5  # so many times the energy of the rest, each by its area, a part must have to be looked at
 SMALL = 0.02  # parts of a smaller area say nothing
 FEWEST = 8  # pictures that an alarm needs
 OFTEN = 0.2  # part of the pictures that surely look there when an alarm rings
@@ -31,8 +31,11 @@ class Look:
 
     @property
     def much(self) -> bool:
-        """True when the part is looked at more than its area explains."""
-        return self.area >= SMALL and self.energy >= MUCH * self.area
+        """True when the part is looked at more than its area explains.
+
+        By its area against the rest by its own: of half a picture no share could be much more than its area.
+        """
+        return self.area >= SMALL and self.energy * (1 - self.area) >= MUCH * self.area * (1 - self.energy)
 
 
 @dataclass(frozen=True)

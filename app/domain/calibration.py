@@ -96,6 +96,11 @@ def softened(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
     return scaled
 
 
+def at_limit(temperature: float) -> bool:
+    """True when ``temperature`` is as far as was looked: the fit gets better and better towards there."""
+    return not 1.01 * COLDEST < temperature < 0.99 * HOTTEST
+
+
 def temperature(probabilities: Floats, labels: Ints) -> float | None:
     """The temperature that makes the labels likeliest (Guo and others, 2017); None without images.
 

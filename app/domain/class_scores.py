@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.domain.metrics import Interval, Ints, wilson
 
-_HALVINGS = 60  # of an interval of length 1: far below the last digit that is shown
+_HALVINGS = 36  # of an interval of length 1: to 1e-11, far below the last digit that is shown
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,18 @@ ABOUT: dict[Method, About] = {
     Method.INTEGRATED: About(
         N_("Integrated gradients"),
         "Sundararajan et al., 2017",
-        N_("How much each pixel adds to the class on the way from a black picture to this one. No layer is needed."),
+        N_(
+            "How much each pixel adds to the class on the way from a black picture to this one. No layer is needed. "
+            "Slower: the network is asked about 32 pictures for one map."
+        ),
     ),
     Method.OCCLUSION: About(
         N_("Occlusion"),
         "Zeiler and Fergus, 2014",
-        N_("How far the class falls when a grey square covers a place. Slower: the network sees 121 pictures."),
+        N_(
+            "How far the class falls when a grey square covers a place. "
+            "Slower: the network is asked about 121 pictures for one map."
+        ),
     ),
 }
 

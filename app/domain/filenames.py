@@ -28,6 +28,8 @@ _LINES = "\u2028\u2029"
 _JOINERS = "\u200d\ufe0f"  # the joiner and the variation selector hold emoji together
 _JUNK_NAMES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _DRIVE = re.compile(r"^[A-Za-z]:")
+_NUMBER = re.compile(r"0*([0-9]+)")
+MAX_ORDER = 300  # letters; an index of PostgreSQL holds 2700 bytes
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ def display_name(path: str) -> str:
     if not stem or len(ending) > 16:
         return name[:MAX_NAME]
     return stem[: MAX_NAME - len(ending) - 1] + dot + ending
+
+
+def order_key(name: str) -> str:
+    """What names are put in order by: case and width of letters do not count, and numbers count as numbers.
+
+    Each number has how many digits it has in front of it, so that cell_2 comes before cell_10.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return _NUMBER.sub(lambda found: f"{min(len(found[1]), 99):02d}{found[1]}", folded)[:MAX_ORDER]
 
 
 @lru_cache(maxsize=1024)  # each step of an import asks again

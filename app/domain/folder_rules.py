@@ -1,5 +1,6 @@
 """What a person says that the folders of an import mean, instead of what their names say."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ from app.domain.filenames import MAX_CLASS_NAME, Place, clean, shown_path
 MAX_FOLDERS = 5000
 ANYWHERE = "*/"  # before a name: folders of this name, wherever they are
 ALIKE = 0.72  # names this similar (Ratcliff and Obershelp, 1988) are offered for each other
+_DENIES = re.compile(r"[非不無未]|なし|ない|(?<![a-z])(?:no|not|non|without)(?![a-z])")
+_PREFIX = re.compile(r"(?<![a-z])(?:un|non|ab|in|im|dis)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,5 +105,29 @@ def plain_folder(path: str) -> str:
 
 
 def alike(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like ``name``, or ""; both as keys (``services.classes.name_key``)."""
-    return next(iter(get_close_matches(name, list(known), n=1, cutoff=ALIKE)), "")
+    """The known name that is most like ``name``, else the longest that is a part of it, or it of that; "" for none.
+
+    Never its opposite, however much alike they look. Both are keys (``services.classes.name_key``).
+    """
+    present = list(known)
+    close = (one for one in get_close_matches(name, present, n=5, cutoff=ALIKE) if not _opposite(one, name))
+    if best := next(close, ""):
+        return best
+    parts = (one for one in present if _part(one, name) or _part(name, one))
+    return max((one for one in parts if not _opposite(one, name)), key=len, default="")
+
+
+def _part(one: str, whole: str) -> bool:
+    """True when ``one`` stands in ``whole``; letters of the Latin script only as whole words: no "cat" in "scatter"."""
+    if len(one) < 2 or one not in whole:  # spares nearly all names the expression, of which Python keeps only 512
+        return False
+    return re.search(rf"(?<![0-9a-z]){re.escape(one)}(?![0-9a-z])", whole) is not None
+
+
+def _opposite(one: str, other: str) -> bool:
+    """True when one of two names denies what the other says: "no infection", 非感染, 異常なし, "abnormal"."""
+    if sorted(_DENIES.findall(one)) != sorted(_DENIES.findall(other)):
+        return True
+    short, long = sorted((one, other), key=len)
+    before, _, _ = long.partition(short)
+    return before != long and _PREFIX.search(before) is not None

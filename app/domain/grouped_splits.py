@@ -35,11 +35,22 @@ class Shares:
 
 def folds(strata: Ints, groups: Ints, k: int, generator: np.random.Generator) -> Ints:
     """The fold of each image, shape (n,); all images of a group are in one."""
-    shares = Shares(strata, groups, generator)
-    sizes = np.bincount(strata, minlength=shares.count)
+    sizes = np.bincount(strata)
+    return dealt(strata, groups, np.zeros((k, len(sizes)), dtype=np.int64), sizes, generator)
+
+
+def dealt(strata: Ints, groups: Ints, table: Ints, sizes: Ints, generator: np.random.Generator) -> Ints:
+    """The fold of each image, shape (n,), where the folds have some already.
+
+    Args:
+        strata, groups: of the images that have no fold yet.
+        table: images of each fold and stratum, shape (folds, strata); these are counted up.
+        sizes: images of each stratum, all together.
+    """
+    shares, k = Shares(strata, groups, generator), len(table)
     found = np.empty(len(strata), dtype=np.int64)
-    table = np.zeros((k, shares.count), dtype=np.int64)
-    for group, counts in zip(shares.members, shares.tables, strict=True):
+    for group in shares.members:
+        counts = np.bincount(strata[group], minlength=len(sizes))
         crowding = (table * (counts / np.maximum(sizes, 1))).sum(axis=1)
         fold = int(np.lexsort((table.sum(axis=1), crowding))[0])
         found[group] = fold

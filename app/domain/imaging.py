@@ -66,8 +66,8 @@ class Decoded:
     JPEG of at most 256 x 256 pixels, the same bytes as the copy where that is one. ``conversion`` says what was done
     and holds plain JSON values only: ``mode`` (as Pillow names it), ``copy`` ("PNG" or "JPEG"), and where they apply
     ``orientation`` (2 to 8), ``scaled`` ([low, high]: these values became 0 and 255), ``bits`` (16: the upper 8 were
-    kept), ``flattened`` (colour), ``frames`` (only the first was taken), ``exif`` ("unreadable"), ``taken`` (when, by
-    the clock of the camera) and ``camera``.
+    kept), ``flattened`` (colour), ``frames`` (only the first was taken), ``exif`` ("unreadable") and
+    ``camera``. ``taken`` is when, by the clock of the camera, or None where the file does not say it.
     """
 
     width: int
@@ -109,7 +109,7 @@ def _decode(data: bytes) -> Decoded:
         conversion["bits"] = 16
     image.load()
     orientation = _orientation(image, conversion)
-    conversion |= origin.of(image)
+    conversion |= {"taken": None} | origin.of(image)  # None: looked for and not there
     rgb = _to_rgb(image, conversion)
     if orientation in _TURNS:
         rgb = rgb.transpose(_TURNS[orientation])

@@ -40,6 +40,7 @@ _GIVEN = {
     "ZeroPadding2D": ("padding",),
     "Dense": ("units", "use_bias"),
 }
+_LEARNING = ("Conv2D", "BatchNormalization", "Dense")  # the others have no weights that could be held
 _PLAIN = {"BatchNormalization": "norm", "ReLU": "relu", "MaxPooling2D": "pool", "GlobalAveragePooling2D": "mean"}
 
 
@@ -48,7 +49,7 @@ def as_list(text: str) -> str:
 
     Raises:
         Invalid: ``keras_long``, ``keras_unreadable`` (line, column), ``keras_no_model``, ``keras_code``,
-            ``keras_layer``, ``keras_value`` or ``keras_chain``.
+            ``keras_layer``, ``keras_value``, ``keras_held`` or ``keras_chain``.
     """
     if len(text) > MOST_TEXT:
         raise Invalid("keras_long", count=len(text), most=MOST_TEXT)
@@ -56,6 +57,7 @@ def as_list(text: str) -> str:
         model = json.loads(text)
         json.dumps(model, ensure_ascii=False).encode()  # half a pair of surrogates is no text
         layers = _chain(model)
+        _refuse_held(model["config"].get("trainable", True), layers)
     except json.JSONDecodeError as error:
         raise Invalid("keras_unreadable", line=error.lineno, column=error.colno) from None
     except (ValueError, RecursionError):
@@ -128,6 +130,15 @@ def _before(nodes: Any) -> Iterator[str]:
         else:
             for value in nodes:
                 yield from _before(value)
+
+
+def _refuse_held(all_learn: Any, layers: list[dict[str, Any]]) -> None:
+    """All layers learn: held ones would stay as they were drawn by chance, because the JSON has no weights."""
+    inner = [layer for layer in layers if layer["class_name"] != "InputLayer"]
+    for number, layer in enumerate(inner, 1):
+        learns = all_learn is True and layer["config"].get("trainable", True) is True
+        if layer["class_name"] in _LEARNING and not learns:
+            raise Invalid("keras_held", number=number, layer=str(layer["class_name"]))
 
 
 def _without_outputs(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -56,7 +56,10 @@ def _address(held: dict[str, Any]) -> str:
 
 def _path(address: str) -> str:
     """The path of a file out of an address: an upload, a local file, a bucket or a plain path."""
-    parts = urlsplit(address) if "://" in address or address.startswith("/data/") else None
+    try:
+        parts = urlsplit(address) if "://" in address or address.startswith("/data/") else None
+    except ValueError:  # "http://[": a bracket that is not closed
+        parts = None
     if parts is None:
         return shown_path(address)
     local = parse_qs(parts.query).get("d")
@@ -73,7 +76,7 @@ def _choices(task: dict[str, Any]) -> list[str]:
         plain = task.get("choice", task.get("label", []))
         if isinstance(plain, dict):
             plain = plain.get("choices", [])
-        return [plain] if isinstance(plain, str) else [text for text in plain if isinstance(text, str)]
+        return [plain] if isinstance(plain, str) else _texts(plain)
     kept = [one for one in annotations if isinstance(one, dict) and not one.get("was_cancelled")]
     for annotation in sorted(kept, key=lambda one: str(one.get("updated_at", "")), reverse=True):
         results = annotation.get("result")
@@ -81,9 +84,12 @@ def _choices(task: dict[str, Any]) -> list[str]:
             text
             for result in (results if isinstance(results, list) else [])
             if isinstance(result, dict) and isinstance(result.get("value"), dict)
-            for text in result["value"].get("choices", [])
-            if isinstance(text, str)
+            for text in _texts(result["value"].get("choices"))
         ]
         if found:
             return found
     return []
+
+
+def _texts(held: object) -> list[str]:
+    return [text for text in held if isinstance(text, str)] if isinstance(held, list) else []

@@ -15,6 +15,7 @@ from app.domain.errors import AppError
 from app.domain.filenames import MAX_CLASS_NAME, SPLIT_NAMES, clean, shown_path, split_path
 
 MAX_LIST_BYTES = 256 * 2**20
+MAX_SENT_BYTES = 64 * 2**20  # of a list that the browser finds among the files; see static/js/upload-files.js
 MAX_ROWS = 1_000_000
 _COLUMNS = {
     "path": "path file filename file_name filepath image image_path image_file パス ファイル ファイル名 画像",
@@ -134,10 +135,17 @@ def decode(data: bytes) -> str:
 
 
 def heading(text: str) -> tuple[list[str], str]:
-    """The columns that the first line names ("" for one that is not ours), and what stands between two cells."""
+    """The columns that the first line names ("" for one that is not ours), and what stands between two cells.
+
+    Raises:
+        BadList: the line is no heading at all.
+    """
     first = text.partition("\n")[0]
     between = max(",;\t", key=first.count)
-    names = next(csv.reader([first.rstrip("\r")], delimiter=between), [])
+    try:
+        names = next(csv.reader([first.rstrip("\r")], delimiter=between), [])
+    except csv.Error:  # a cell of more than 131,072 characters
+        raise BadList("list_damaged", line=1) from None
     return [COLUMNS.get(_folded(name).replace(" ", "_"), "") for name in names], between
 
 

@@ -1,10 +1,10 @@
-"""Ready recipes: the five posts exactly as published, beside each an improved one, and three on a pretrained network.
+"""Ready recipes: the five posts exactly as published, beside each an improved one, and some on a pretrained network.
 
 Sources are the posts 000 to 004 (layer tables in docs/presets.md) and, for post 002, its author's notebooks.
 Legacy ``shear_range=0.2`` means 0.2 degrees, and the presets keep that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.recipe import Augmentation, Recipe
 from app.domain.text import N_
@@ -65,7 +65,7 @@ _ALL = (
             patience=0, augmentation=_BLOG),
     _preset("penguins-plus", N_("Penguins, improved"), "002", True, architecture="conv4-plus", image_size=128,
             resize_mode="crop", optimizer="adam", learning_rate=0.002, schedule="cosine", epochs=120, batch_size=32,
-            patience=40, augmentation=_FREE),
+            patience=0, averaging=0.99, label_smoothing=0.1, augmentation=replace(_FREE, mixup=0.2)),
     _preset("cifar", N_("CIFAR-10, as in post 003"), "003", False, architecture="cifar4", image_size=32,
             optimizer="adam", learning_rate=0.001, epochs=25, batch_size=128, validation_share=0.1, patience=0),
     _preset("cifar-plus", N_("CIFAR-10, improved"), "003", True, architecture="cifar4-plus", image_size=32,
@@ -80,12 +80,15 @@ _ALL = (
     _preset("transfer-few", N_("Few pictures on a pretrained network"), "", True, architecture="efficientnet-lite0",
             image_size=224, optimizer="adam", learning_rate=0.005, schedule="cosine", epochs=60, batch_size=16,
             folds=5, patience=0),
-    _preset("transfer", N_("Pretrained network, frozen"), "", True, architecture="efficientnet-lite0",
-            image_size=224, optimizer="adam", learning_rate=0.003, schedule="cosine", epochs=60, batch_size=32,
-            patience=0),
+    _preset("transfer", N_("Pretrained network, frozen"), "", True, architecture="efficientnet-lite1",
+            image_size=240, optimizer="adamw", weight_decay=0.3, learning_rate=0.003, schedule="cosine", epochs=60,
+            batch_size=32, patience=0),
     _preset("transfer-fine", N_("Pretrained network in two stages"), "", True, architecture="efficientnet-lite0",
             image_size=224, optimizer="adam", learning_rate=0.003, schedule="cosine", epochs=30, batch_size=32,
             patience=0, unfrozen_blocks=2, fine_epochs=10, fine_rate=0.0002),
+    _preset("transfer-tiny", N_("Tiny pictures on a pretrained network"), "", True, architecture="efficientnet-lite0",
+            image_size=128, optimizer="adam", learning_rate=0.003, schedule="cosine", epochs=6, batch_size=64,
+            patience=0, unfrozen_blocks=3, fine_epochs=4, fine_rate=0.0003),
 )  # fmt: skip
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}

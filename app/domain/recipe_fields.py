@@ -13,7 +13,8 @@ ARCHITECTURES = (
 )  # fmt: skip
 OWN = "own"  # the network that the field ``layers`` describes
 BACKBONES = (
-    "efficientnet-lite0", "vgg16", "mobilenet-v3-large", "efficientnet-v2-b0", "resnet50", "convnext-tiny",
+    "efficientnet-lite0", "efficientnet-lite1", "vgg16", "mobilenet-v3-large", "efficientnet-v2-b0", "resnet50",
+    "convnext-tiny",
 )  # fmt: skip
 RESIZE_MODES = ("stretch", "crop", "pad")
 NORMALISATIONS = ("none", "rescale", "center", "samplewise", "featurewise")

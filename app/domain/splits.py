@@ -12,11 +12,11 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import grouped_splits
+from app.domain import grouped_splits, kept_places
 from app.domain.errors import Invalid
 
 Labels = NDArray[np.int64]
-_HOLDOUT, _FOLDS, _SURPLUS = 1, 2, 3  # so that one seed does not draw the same order for two purposes
+_HOLDOUT, _FOLDS, _SURPLUS, _KEPT = 1, 2, 3, 4  # so that one seed does not draw the same order for two purposes
 
 
 def _generator(seed: int, purpose: int) -> np.random.Generator:
@@ -198,3 +198,39 @@ def _grouped_folds(strata: Labels, groups: Labels, k: int, seed: int) -> NDArray
     if (count := len(np.unique(groups))) < k:
         raise Invalid("groups_too_few", count=count, needed=k)
     return grouped_splits.folds(np.unique(strata, return_inverse=True)[1], groups, k, _generator(seed, _FOLDS))
+
+
+def holdout_again(
+    labels: Labels, share: float, seed: int, before: Labels, stratified: bool = True, groups: Labels | None = None
+) -> NDArray[np.bool_]:
+    """As ``holdout``, where images keep the place that they had; see ``kept_places.holdout``.
+
+    Args:
+        before: ``kept_places.HELD``, ``LEARNED`` or ``NEW``, shape (n,).
+    """
+    anew = holdout(labels, share, seed, stratified, groups)
+    if np.array_equal(before, np.where(anew, kept_places.HELD, kept_places.LEARNED)):
+        return anew  # also where groups kept it from being as large as it should be
+    strata = np.unique(labels, return_inverse=True)[1] if stratified else np.zeros_like(labels)
+    counts = np.bincount(strata)
+    wanted = holdout_sizes(counts, share)
+    found = kept_places.holdout(strata, wanted, before, _together(groups, labels), _generator(seed, _KEPT))
+    return anew if found is None else found
+
+
+def kfold_again(
+    labels: Labels, k: int, seed: int, before: Labels, stratified: bool = True, groups: Labels | None = None
+) -> NDArray[np.int64]:
+    """As ``kfold``, where images stay in the fold that they had; see ``kept_places.folds``.
+
+    Args:
+        before: the fold of each image, or ``kept_places.NEW``, shape (n,).
+    """
+    anew = kfold(labels, k, seed, stratified, groups)
+    strata = np.unique(labels, return_inverse=True)[1] if stratified else np.zeros_like(labels)
+    found = kept_places.folds(strata, before, _together(groups, labels), k, _generator(seed, _KEPT))
+    return anew if found is None else found
+
+
+def _together(groups: Labels | None, labels: Labels) -> Labels:
+    return np.arange(len(labels)) if groups is None else groups

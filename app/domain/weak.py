@@ -7,6 +7,7 @@ tested: of a hundred groups five would stand out by chance otherwise.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +127,14 @@ def fisher(hit: int, count: int, correct: int, total: int) -> float:
 
 def _choose(of: int, some: Ints) -> NDArray[np.float64]:
     """Logarithms of binomial coefficients."""
-    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, of + 1)))])
+    logs = _factorials(of)
     found: NDArray[np.float64] = logs[of] - logs[some] - logs[of - some]
+    return found
+
+
+@lru_cache(maxsize=4)  # all groups of one run have the same two numbers of right and of wrong answers
+def _factorials(of: int) -> NDArray[np.float64]:
+    """Logarithms of the factorials from 0 to ``of``."""
+    found = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, of + 1)))])
+    found.flags.writeable = False
     return found

@@ -37,6 +37,27 @@ def after(made: dict[str, Any], *names: str) -> dict[str, Any]:
 INPUT = {**layer("InputLayer", name="i", batch_shape=[None, 32, 32, 3]), "name": "i", "inbound_nodes": []}
 
 
+@pytest.mark.parametrize("held", [False, 0, None, "true"])
+@pytest.mark.parametrize(("place", "number"), [(1, 1), (3, 3), (5, 5)])
+def test_as_list__no_layer_with_weights_is_held(place, number, held):
+    layers = [INPUT, CONV, MEAN, layer("BatchNormalization", axis=-1), layer("Dropout", rate=0.2), OUT]
+    still = {**layers[place], "config": {**layers[place]["config"], "trainable": held}}
+    with pytest.raises(Invalid) as refused:
+        keras_json.as_list(model(*layers[:place], still, *layers[place + 1 :]))
+    assert (refused.value.code, refused.value.params["number"]) == ("keras_held", number)
+    assert refused.value.params["layer"] == layers[place]["class_name"]
+
+
+def test_as_list__a_model_that_is_held_as_a_whole_is_refused_too_but_nothing_without_weights():
+    text = json.loads(model(INPUT, CONV, MEAN, OUT))
+    text["config"]["trainable"] = False
+    with pytest.raises(Invalid, match="keras_held"):
+        keras_json.as_list(json.dumps(text))
+    free = [{**one, "config": {**one["config"], "trainable": False}} for one in (INPUT, MEAN)]
+    text["config"] |= {"trainable": True, "layers": [free[0], CONV, free[1], OUT]}
+    assert len(own_network.parse(keras_json.as_list(json.dumps(text)))) == 3
+
+
 def test_as_list__a_chain_becomes_the_list_without_its_outputs():
     text = keras_json.as_list(
         model(

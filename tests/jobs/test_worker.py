@@ -1,11 +1,9 @@
 """A real worker with real trainings: what it leaves, how it is stopped, and what it survives."""
 
 import io
-import shutil
 import signal
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,9 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image as Picture
 
-from app.config import Settings
 from app.db.feature_models import FeatureBlock
 from app.db.models import ImportBatch, Project
 from app.db.run_models import EpochMetric, Explanation, Job, Prediction, Run, RunFold, RunItem
-from app.db.session import Database
 from app.domain.enums import JobKind, JobState, Lane, PredictionRole
 from app.domain.recipe import Augmentation
 from app.services import (
@@ -28,43 +24,25 @@ from app.services import (
     imports,
     jobs,
     neighbours,
+    run_map,
     suggesting,
     suggestions,
     uploads,
 )
-from app.storage import LocalStore
 from app.storage.arrays import Arrays
 from tests import factories
 from tests.jobs import processes
-from tests.jobs.processes import ENDLESS, QUICK, WorkerProcess
+from tests.jobs.bench import Bench, one_worker
+from tests.jobs.processes import ENDLESS, QUICK
 
 pytestmark = [pytest.mark.ml, pytest.mark.slow]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """One worker, its database and store, and a project to train."""
-
-    settings: Settings
-    database: Database
-    store: LocalStore
-    worker: WorkerProcess
-    project_id: int
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Iterator[Bench]:
     """The worker is started once: it imports TensorFlow for several seconds."""
-    folder = tmp_path_factory.mktemp("worker")
-    settings = Settings(data_dir=folder / "data", lease_seconds=4.0)
-    settings.data_dir.mkdir()
-    shutil.copy(empty_sqlite, settings.data_dir / "miwake.sqlite3")
-    database, store = Database(settings.database), LocalStore(settings.data_dir / "store")
-    project_id = processes.add_project(database, store)
-    with processes.worker(settings, folder / "log") as worker:
-        yield Bench(settings, database, store, worker, project_id)
-        assert worker.end() == 0
-    database.dispose()
+    with one_worker(tmp_path_factory.mktemp("worker"), empty_sqlite, lease_seconds=4.0) as made:
+        yield made
 
 
 def all_of(bench: Bench, query: sa.Select[Any]) -> list[Any]:
@@ -286,3 +264,14 @@ def test_features__then_neighbours_the_map_and_what_a_run_suggests(bench, finish
         assert plane is not None
         assert plane.final
         assert len(plane.ids) == blocks[0] + 2
+
+
+def test_map__of_a_run_is_made_by_its_own_models(bench, finished):
+    with bench.database.write() as session:
+        job = run_map.request(session, finished)
+    assert processes.ended(bench.database, job.id).state == JobState.DONE
+    with bench.database.read() as session:
+        own = run_map.load(session, Arrays(bench.store), finished)
+        assert own is not None
+        mine = sa.select(RunItem.image_id).where(RunItem.run_id == finished.id)
+        assert own.ids.tolist() == sorted(session.scalars(mine))

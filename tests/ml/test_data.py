@@ -1,6 +1,8 @@
 """Reading pictures once, in memory or in a mapped file."""
 
 import io
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +40,25 @@ def test_load__reads_each_picture_once_in_order(limit, tmp_path):
     np.testing.assert_array_equal(pictures[:, 5, 5, 0], np.arange(300) % 256)
     assert heard == [(256, 300), (300, 300)]
     assert list(tmp_path.iterdir()) == []  # nothing is left behind, whatever becomes of the process
+
+
+def resident() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="NOT CHECKED: only Linux counts it in this way")
+def test_let_go__gives_memory_back_and_loses_nothing(tmp_path):
+    size = 32 * 2**20
+    pictures = data.room((64, size // 64), np.uint8, tmp_path, 0)
+    pictures[:] = np.arange(64, dtype=np.uint8)[:, None]
+    full = resident()
+    data.let_go(pictures)
+    assert full - resident() > size * 0.8
+    np.testing.assert_array_equal(pictures[:, -1], np.arange(64))
+    whole = np.ones(3)
+    data.let_go(whole)  # nothing happens to an array in memory
+    np.testing.assert_array_equal(whole, 1.0)
 
 
 def test_load__stops():

@@ -54,3 +54,15 @@ def test_run__equals_the_network_in_mixed_precision(name):
     np.testing.assert_allclose(
         forward.run(net.chain, x, copies), net.logits(x, training=True), atol=0.05, rtol=0.05
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["conv2", "deepconv-plus"])
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_run__judges_as_the_network_does(name, precision):
+    net = Network(Recipe(architecture=name, image_size=SIZE), 3, precision)
+    net.initialise((5, 0))
+    x = tf.constant(np.random.default_rng(0).random((6, SIZE, SIZE, 3), np.float32))
+    copies = {variable.path: tf.cast(variable.value, tf.bfloat16) for variable in forward.copied(net.chain)}
+    found = forward.run(net.chain, x, copies, training=False)
+    np.testing.assert_allclose(found, net.logits(x, training=False), atol=2e-3, rtol=2e-2)
+    np.testing.assert_array_equal(found, forward.run(net.chain, x, copies, training=False))  # no dropout

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from app.domain import schedules
 from app.domain.recipe import OPTIMIZERS, Recipe
+from worker.ml import optimizers
 from worker.ml.optimizers import SGD_MOMENTUM, Optimizer, shapes_of
 
 pytestmark = pytest.mark.ml
@@ -20,8 +21,10 @@ PEERS = {
 }
 
 
+@pytest.mark.parametrize("large", [2**16, 20])  # single operations only; a compiled kernel for the larger variable
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizer__equals_keras_over_ten_steps(name):
+def test_optimizer__equals_keras_over_ten_steps(name, large, monkeypatch):
+    monkeypatch.setattr(optimizers, "LARGE", large)
     rng = np.random.default_rng(0)
     start = [rng.normal(size=shape).astype(np.float32) for shape in ((7, 5), (5,))]
     gradients = [[rng.normal(size=value.shape).astype(np.float32) for value in start] for _ in range(10)]

@@ -75,6 +75,17 @@ def test_fit_folds__learns_and_reports():
     assert first.model.class_names == ("dark", "bright")
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
+def test_fit_folds__low_precision_judges_with_the_weights_of_the_best_epoch(averaging):
+    recipe = replace(BASE, precision="mixed_bfloat16", averaging=averaging, learning_rate=0.05, epochs=4)
+    (result,) = fit(recipe, [FoldPlan(0, np.arange(0, 20), np.arange(20, 36), np.arange(20, 36))])
+    again = predict.probabilities(result.model, PICTURES[20:])
+    np.testing.assert_allclose(result.probabilities, again, atol=0.02)
+    np.testing.assert_array_equal(result.tested[result.best.epoch], result.probabilities)
+    for best in result.bests.values():
+        np.testing.assert_array_equal(result.tested[best.result.epoch], best.probabilities)
+
+
 def test_fit_folds__probabilities_are_those_of_the_saved_model_and_of_the_best_epoch():
     for result, plan in zip(fit(), PLANS, strict=True):
         again = predict.probabilities(result.model, PICTURES[plan.validation])
@@ -228,6 +239,24 @@ def test_keeper__keeps_the_best_by_both_values_and_decides_equal_accuracies_by_l
     keeper, _ = keeper_for([0.5, 0.4, 0.6, 0.7, 0.65], [0.7, 0.6, 0.8, 0.9, 0.9], patience=0)
     assert keeper.bests["val_loss"].result.epoch == 2
     assert keeper.bests["val_accuracy"].result.epoch == 5
+
+
+def test_keeper__writes_over_overtaken_weights_only_where_nobody_else_has_them():
+    network = Network(BASE, 2, "float32")
+    keeper, snapshots, memory = Keeper(replace(BASE, patience=0), network), [], set()
+    rng = np.random.default_rng(4)
+    for epoch, (loss, accuracy) in enumerate(rng.random((60, 2)) - np.linspace(0, 3, 60)[:, None] * (1, -1), start=1):
+        network.set_weights(tuple(np.full(array.shape, epoch, np.float32) for array in network.weights()))
+        keeper.add(EpochResult(epoch, 1, 0.5, float(loss), float(accuracy), 0.1, 1), np.zeros((1, 2), np.float32))
+        memory |= {array.ctypes.data for best in keeper.bests.values() for array in best.weights}
+        if epoch in (20, 40):
+            snapshots.append(keeper.kept())
+        if epoch == 50:
+            keeper.end_stage(1)
+        for best in [*keeper.bests.values(), *(one for kept in snapshots for one in kept.bests.values())]:
+            assert all((array == best.result.epoch).all() for array in best.weights)
+    assert len({id(best) for kept in snapshots for best in kept.bests.values()}) > 2
+    assert len(memory) <= (3 + 2 * 2 + 2) * len(network.weights())
 
 
 def test_keeper__without_patience_never_ends():

@@ -51,7 +51,7 @@ def test_replay__is_what_the_training_itself_does():
     from worker.ml.keeper import EpochResult, Keeper  # noqa: PLC0415 - TensorFlow
 
     class Nothing:
-        def weights(self) -> tuple[()]:
+        def weights(self, _memory: object = None) -> tuple[()]:
             return ()
 
     rng = np.random.default_rng(0)

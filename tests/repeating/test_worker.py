@@ -1,54 +1,33 @@
 """What a real worker leaves of a run is enough to make it again."""
 
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from app.config import Settings, child_environment
+from app.config import child_environment
 from app.db.run_models import Run
-from app.db.session import Database
 from app.domain.enums import JobState
 from app.domain.errors import NotFound
 from app.domain.replay import Rule
 from app.services import manifest, progress, replays, run_script, runs
-from app.storage import LocalStore
 from tests import factories
 from tests.jobs import processes
+from tests.jobs.bench import Bench, one_worker
 from tests.jobs.processes import QUICK, ROOT
 from worker.ml import rerun
 
 pytestmark = [pytest.mark.ml, pytest.mark.slow]
 
 
-@dataclass(frozen=True)
-class Bench:
-    """One worker, its database and store, and a project to train."""
-
-    settings: Settings
-    database: Database
-    store: LocalStore
-    project_id: int
-    folder: Path
-
-
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("repeating")
-    settings = Settings(data_dir=folder / "data", lease_seconds=8.0)
-    settings.data_dir.mkdir()
-    shutil.copy(empty_sqlite, settings.data_dir / "miwake.sqlite3")
-    database, store = Database(settings.database), LocalStore(settings.data_dir / "store")
-    project_id = processes.add_project(database, store)
-    with processes.worker(settings, folder / "log"):
-        yield Bench(settings, database, store, project_id, folder)
-    database.dispose()
+    with one_worker(tmp_path_factory.mktemp("repeating"), empty_sqlite) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from app.web import network_fields
 from app.web.fields import ARCHITECTURES, TEXTS
 from app.web.forms import TrainForm, control_id
 from app.web.messages import sentence
-from app.web.preset_texts import LINES, pairs, recommended
+from app.web.preset_texts import LINES, pairs
 from tests.conftest import ROOT
 from tests.train.pages import sent_by_browser
 
@@ -119,14 +119,6 @@ def test_presets__each_post_has_its_improved_recipe_and_a_line():
     assert set(LINES) == set(PRESETS)
     assert [pair.post for pair in pairs()] == ["000", "001", "002", "003", "004"]
     assert all(pair.originals and pair.improved.improved for pair in pairs())
-
-
-@pytest.mark.parametrize(
-    ("images", "side", "expected"),
-    [(90, 100, "transfer-few"), (301, 100, "transfer"), (90, 64, "wbc-plus"), (1797, 64, "cifar-plus")],
-)
-def test_recommended__by_the_size_of_the_project(images, side, expected):
-    assert recommended(images, side).name == expected
 
 
 def test_matters__values_of_a_pretrained_network_only_where_there_is_one():

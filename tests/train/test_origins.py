@@ -135,7 +135,7 @@ def test_search__is_refused_before_its_first_trial_where_the_test_set_was_learne
         first = trained(session, project)
         learned = sorted(images(session, first, Split.TRAIN))[:3]
         session.execute(sa.update(Image).where(Image.id.in_(learned)).values(split=Split.TEST))
-        plan = Plan("random", trials=2, fields=("learning_rate",), final=True)
+        plan = Plan("random", trials=2, fields=("learning_rate",))
         with pytest.raises(Invalid, match="begin_test_learned"):
             searches.start(session, project, RECIPE.updated({"begin": "1"}), plan, actor="tester")
         session.rollback()

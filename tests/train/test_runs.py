@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from app.db.models import Image, LabelClass, Project
 from app.db.run_models import Job, Run, RunClass, RunFold, RunItem
-from app.domain.enums import Split
+from app.domain.enums import ImageState, Split
 from app.domain.errors import Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.domain.splits import kfold
-from app.services import classes, plans, runs, splits
+from app.services import classes, plans, relabelled, runs, splits
 from tests.train.rows import add_rows, project_of
 
 THREE = {"好中球": 30, "好酸球": 30, "単球": 30}
@@ -182,20 +182,16 @@ def test_changed_labels__counts_what_differs_now(any_database):
     with any_database.write() as session:
         project = project_of(session, {"a": 6, "b": 6})
         run = runs.create(session, project, HOLDOUT, actor="t")
-        assert runs.changed_labels(session, run) == 0
+        assert relabelled.count(session, run) == 0
         first, second = items_of(session, run)[:2]
         other = project.classes[1].id
         session.execute(sa.update(Image).where(Image.id == first.image_id).values(class_id=other, label_version=2))
         session.execute(sa.update(Image).where(Image.id == second.image_id).values(class_id=None, label_version=2))
-        assert runs.changed_labels(session, run) == 2
-        changed = runs.changed_items(session, run)
-        assert [(row.image_id, row.position, row.class_id) for row in changed] == [
-            (first.image_id, 0, other),
-            (second.image_id, 0, None),
-        ]
+        assert relabelled.count(session, run) == 2
+        assert relabelled.items(session, run) == [(first.id, other), (second.id, 0)]
         back = project.classes[0].id
         session.execute(sa.update(Image).where(Image.id == first.image_id).values(class_id=back, label_version=3))
-        assert runs.changed_labels(session, run) == 1
+        assert relabelled.count(session, run) == 1
 
 
 def test_again__uses_the_same_recipe_on_the_labels_of_now(database):
@@ -210,7 +206,26 @@ def test_again__uses_the_same_recipe_on_the_labels_of_now(database):
         assert {item.image_id: item.label for item in items_of(session, second)}[moved] == 1
         names = sa.select(RunClass.name).where(RunClass.run_id == second.id).order_by(RunClass.position)
         assert list(session.scalars(names)) == ["renamed a", "renamed b"]
-        assert runs.changed_labels(session, run) == 1
+        assert relabelled.count(session, run) == 1
+
+
+@pytest.mark.parametrize(("recipe", "moved_most"), [(HOLDOUT, 2), (FIVE, 0)])
+def test_again__images_keep_their_places_when_one_is_excluded_and_one_corrected(database, recipe, moved_most):
+    with database.write() as session:
+        project = project_of(session, {"a": 30, "b": 30}, test=2)
+        run = runs.create(session, project, recipe, actor="t")
+        first = {item.image_id: (item.split, item.fold) for item in items_of(session, run)}
+        held = next(image for image, (split, fold) in first.items() if split == Split.VALIDATION or fold == 0)
+        corrected = next(image for image, (split, fold) in first.items() if split == Split.TRAIN and fold != 0)
+        session.execute(sa.update(Image).where(Image.id == held).values(state=ImageState.EXCLUDED))
+        other = sa.update(Image).where(Image.id == corrected).values(class_id=project.classes[1].id, label_version=2)
+        session.execute(other)
+        second = runs.again(session, run, actor="t")
+        again = {item.image_id: (item.split, item.fold) for item in items_of(session, second)}
+        assert set(again) == set(first) - {held}
+        moved = [image for image, place in again.items() if place != first[image]]
+        assert len(moved) <= moved_most  # what the validation part of a class lacks
+        assert all(again[image] == (Split.VALIDATION, None) for image in moved)
 
 
 def test_by_number__unknown_run(database):

@@ -22,7 +22,7 @@ def test_splits__draw_warn_and_clear(client, database):
     assert "no longer fair" not in answer.text
     with database.write() as session:
         runs.create(session, project, Recipe(), actor="t")
-    assert "1 run was tested on the present set" in client.get(address).text
+    assert "1 run has been tested, on the test set of its time" in client.get(address).text
     assert "12 images were changed" in client.post(address, data={"action": "clear"}).text
     with database.read() as session:
         assert session.scalars(sa.select(Image.id).where(Image.split == Split.TEST)).all() == []

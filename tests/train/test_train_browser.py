@@ -74,6 +74,22 @@ def test_form__data_box_and_network_follow_the_values(page: Page, address):
     expect(page.locator("#layers table")).to_be_visible()  # stays open
 
 
+def test_form__as_it_comes_it_tries_the_ready_recipes_until_a_value_is_changed(page: Page, address):
+    page.goto(f"{address}/train")
+    expect(page.locator("#best")).to_contain_text("The best of 2 ready recipes")
+    expect(page.locator("#f-epochs")).to_be_hidden()
+    page.locator("#all-settings > summary").click()
+    epochs = page.locator("#f-epochs").input_value()
+    page.locator("#f-epochs").fill("59")
+    expect(page.locator("#best")).to_contain_text("one training with the values of the form")
+    expect(page.locator("#f-epochs")).to_be_visible()
+    page.locator("#f-epochs").fill(epochs)
+    expect(page.locator("#best")).to_contain_text("The best of 2 ready recipes")
+    page.locator("button.start").click()
+    page.wait_for_url(re.compile(r"/searches/\d+$"), wait_until="load")
+    expect(page.locator("#trials")).to_contain_text("Blood cells, improved")  # the pictures are tiny
+
+
 def test_form__first_error_takes_the_focus_and_the_summary_leads_to_it(page: Page, address):
     page.goto(f"{address}/train?preset=wbc")
     page.locator("#f-batch_size").fill("none")
@@ -115,4 +131,7 @@ def test_without_javascript__preview_draw_and_start(browser, address):
     expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile("draw=1$"))
     page.get_by_role("button", name="Start training").last.click()
     expect(page).to_have_url(re.compile(r"/runs/1$"))
+    page.goto(f"{address}/train")
+    page.get_by_role("button", name="Start training").last.click()
+    expect(page).to_have_url(re.compile(r"/searches/\d+$"))
     context.close()

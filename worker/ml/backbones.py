@@ -37,8 +37,8 @@ def _caffe(x: Any) -> Any:
 
 def last_map(name: str, inputs: Any, *, scaled: bool) -> Any:
     """The layers of a network, with random weights, on ``inputs`` (n, size, size, 3); returns its last map."""
-    if name == backbone.NAME:
-        return backbone.last_map(inputs, scaled=scaled)
+    if name in backbone.VARIANTS:
+        return backbone.last_map(inputs, scaled=scaled, name=name)
     make, scales = _MAKERS[name]
     values = {"include_preprocessing": scaled} if scales else {}
     x = inputs if scales or not scaled else _caffe(inputs)
@@ -76,8 +76,8 @@ def load(name: str, own: Sequence[Any], folder: Path | None) -> None:
         AppError: ``backbone_missing`` or ``weights_broken`` for the one that comes with a package,
             ``backbone_file_missing`` or ``weights_broken`` for the others.
     """
-    if name == backbone.NAME:
-        backbone.load(own)
+    if name in backbone.VARIANTS:
+        backbone.load(own, name)
         return
     path = checked(name, folder)
     variables = [variable for layer in own for variable in layer.weights]

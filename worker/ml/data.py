@@ -1,6 +1,7 @@
 """Pictures as the training sees them: squares of 8 bits, read and resized once, in memory or in a mapped file."""
 
 import io
+import mmap
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +41,7 @@ def load(
     """Read, decode and resize ``count`` pictures, each once.
 
     Args:
-        count: number of pictures.
-        read: bytes of picture i; PNG or JPEG, upright RGB (our own copies). Called from several threads.
+        count, read: number of pictures, and bytes of one of them (PNG or JPEG, upright RGB), from several threads.
         recipe: image size, resize mode and colour of the border are used.
         folder: where a set that exceeds ``memory_limit`` is laid down; the system's folder for temporary files by
             default. The file has no name any more when this function returns and vanishes with the process.
@@ -64,6 +64,7 @@ def load(
             stop = min(start + _CHUNK, count)
             for _ in pool.map(store, range(start, stop)):
                 pass
+            let_go(pictures)
             if progress is not None:
                 progress(stop, count)
     return pictures
@@ -102,6 +103,18 @@ def room(shape: tuple[int, ...], kind: Any, folder: Path | None, memory_limit: i
         return np.memmap(file, kind, mode="w+", shape=shape)
 
 
+def let_go(*arrays: Any) -> None:
+    """The pages of mapped ``arrays`` are memory of this process no longer, until they are asked for again.
+
+    The system still has them as long as nobody needs the room. Without this every page that was ever touched counts as
+    memory of the training, and where it runs out, the training is what has to end. Arrays in memory stay as they are.
+    """
+    for array in arrays:
+        base: Any = array.base if isinstance(array, np.memmap) else None
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Mean and standard deviation of each channel on the scale 0 to 1, of the training part of one fold."""
@@ -120,6 +133,7 @@ def statistics(pictures: Pictures | OnDemand, indices: NDArray[np.int64]) -> Sta
         total += [float(count @ levels) for count in counts]
         squares += [float(count @ levels**2) for count in counts]
         pixels += len(part)
+        let_go(pictures)
     mean = total / max(pixels, 1)
     std = np.sqrt(np.maximum(squares / max(pixels, 1) - mean**2, 0))
     return Statistics((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worker.ml import backbone, device
+from worker.ml import backbone, device, folded
 from worker.ml.data import Pictures
 
 BATCH = 32
@@ -29,8 +29,9 @@ class Extractor:
 
     def __init__(self, size: int = SIZE, precision: str = device.FLOAT32) -> None:
         self.size = size
-        self._model = backbone.build(size, precision)
-        backbone.load(self._model.layers)
+        model = backbone.build(size, precision)
+        backbone.load(model.layers)
+        self._model = folded.fold(model)
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
         self._call = tf.function(self._compute, input_signature=signature)
 

@@ -1,12 +1,12 @@
-"""The pass through the layers while training, in the order and number formats that are cheapest.
+"""The pass through the layers, in the order and number formats that are cheapest.
 
 It computes the same function of the same variables as the network (a test compares them); three things differ:
 
 * A rectifier in front of a pooling layer is applied behind it. The larger of two numbers is the same before and after
   a rectifier, and so is the way back of its gradient; but behind the pooling a quarter of the numbers is left.
 * In mixed precision, convolutions and dense layers take bfloat16 copies of their weights, which the optimiser keeps,
-  so that neither the weights nor their gradients are converted in every step.
-* Batch normalisation is TensorFlow's fused operation; Keras 3 writes it as a dozen passes over the map.
+  so that neither the weights nor their gradients are converted in every step, nor the weights in every validation.
+* Batch normalisation while training is TensorFlow's fused operation; Keras 3 writes it as a dozen passes over the map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,8 +42,8 @@ def copied(chain: Sequence[Any]) -> list[Any]:
     return [variable for layer in chain if _direct(layer) for variable in layer.trainable_variables]
 
 
-def run(chain: Sequence[Any], x: Any, copies: Mapping[str, Any]) -> Any:
-    """Training pass of ``x`` through ``chain``.
+def run(chain: Sequence[Any], x: Any, copies: Mapping[str, Any], *, training: bool = True) -> Any:
+    """Pass of ``x`` through ``chain``, while training or as in validation.
 
     Args:
         chain: from ``order``.
@@ -53,10 +53,10 @@ def run(chain: Sequence[Any], x: Any, copies: Mapping[str, Any]) -> Any:
     for layer in chain:
         if _direct(layer):
             x = _compute(layer, tf.cast(x, LOW), copies)
-        elif type(layer) is layers.BatchNormalization:
+        elif training and type(layer) is layers.BatchNormalization:
             x = _normalise(layer, x)
         else:
-            x = layer(x, training=True)
+            x = layer(x, training=training)
     return x
 
 

@@ -50,7 +50,7 @@ class Base:
     """The frozen layers as a compiled function.
 
     Args:
-        below: from normalised pictures to (n, …) float32.
+        below: from normalised pictures to (n, …) float32, or to two of these.
         normalise: (n, size, size, 3) float32 from 0 to 255 to the scale of the network.
         recipe: image size, augmentation and seed are used.
     """
@@ -70,13 +70,14 @@ class Base:
     def _compute(self, pictures: Any) -> Any:
         return self._below(self._normalise(tf.cast(pictures, tf.float32)), training=False)
 
-    def plain(self, pictures: data.Pictures, should_stop: Callable[[], bool]) -> Features:
-        """Of some pictures as they are."""
-        return _joined(self._each(pictures, should_stop, lambda part: self._whole(pictures[part])))
+    def plain(self, pictures: data.Pictures, should_stop: Callable[[], bool]) -> list[Features]:
+        """Of some pictures as they are; one array for each that ``below`` gives."""
+        found = self._each(pictures, should_stop, lambda part: self._whole(pictures[part]))
+        return [_joined(parts) for parts in zip(*found, strict=True)]
 
-    def _whole(self, pictures: data.Pictures) -> Any:
+    def _whole(self, pictures: data.Pictures) -> list[Any]:
         # What a picture gives must not depend on how many are with it: a smaller batch is filled up, and cut again.
-        return self._call(_filled(pictures))[: len(pictures)]
+        return [given[: len(pictures)] for given in tf.nest.flatten(self._call(_filled(pictures)))]
 
     def draws(self, copy: int, count: int) -> augment.Draws:
         """The changes of one copy of each picture of the run: the same whichever of them are asked for, and when."""
@@ -123,46 +124,73 @@ class Source:
     weights: Path | None = None
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What the frozen layers give for the pictures of a run.
+
+    Attributes:
+        given: (pictures, 1 + copies, …) float16; rows of pictures that nobody wants are left empty.
+        there: (pictures,) of which the first is in it, that of the picture as it is.
+    """
+
+    given: Features
+    there: NDArray[np.bool_]
+
+    @classmethod
+    def room(cls, source: Source, copies: int, shape: tuple[int, ...]) -> "Rows":
+        """Room for all pictures of ``source``."""
+        count = len(source.pictures)
+        given = data.room((count, 1 + copies, *shape), np.float16, source.scratch)
+        return cls(given, np.zeros(count, np.bool_))
+
+    def keep(self, places: Indices, features: Features) -> None:
+        """Those of some pictures as they are."""
+        self.given[places, 0] = features.reshape(len(places), *self.given.shape[2:])
+        self.there[places] = True
+
+    def missing(self, wanted: Indices) -> Indices:
+        """Those of ``wanted`` that are not there."""
+        return wanted[~self.there[wanted]]
+
+
 def compute(
     base: Base,
     source: Source,
-    shape: tuple[int, ...],
-    copies: int,
+    rows: Rows,
     tell: Callable[[int, int], None],
     should_stop: Callable[[], bool],
-) -> Features:
-    """What the frozen layers give for the pictures that are wanted.
+    aside: Rows | None = None,
+) -> None:
+    """Have what the frozen layers give in ``rows``, for the pictures that are wanted.
 
     Args:
-        base: the layers.
-        source: the pictures; its cache is asked for them as they are.
-        shape: of what is given for one picture.
-        copies: changed copies of each picture that is learned from; the seed of the recipe decides the changes.
+        base, source: the layers, and the pictures; the cache is asked for them as they are.
+        rows: with room for the changed copies; the seed of the recipe decides the changes.
         tell, should_stop: called with (done, total) pictures; asked every 32 pictures.
-
-    Returns:
-        (pictures, 1 + copies, *shape) float16; rows of other pictures are left empty.
+        aside: for the second that ``base`` gives: of the pictures only that had to be computed.
 
     Raises:
         Stopped: ``should_stop`` returned True; what was computed is with the cache.
     """
-    found: Features = data.room((len(source.pictures), 1 + copies, *shape), np.float16, source.scratch)
+    copies = rows.given.shape[1] - 1
     wanted, learned = source.wanted, source.learned if copies else source.learned[:0]
-    places, rows = source.cache.known(wanted)
-    found[places, 0] = rows.reshape(len(places), *shape)
-    left = np.union1d(np.setdiff1d(wanted, places), learned)
+    rows.keep(*source.cache.known(rows.missing(wanted)))
+    left = np.union1d(rows.missing(wanted), learned)
     draws = [base.draws(copy, len(source.pictures)) for copy in range(1, copies + 1)]
     for start in range(0, len(left), BLOCK):
         block = left[start : start + BLOCK]
         pictures = np.asarray(source.pictures[block])
-        new, mine = ~np.isin(block, places), np.isin(block, learned)
+        new, mine = ~rows.there[block], np.isin(block, learned)
         if new.any():
-            found[block[new], 0] = made = base.plain(pictures[new], should_stop)
+            made, *more = base.plain(pictures[new], should_stop)
+            rows.keep(block[new], made)
             source.cache.keep(block[new], made)
+            if aside is not None:
+                aside.keep(block[new], *more)
         for copy, drawn in enumerate(draws if mine.any() else (), 1):
-            found[block[mine], copy] = base.changed(pictures[mine], drawn.at(block[mine]), should_stop)
+            rows.given[block[mine], copy] = base.changed(pictures[mine], drawn.at(block[mine]), should_stop)
+        data.let_go(source.pictures, rows.given, aside and aside.given)
         tell(min(start + BLOCK, len(left)), len(left))
-    return found
 
 
 def _filled(values: NDArray[Any]) -> NDArray[Any]:

@@ -63,15 +63,20 @@ class Keeper:
         self.bests: dict[str, Best] = dict(kept.bests)
         self.epochs: list[EpochResult] = list(kept.epochs)
         self._mark, self._waited = kept.mark, kept.waited
+        self._own: list[Best] = []  # that nobody else has seen yet
+        self._memory: list[Weights] = []  # of those of them that were overtaken
 
     def kept(self) -> Kept:
         """What is known now; later epochs do not change it."""
+        self._own.clear()
         return Kept(tuple(self.epochs), dict(self.bests), self._mark, self._waited)
 
     def end_stage(self, stage: int) -> Best:
         """The best state of a stage that is over, with which the next one begins; patience begins anew."""
         best = self.bests[f"stage {stage}"] = self.bests[self._recipe.monitor]
         self._mark, self._waited = math.inf, 0
+        self._own.clear()
+        self._memory.clear()  # other weights may be held still from now on
         return best
 
     def add(self, result: EpochResult, probabilities: NDArray[np.float32]) -> bool:
@@ -79,8 +84,11 @@ class Keeper:
         self.epochs.append(result)
         improved = [name for name in ("val_loss", "val_accuracy") if self._better(name, result)]
         if improved:
-            best = Best(result, self._network.weights(), probabilities)
+            memory = self._memory.pop() if self._memory else None
+            best = Best(result, self._network.weights(memory), probabilities)
             self.bests |= dict.fromkeys(improved, best)
+            self._forget_overtaken()
+            self._own.append(best)
         if not self._recipe.patience or result.val_loss is None:
             return False
         value = self.watched(result)
@@ -89,6 +97,12 @@ class Keeper:
             return False
         self._waited += 1
         return self._waited >= self._recipe.patience
+
+    def _forget_overtaken(self) -> None:
+        """Keep the memory of states that are the best by no value any more, where only this keeper knows them."""
+        known = {id(best) for best in self.bests.values()}
+        self._memory += [best.weights for best in self._own if id(best) not in known]
+        self._own = [best for best in self._own if id(best) in known]
 
     def watched(self, result: EpochResult) -> float:
         """The value that decides about patience, smaller is better; without validation the training loss."""

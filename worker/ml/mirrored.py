@@ -51,6 +51,11 @@ class Optimizers:
         for optimizer in self.each:
             optimizer.reset()
 
+    def renew(self) -> None:
+        """See ``Optimizer``."""
+        for optimizer in self.each:
+            optimizer.renew()
+
     def state(self) -> tuple[tuple[NDArray[np.float32], ...], float]:
         """See ``Optimizer``; all are equal."""
         return self.each[0].state()
@@ -121,7 +126,7 @@ class MirroredSteps(Steps):
 
         def on_device(place: Any) -> Any:
             own = _part(place, len(self._devices), count)
-            return Steps._answers(self, own.of(pictures))[: own.size]
+            return self._judged(own.of(pictures), self.optimizer.each[place].computed)[: own.size]
 
         return tf.concat(self._strategy.experimental_local_results(self._strategy.run(on_device, (self._places,))), 0)
 

@@ -2,8 +2,9 @@
 
 With the ten million weights of post 000's network the update is a good part of a step, and its cost is the memory it
 touches. So one kernel takes the gradient as the network gives it (bfloat16 where it computes in that), updates the
-float32 weight and its averages, and writes the bfloat16 copy that the next step computes with. A test compares every
-optimiser with Keras' on the same gradients.
+float32 weight and its averages, and writes the bfloat16 copy that the next step computes with. Small variables are left
+to single operations: to compile a kernel for each of their shapes takes half a second, which a short training never
+wins back. A test compares every optimiser with Keras' on the same gradients.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ RMSPROP_RHO = 0.9
 ADAM_BETAS = (0.9, 0.999)
 LION_BETAS = (0.9, 0.99)
 DECAYED = ("adamw", "lion")  # the others leave the size of the weights alone
+LARGE = 2**16  # numbers of a variable that is worth a kernel of its own
 
 
 class Optimizer:
@@ -34,7 +36,8 @@ class Optimizer:
         low: for each whether the network computes with a bfloat16 copy of it; none by default.
 
     Attributes:
-        computed: what the network computes with: for each variable itself, or its bfloat16 copy.
+        computed: what the network computes with: for each variable itself, or its bfloat16 copy, which is renewed by
+            ``apply``, ``reset``, ``restore`` and within ``averaged``.
     """
 
     def __init__(self, recipe: Recipe, variables: Sequence[Any], low: Sequence[bool] | None = None) -> None:
@@ -50,18 +53,28 @@ class Optimizer:
         self._slots = [[tf.Variable(tf.zeros_like(v), trainable=False) for _ in range(slots)] for v in self.variables]
         self._averages = [tf.Variable(v, trainable=False) for v in self.variables] if recipe.averaging else []
         self._step = tf.Variable(0.0, trainable=False)
-        self._update = tf.function(self._update_all, jit_compile=True, autograph=False)
+        sizes = [int(np.prod(variable.shape)) for variable in self.variables]
+        self._large = [place for place, size in enumerate(sizes) if size >= LARGE]
+        self._small = [place for place, size in enumerate(sizes) if size < LARGE]
+        self._update_large = tf.function(
+            lambda gradients, rate, step: self._update(self._large, gradients, rate, step),
+            jit_compile=True, autograph=False,
+        )  # fmt: skip
 
     def reset(self) -> None:
         """Forget everything and take over the variables as they are now, for the next fold."""
         for slot in (slot for slots in self._slots for slot in slots):
             slot.assign(tf.zeros_like(slot))
-        for variable, copy in zip(self.variables, self.computed, strict=True):
-            if copy is not variable:
-                copy.assign(tf.cast(variable, copy.dtype))
+        self.renew()
         for variable, average in zip(self.variables, self._averages, strict=False):
             average.assign(variable)
         self._step.assign(0.0)
+
+    def renew(self) -> None:
+        """Copy the variables again, which somebody else has set."""
+        for variable, copy in zip(self.variables, self.computed, strict=True):
+            if copy is not variable:
+                copy.assign(tf.cast(variable, copy.dtype))
 
     def state(self) -> tuple[tuple[NDArray[np.float32], ...], float]:
         """Copies of what is remembered of earlier steps, variable by variable, and the number of steps."""
@@ -79,11 +92,13 @@ class Optimizer:
         own = [variable.numpy() for variable in self.variables]
         for variable, average in zip(self.variables, self._averages, strict=True):
             variable.assign(average)
+        self.renew()
         try:
             yield
         finally:
             for variable, value in zip(self.variables, own, strict=True):
                 variable.assign(value)
+            self.renew()
 
     def restore(self, slots: Sequence[NDArray[np.float32]], step: float) -> None:
         """Go on where ``state`` was asked; the variables have been set to what they were then."""
@@ -99,13 +114,16 @@ class Optimizer:
             gradients: of ``computed``, in its number formats.
             rate: float32 scalar.
         """
-        self._update(list(gradients), rate)
+        self._step.assign_add(1.0)
+        step = self._step.read_value()
+        if self._large:
+            self._update_large([gradients[place] for place in self._large], rate, step)
+        self._update(self._small, [gradients[place] for place in self._small], rate, step)
 
-    def _update_all(self, gradients: Sequence[Any], rate: Any) -> None:
-        step = self._step.assign_add(1.0)
-        for variable, copy, slots, gradient in zip(
-            self.variables, self.computed, self._slots, gradients, strict=True
-        ):  # fmt: skip
+    def _update(self, places: Sequence[int], gradients: Sequence[Any], rate: Any, step: Any) -> None:
+        """The variables at some places."""
+        for place, gradient in zip(places, gradients, strict=True):
+            variable, copy, slots = self.variables[place], self.computed[place], self._slots[place]
             start = variable - self._decay * rate * variable if self._decay else variable
             value, *states = self._change(start, tf.cast(gradient, tf.float32), rate, step, *slots)
             for slot, state in zip(slots, states, strict=True):
@@ -113,11 +131,11 @@ class Optimizer:
             variable.assign(value)
             if copy is not variable:
                 copy.assign(tf.cast(value, copy.dtype))
-        if self._averages:
-            # The first steps count more, or the average would begin with the weights of no training.
-            part = 1 - tf.minimum(self._averaging, (1 + step) / (10 + step))
-            for variable, average in zip(self.variables, self._averages, strict=True):
-                average.assign(average + part * (variable - average))
+            if self._averages:
+                # The first steps count more, or the average would begin with the weights of no training.
+                part = 1 - tf.minimum(self._averaging, (1 + step) / (10 + step))
+                average = self._averages[place]
+                average.assign(average + part * (value - average))
 
 
 def _sgd(value: Any, gradient: Any, rate: Any, _step: Any, velocity: Any) -> tuple[Any, ...]:

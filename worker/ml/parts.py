@@ -9,7 +9,7 @@ from keras import layers
 
 from app.domain import backbones as known
 from app.domain.stages import Stage
-from worker.ml import backbones, forward
+from worker.ml import backbones, folded, forward
 from worker.ml.blocks import LOGITS
 
 
@@ -19,17 +19,17 @@ class Part:
 
     Attributes:
         chain: its layers, for ``forward.run``.
-        variables: that learn (Keras' own objects).
+        variables: that learn (Keras' own objects); the filters of ``DepthwiseConv2D`` never do.
         below: from normalised pictures to what the chain takes; None: it takes pictures.
         shape: of what is computed once for each picture and then taken in its place; None: pictures are taken.
-        logits: from what is taken to the values before the softmax, without dropout.
+        cut: the tensor of the network that ``below`` gives.
     """
 
     chain: Sequence[Any]
     variables: Sequence[Any]
     below: Callable[..., Any] | None
     shape: tuple[int, ...] | None
-    logits: Callable[..., Any]
+    cut: Any = None
 
 
 def last_name(model: keras.Model) -> str:
@@ -40,10 +40,8 @@ def last_name(model: keras.Model) -> str:
 def make(model: keras.Model, stage: Stage) -> Part:
     """The part of ``model`` (of ``models.build``) that learns in ``stage``."""
     last = last_name(model)
-    output = model.get_layer(last).output
     if stage.frozen is None:
-        whole = keras.Model(model.inputs, output)
-        return Part(forward.order(model, last), model.trainable_variables, None, None, whole)
+        return Part(forward.order(model, last), model.trainable_variables, None, None)
     own = backbones.of(model)
     backbones.freeze_averages(own)
     head = _between(model, backbones.FEATURES, last)
@@ -54,11 +52,18 @@ def make(model: keras.Model, stage: Stage) -> Part:
     else:
         cut = model.get_layer(blocks[stage.frozen - 1].layer).output if stage.frozen else model.inputs[0]
         upper = keras.Model(cut, features.output)
-        chain, learning = [upper, *head], [*upper.layers, *head]
-    variables = [variable for layer in learning for variable in layer.trainable_variables]
-    below = keras.Model(model.inputs, cut) if stage.frozen else None
+        chain, learning = [folded.fold(upper), *head], [*upper.layers, *head]
+    # The gradients of the filters of single channels are a quarter of a step, and nothing is better for them.
+    moving = [layer for layer in learning if not isinstance(layer, layers.DepthwiseConv2D)]
+    variables = [variable for layer in moving for variable in layer.trainable_variables]
+    below = folded.fold(keras.Model(model.inputs[0], cut)) if stage.frozen else None
     shape = tuple(cut.shape[1:]) if stage.cached else None
-    return Part(chain, variables, below, shape, keras.Model(cut if stage.cached else model.inputs, output))
+    return Part(chain, variables, below, shape, cut)
+
+
+def both(model: keras.Model, first: Part, second: Part) -> keras.Model:
+    """From normalised pictures to what the two are given, the deeper one first, with one way through the layers."""
+    return folded.fold(keras.Model(model.inputs[0], [first.cut, second.cut]))
 
 
 def _between(model: keras.Model, first: str, last: str) -> list[Any]:

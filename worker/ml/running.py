@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from app.domain.recipe import Recipe
 from app.domain.stages import Stage, stages
-from worker.ml import frozen, mirrored, parts
+from worker.ml import data, frozen, mirrored, parts
 from worker.ml.frozen import Indices, Source
 from worker.ml.network import Network
 from worker.ml.steps import Steps
 
-_CHUNK_BYTES = 64 * 2**20  # that are handed to TensorFlow at a time; the set itself is never copied
+_CHUNK_BYTES = 16 * 2**20  # that are handed to TensorFlow at a time; the set itself is never copied
 _VERSIONS = 4  # as the other numbers of ``train``: which copy of a picture an epoch shows
 
 
@@ -42,7 +42,9 @@ class Running:
 
     def rows(self, places: Indices, versions: NDArray[np.int64] | int = 0) -> Any:
         """What the steps are given for the pictures at ``places``."""
-        return self.given[places, versions] if self.stage.cached else self.given[places]
+        found = self.given[places, versions] if self.stage.cached else self.given[places]
+        data.let_go(self.given)
+        return found
 
 
 class Stages:
@@ -59,6 +61,7 @@ class Stages:
     ) -> None:
         self._recipe, self._batch_size, self._source = recipe, batch_size, source
         self._made: dict[int, Running] = {}
+        self._aside: dict[int, frozen.Rows] = {}  # what a stage is given, as far as an earlier one has computed it
         self.all = stages(recipe)
         if len(devices) > 1 and not recipe.pretrained:
             self.network, steps = mirrored.build(recipe, classes, precision, batch_size, devices)
@@ -86,7 +89,19 @@ class Stages:
     ) -> frozen.Features:
         if part.below is None or part.shape is None:
             raise ValueError("a stage whose features are kept has frozen layers")
+        rows = self._aside.pop(stage.number, None) or frozen.Rows.room(self._source, stage.copies, part.shape)
         # What the whole pretrained network gives is of use to others too.
         source = self._source if stage.number == 1 else replace(self._source, cache=frozen.Nothing())
-        base = frozen.Base(part.below, self.network.normalise, self._recipe)
-        return frozen.compute(base, source, part.shape, stage.copies, tell, should_stop)
+        below, aside = self._with_next(stage, part) or (part.below, None)
+        base = frozen.Base(below, self.network.normalise, self._recipe)
+        frozen.compute(base, source, rows, tell, should_stop, aside)
+        return rows.given
+
+    def _with_next(self, stage: Stage, part: parts.Part) -> tuple[Callable[..., Any], frozen.Rows] | None:
+        """The layers that also give what the next stage takes, and room for that; None: it takes pictures."""
+        later = self.all[stage.number] if stage.number < len(self.all) else None
+        if stage.copies or later is None or not later.cached or later.number in self._made:
+            return None
+        second = parts.make(self.network.model, later)
+        self._aside[later.number] = rows = frozen.Rows.room(self._source, later.copies, second.shape or ())
+        return parts.both(self.network.model, part, second), rows

@@ -55,7 +55,7 @@ class Steps:
         self.network = network
         self.batch_size = batch_size * recipe.accumulation
         self._at_once = batch_size  # pictures that go through the network together
-        self.part = part or Part(network.chain, network.model.trainable_variables, None, None, network.logits)
+        self.part = part or Part(network.chain, network.model.trainable_variables, None, None)
         trainable = self.part.variables
         copied = {variable.path for variable in forward.copied(self.part.chain)}
         self._paths = [variable.path for variable in trainable]
@@ -104,7 +104,10 @@ class Steps:
     def evaluate(
         self, pictures: Pictures | Features, labels: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], int, NDArray[np.float32]]:
-        """Losses (n,), number of right answers and probabilities (n, classes) without dropout."""
+        """Losses (n,), number of right answers and probabilities (n, classes) without dropout.
+
+        Whoever sets the weights of the network otherwise than by ``train`` calls ``optimizer.renew`` before.
+        """
         losses, right, probabilities = self._evaluate(pictures, labels)
         return losses.numpy(), int(right), probabilities.numpy()
 
@@ -188,7 +191,7 @@ class Steps:
         computed = self.optimizer.computed
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(computed)
-            logits = forward.run(self.part.chain, inputs, dict(zip(self._paths, computed, strict=True)))
+            logits = self._forward(inputs, computed, training=True)
             aims, losses = self._losses(targets, logits)
             aim = tf.reduce_mean(aims)
         return tape.gradient(aim, computed), tf.reduce_sum(losses), count_right(logits, targets.labels)
@@ -209,11 +212,21 @@ class Steps:
             aims = aims * targets.of(lambda labels: tf.gather(self._class_weights, labels))
         return aims, losses
 
+    def _forward(self, inputs: Any, computed: Sequence[Any], *, training: bool) -> Any:
+        copies = dict(zip(self._paths, computed, strict=True))
+        return forward.run(self.part.chain, inputs, copies, training=training)
+
     def _answers(self, pictures: Any) -> Any:
+        return self._judged(pictures, self.optimizer.computed)
+
+    def _judged(self, pictures: Any, computed: Sequence[Any]) -> Any:
+        """The logits without dropout."""
         inputs = tf.cast(pictures, tf.float32)
         if self.part.shape is None:
             inputs = self.network.normalise(inputs)
-        return self.part.logits(inputs, training=False)
+            if self.part.below is not None:
+                inputs = self.part.below(inputs, training=False)
+        return self._forward(inputs, computed, training=False)
 
     def _evaluate_loop(self, pictures: Any, labels: Any) -> Any:
         def batch(i: Any, outputs: Any) -> Any:

@@ -190,6 +190,7 @@ class _Trainer:
             self.network.set_weights(best.weights)
             silent = Silent()
             self._now = self._stages.running(best.result.stage, silent.features, silent.should_stop)
+            self._now.steps.optimizer.renew()
             found[best.result.epoch] = self._judge(places, silent)[2]
         return found
 

@@ -1,0 +1,126 @@
+"""Convolutions that take their normalisation with them give the same answers and gradients of the same variables."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from app.domain import backbones as known
+from app.domain.recipe import Recipe
+from app.domain.stages import stages
+from worker.ml import folded, models, parts
+from worker.ml.frozen import Base, Nothing, Rows, Source, compute
+from worker.ml.network import Network
+from worker.ml.running import Stages
+
+pytestmark = pytest.mark.ml
+
+SIZE = 32
+RECIPE = Recipe(architecture=known.OFFLINE, image_size=SIZE, unfrozen_blocks=2)
+PICTURES = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+def unlike_new(model: keras.Model) -> keras.Model:
+    """``model`` with normalisations that change something, the same ones every time."""
+    rng = np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            count = layer.moving_mean.shape[0]
+            layer.moving_mean.assign(rng.normal(0, 0.1, count))
+            layer.moving_variance.assign(rng.uniform(0.5, 2, count))
+            for variable in layer.trainable_variables:
+                variable.assign(rng.uniform(0.5, 1.5, count))
+    return model
+
+
+@pytest.mark.parametrize("name", [known.OFFLINE, "resnet50", "mobilenet-v3-large"])
+def test_fold__gives_what_the_network_gives(name):
+    model = unlike_new(models.build(replace(RECIPE, architecture=name), 3))
+    found = folded.fold(model)
+    x = PICTURES.astype(np.float32)
+    # float32 through up to fifty layers, whose sums the libraries of another machine add in another order
+    np.testing.assert_allclose(found(x, training=False), model(x, training=False), rtol=1e-3, atol=1e-4)
+    assert sum(isinstance(layer, layers.BatchNormalization) for layer in found.layers) == 0
+    assert {variable.path for variable in found.weights} == {variable.path for variable in model.weights}
+
+
+def test_fold__follows_the_variables_and_gives_their_gradients():
+    inputs = keras.Input((6, 6, 4))
+    x = layers.BatchNormalization(name="norm1")(layers.Conv2D(6, 3, strides=2, padding="same", name="conv1")(inputs))
+    x = layers.BatchNormalization(name="norm2")(
+        layers.DepthwiseConv2D(3, use_bias=False, name="conv2")(layers.ReLU()(x))
+    )
+    model = unlike_new(keras.Model(inputs, x))
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False  # it keeps its averages
+    rng = np.random.default_rng(2)
+    found, data = folded.fold(model), tf.constant(rng.normal(size=(3, 6, 6, 4)).astype(np.float32))
+    model.get_layer("conv1").bias.assign(rng.normal(size=6))
+    kernels = [model.get_layer(name).kernel.value for name in ("conv1", "conv2")]
+    answers, gradients = [], []
+    for one in (model, found):
+        with tf.GradientTape() as tape:
+            answers.append(one(data, training=True))
+            loss = tf.reduce_sum(answers[-1] ** 2)
+        gradients.append(tape.gradient(loss, kernels))
+    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-4, atol=1e-5)
+    for mine, theirs in zip(gradients[1], gradients[0], strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_fold__leaves_alone_what_somebody_else_needs():
+    inputs = keras.Input((4, 4, 2))
+    middle = layers.Conv2D(2, 1, name="seen")(inputs)
+    low = layers.Conv2D(2, 1, activation="relu", name="active")(layers.BatchNormalization()(middle))
+    model = unlike_new(keras.Model(inputs, layers.BatchNormalization()(low) + middle))
+    found, x = folded.fold(model), np.random.default_rng(3).normal(size=(2, 4, 4, 2)).astype(np.float32)
+    assert {"seen", "active"} <= {layer.name for layer in found.layers if type(layer) is layers.Conv2D}
+    np.testing.assert_allclose(found(x, training=False), model(x, training=False), rtol=1e-4, atol=1e-5)
+
+
+def test_two_stages__one_way_through_the_layers_gives_what_both_take():
+    net = Network(RECIPE, 2, "float32")
+    net.initialise((0, 0))
+    first, second = (parts.make(net.model, stage) for stage in stages(RECIPE))
+    source = Source(PICTURES, np.arange(5), np.arange(3))
+    shapes = (first.shape or (), second.shape or ())
+    apart = [Rows.room(source, 0, shape) for shape in shapes]
+    for part, rows in zip((first, second), apart, strict=True):
+        assert part.below is not None
+        compute(Base(part.below, net.normalise, RECIPE), source, rows, lambda *_: None, lambda: False)
+    together = [Rows.room(source, 0, shape) for shape in shapes]
+    told: list[tuple[int, int]] = []
+    together[0].keep(np.array([1, 4]), apart[0].given[[1, 4], 0])  # known already: not computed on the way
+    base = Base(parts.both(net.model, first, second), net.normalise, RECIPE)
+    compute(base, source, together[0], lambda *now: told.append(now), lambda: False, together[1])
+    assert told == [(3, 3)]
+    assert together[1].there.tolist() == [True, False, True, True, False]
+    assert second.below is not None
+    rest = Base(second.below, net.normalise, RECIPE)
+    compute(rest, replace(source, cache=Nothing()), together[1], lambda *now: told.append(now), lambda: False)
+    assert told == [(3, 3), (2, 2)]
+    for mine, theirs in zip(together, apart, strict=True):
+        np.testing.assert_allclose(mine.given, theirs.given, atol=2e-3)
+
+
+def test_stages__a_second_stage_that_is_there_gets_nothing_more():
+    """A training that goes on in its second stage, and whose next fold begins with the first."""
+    made = Stages(RECIPE, 2, "float32", 5, Source(PICTURES, np.arange(5), np.arange(3)), ())
+    made.network.initialise((0, 0))
+    told: list[tuple[int, int]] = []
+    second = made.running(2, lambda *now: told.append(now), lambda: False)
+    first = made.running(1, lambda *now: told.append(now), lambda: False)
+    assert told == [(5, 5), (5, 5)]
+    assert not made._aside
+    assert first.given.shape[2:] != second.given.shape[2:]
+
+
+def test_second_stage__filters_of_single_channels_stay():
+    model = models.build(RECIPE, 2)
+    part = parts.make(model, stages(RECIPE)[1])
+    assert any("project_conv" in variable.path for variable in part.variables)
+    assert not any("depthwise" in variable.path for variable in part.variables)

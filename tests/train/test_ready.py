@@ -1,0 +1,54 @@
+"""What is started where nobody changed a value: by the page, by a program, and what is said of it before."""
+
+import sqlalchemy as sa
+
+from app.db.run_models import Worker
+from app.db.session import db_now
+from app.domain import architectures, best, footprint
+from tests.train.pages import JSON, read_form, rows_of, runs_in
+
+
+def test_train__a_form_that_nobody_changed_tries_the_ready_recipes_and_says_so(client, database):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    page = client.get(f"/p/{slug}/train").text
+    assert "The best of 2 ready recipes" in page
+    for words in ("Few pictures on a pretrained network", "Blood cells, improved", "not measured here yet"):
+        assert words in page
+    card = page[page.index('id="preflight"') :]
+    assert [card.count(f"<h3>{title}") for title in ("Few pictures on", "Blood cells, improved")] == [1, 1]
+    sent = read_form(page)
+    answer = client.post(f"/p/{slug}/train", data=sent, follow_redirects=False)
+    assert "/searches/" in answer.headers["location"]
+    assert [run.recipe["preset"] for run in runs_in(database)] == ["transfer-few"]
+    # Any change makes it one training, and the page says that before it is started.
+    changed = sent | {"epochs": "7", "request": ""}
+    assert "one training with the values of the form" in client.get(f"/p/{slug}/train", params=changed).text
+    answer = client.post(f"/p/{slug}/train", data=changed, follow_redirects=False)
+    assert "/runs/2" in answer.headers["location"]
+    assert [(run.recipe["preset"], run.recipe["epochs"]) for run in runs_in(database)][1:] == [("transfer-few", 7)]
+    varied = changed | {"epochs": sent["epochs"], "repeats": "2"}
+    assert "/groups/" in client.post(f"/p/{slug}/train", data=varied, follow_redirects=False).headers["location"]
+    assert runs_in(database)[-1].recipe["preset"] == "transfer-few"
+
+
+def test_train__json_without_values_tries_the_ready_recipes(client, database):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    for sent in ({}, {"preset": "best", "seed": 4, "name": "最初"}):
+        answer = client.post(f"/p/{slug}/train", json=sent, headers=JSON)
+        assert answer.status_code == 201
+        assert answer.json()["url"].endswith(f"/searches/{answer.json()['search']}")
+    assert client.post(f"/p/{slug}/train", json={"epochs": 3}, headers=JSON).json()["run"] == 3
+    assert [run.recipe["seed"] for run in runs_in(database)] == [0, 4, 0]
+
+
+def test_train__a_recipe_that_no_worker_can_hold_is_left_out(client, database):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    first, second = best.candidates(60, 100)
+    low = [footprint.of(one, architectures.layer_table(one, 2), 60, 16).low for one in (first, second)]
+    info = {"host": "lab", "job_memory": (low[0] + low[1]) // 2, "slots": {"gpu": 1}}
+    with database.write() as session:
+        session.execute(sa.insert(Worker).values(name="lab:1", heartbeat=db_now(), info=info))
+    page = client.get(f"/p/{slug}/train").text
+    assert page.count("Left out:") == 1
+    client.post(f"/p/{slug}/train", data=read_form(page))
+    assert [run.recipe["preset"] for run in runs_in(database)] == [(second if low[0] > low[1] else first).preset]
