@@ -30,8 +30,6 @@ KEPT_MOST = 300  # each file that is mapped takes an open file of the process
 _ROWS = 5000  # that are read at once
 _SUSPECT = ("places", "suggested", "trust", "joint")
 Softened = tuple[NDArray[np.int64], NDArray[np.float32]]  # positions of classes and their probabilities, each (n,)
-
-
 Ranking = list[tuple[float | None, float | None]]
 
 
@@ -48,6 +46,7 @@ class Known:
     softened: tuple[float, bool, Softened] | None = None
     confidence: NDArray[np.float32] | None = None
     truth: NDArray[np.float32] | None = None
+    ties: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,14 @@ class Answers:
             return self.known.truth
         found: NDArray[np.float32] = self.probabilities[np.arange(len(self.labels)), self.labels]
         return found
+
+    @cached_property
+    def ties(self) -> int:
+        """How many images have several classes with the largest probability, of which the first one is the answer."""
+        if self.known.ties is not None:
+            return self.known.ties
+        largest = self.probabilities.max(axis=1, keepdims=True, initial=0.0)
+        return int(((self.probabilities == largest).sum(axis=1) > 1).sum())
 
     @cached_property
     def losses(self) -> NDArray[np.float64]:
@@ -251,7 +258,7 @@ def packed(said: Answers) -> tuple[dict[str, packs.Array], dict[str, Any]]:
     arrays = {name: getattr(said, name) for name in names}
     none = float("nan")
     arrays["ranking"] = np.array([[none if one is None else one for one in pair] for pair in said.ranking], "<f8")
-    note: dict[str, Any] = {}
+    note: dict[str, Any] = {"ties": said.ties}
     if "suspicions" in said.__dict__:
         arrays |= {f"suspect_{name}": getattr(said.suspicions, name) for name in _SUSPECT}
     if "temperature" in said.__dict__:
@@ -281,6 +288,7 @@ def unpacked(file: Packed) -> Answers:
         else None,
         confidence=file.get("confidence"),
         truth=file.get("truth"),
+        ties=file.note.get("ties"),
     )
     items, images, labels, predicted = (file.get(name) for name in ("items", "images", "labels", "predicted"))
     return Answers(

@@ -94,7 +94,7 @@ def merge(
     change_set = labels.assign_matching(session, project.id, chosen, target.id, source=LabelSource.CLASSES, **who)
     _retire(session, project, source, True)
     target.retired = False
-    class_log.note(session, change_set, old_values)
+    class_log.note(session, change_set, old_values, {source: target})
     return change_set
 
 

@@ -22,6 +22,7 @@ class ClassReport:
     Attributes:
         matrix: (classes, classes), row = true class.
         majority_class: position of the class with the most images, None without images.
+        ties: images with several classes of the largest probability.
         beats_majority: whether the accuracy is proven to be above that of always answering that class.
     """
 
@@ -37,6 +38,7 @@ class ClassReport:
     figures: Sequence[class_scores.ClassFigures]
     averages: class_scores.Averages
     pairs: Sequence[metrics.Pair]
+    ties: int
 
     @property
     def beats_majority(self) -> bool:
@@ -66,4 +68,5 @@ def report(
         figures=figures,
         averages=class_scores.averages(figures),
         pairs=metrics.most_confused(matrix, PAIRS),
+        ties=found.ties,
     )

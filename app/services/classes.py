@@ -8,11 +8,14 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db.lookups import one_of
 from app.db.models import ImageCount, LabelClass, LabelEvent, Project
 from app.db.opinion_models import Opinion
 from app.db.run_models import RunClass
+from app.db.version_models import DataItem
 from app.domain.enums import ImageState
 from app.domain.errors import Conflict, Invalid, NotFound
+from app.services import own_ids
 from app.services.projects import clean_line, clean_name, lock
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart with every common form of colour blindness. Black is left
@@ -72,6 +75,7 @@ def add(
     _check_color(color)
     _check_key(present, key)
     added = LabelClass(
+        id=own_ids.first(session, project.id, LabelClass.id),
         project_id=project.id,
         name=clean,
         name_key=name_key(clean),
@@ -91,11 +95,19 @@ def ensure(session: Session, project: Project, names: Sequence[str]) -> dict[str
     Raises:
         Invalid: a name is empty or too long.
     """
+    return ensured(session, project, names)[0]
+
+
+def ensured(
+    session: Session, project: Project, names: Sequence[str]
+) -> tuple[dict[str, LabelClass], Sequence[LabelClass]]:
+    """``ensure``, and which classes it made."""
     lock(session, project.id)
     found_now = listed(session, project)
     present = {name_key(item.second_name): item for item in found_now if item.second_name}
     present |= {item.name_key: item for item in found_now}
     found: dict[str, LabelClass] = {}
+    made: list[LabelClass] = []
     for name in names:
         spelled = unicodedata.normalize("NFC", name)
         if spelled in found:
@@ -103,9 +115,10 @@ def ensure(session: Session, project: Project, names: Sequence[str]) -> dict[str
         key = name_key(clean_name(spelled))
         if key not in present:
             present[key] = add(session, project, spelled)
+            made.append(present[key])
         found[spelled] = present[key]
         present[key].retired = False
-    return found
+    return found, made
 
 
 def update(
@@ -177,6 +190,7 @@ def delete(session: Session, project: Project, class_id: int) -> str:
     used = uses(session, gone)
     if used:
         raise Conflict("class_in_use", name=gone.name, count=used)
+    own_ids.never_again(session, project.id, LabelClass.id, [gone.id])
     session.delete(gone)
     session.flush()
     return gone.name
@@ -194,6 +208,24 @@ def uses(session: Session, label_class: LabelClass) -> int:
         sa.select(sa.func.count()).select_from(Opinion).where(Opinion.class_id == label_class.id),
     )
     return sum(session.scalar(part) or 0 for part in parts)
+
+
+def delete_unused(session: Session, project_id: int, class_ids: Sequence[int]) -> Sequence[int]:
+    """Delete those of some classes of a project that nothing refers to, all in a few statements; return their ids."""
+    if not class_ids:
+        return []
+    columns = (LabelEvent.before_id, LabelEvent.after_id, RunClass.class_id, Opinion.class_id, DataItem.class_id)
+    used = [sa.exists().where(column == LabelClass.id) for column in columns]  # all large tables have an index
+    counted = sa.exists().where(ImageCount.project_id == project_id, ImageCount.class_id == LabelClass.id)
+    query = sa.select(LabelClass.id).where(
+        LabelClass.project_id == project_id,
+        one_of(LabelClass.id.expression, class_ids),
+        ~sa.or_(counted.where(ImageCount.count > 0), *used),
+    )
+    gone = list(session.scalars(query))
+    own_ids.never_again(session, project_id, LabelClass.id, gone)
+    session.execute(sa.delete(LabelClass).where(one_of(LabelClass.id.expression, gone)))
+    return gone
 
 
 def next_color(used: Sequence[str]) -> str:

@@ -93,7 +93,7 @@ def table(session: Session, project_id: int) -> Table:
     """The images as this session sees them."""
     known = _kept.get(session, project_id, _Known)
     with known.lock:
-        stamp = _stamp(session, project_id)
+        stamp = stamp_of(session, project_id)
         if known.table is not None and known.table.stamp == stamp:
             return known.table
         into = known.copy() if is_writing(session) else known  # of what may be rolled back nothing is kept
@@ -105,7 +105,8 @@ def table(session: Session, project_id: int) -> Table:
         return into.table
 
 
-def _stamp(session: Session, project_id: int) -> Stamp:
+def stamp_of(session: Session, project_id: int) -> Stamp:
+    """What changes with every change of an image of the project."""
     query = sa.select(ImageStamp.block, ImageStamp.moves, ImageStamp.members)
     query = query.where(ImageStamp.project_id == project_id).order_by(ImageStamp.block)
     return tuple((block, moves, members) for block, moves, members in session.execute(query))

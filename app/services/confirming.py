@@ -1,7 +1,7 @@
 """Many pictures at once that a model is sure of: looked over in a grid, the wrong ones left out, the rest labelled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from app.storage.arrays import Arrays
 
 PAGE = 60  # as many as fit on a screen or two
 LEAST = 0.9
+_OPEN = gallery.ImageFilter(unlabelled=True, mark="open")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Trial:
 
     right: int
     total: int
+
+
+def counts(session: Session, arrays: Arrays, project_id: int, least: float) -> dict[int, int]:
+    """How many images a page of each class would show: what was put off is not among them."""
+    return suggestions.counts(session, arrays, project_id, least, *gallery.conditions(project_id, _OPEN))
 
 
 def draw(database: Database, arrays: Arrays, project_id: int, class_id: int, least: float, holder: str) -> list[Sure]:
@@ -68,7 +74,7 @@ def page(session: Session, arrays: Arrays, project_id: int, class_id: int, least
 def _fitting(session: Session, project_id: int, said: Sequence[Suggestion], holder: str) -> list[Sure]:
     rows: dict[int, ImageRow] = {}
     for ids in gallery.chunks([one.image_id for one in said]):
-        chosen = gallery.ImageFilter(unlabelled=True, mark="open", ids=tuple(ids))
+        chosen = replace(_OPEN, ids=tuple(ids))
         fits = [*gallery.conditions(project_id, chosen), ~leases.with_others(holder)]
         rows |= {row.id: row for row in gallery.matching(session, fits, Image.id.expression, len(ids))}
     return [Sure(rows[one.image_id], one) for one in said if one.image_id in rows]

@@ -147,8 +147,9 @@ def listed(session: Session, run: Run) -> list[Entry]:
     return [Entry(row, job) for row, job in session.execute(query)]
 
 
-def adjusted(entries: Sequence[Entry]) -> dict[int, float]:
-    """By the id of the entry: p adjusted for all questions that the diary put to the run (Holm), removed ones too.
+def adjusted(entries: Sequence[Entry]) -> tuple[dict[int, float], int]:
+    """By the id of the entry: p adjusted for all questions that the diary put to the run (Holm), removed ones too; and
+    how many questions these are.
 
     The same question asked again counts once. Nothing for pictures that were chosen by the answers.
 
@@ -162,7 +163,7 @@ def adjusted(entries: Sequence[Entry]) -> dict[int, float]:
             keys[one.id] = repr((one.alteration, sorted(one.chosen.items())))
             asked.setdefault(keys[one.id], float(one.result["p"]))
     found = dict(zip(asked, exact.holm(list(asked.values())), strict=True))
-    return {entry_id: found[key] for entry_id, key in keys.items()}
+    return {entry_id: found[key] for entry_id, key in keys.items()}, len(asked)
 
 
 def of_edges(entries: Sequence[Entry], on: str) -> dict[Change, Entry]:

@@ -17,6 +17,7 @@ from app.db.session import is_writing
 from app.domain.enums import ImageState, JobState, PredictionRole, Split
 from app.services.image_filter import checked, named
 from app.services.kept import Kept
+from app.services.once import once
 
 _STEP = 5000  # images in one statement
 
@@ -58,6 +59,10 @@ _counted: Kept[dict[int, tuple[int, int]]] = Kept(4)  # by run; block -> how oft
 
 def judge(session: Session, project_id: int) -> Run | None:
     """The newest finished run that said something of images it had not learned from."""
+    return once(session, ("judge", project_id), lambda: _judge(session, project_id))
+
+
+def _judge(session: Session, project_id: int) -> Run | None:
     said = sa.exists().where(Prediction.run_id == Run.id, Prediction.role == PredictionRole.VALIDATION)
     query = sa.select(Run).join(Job, Job.id == Run.job_id)
     query = query.where(Run.project_id == project_id, Job.state == JobState.DONE, said)
@@ -121,8 +126,9 @@ def of_run(session: Session, run: Run) -> Said:
 
 
 def _key(session: Session, run: Run) -> tuple[object, ...]:
-    retired = sa.select(LabelClass.id).where(LabelClass.project_id == run.project_id, LabelClass.retired.is_(True))
-    return (run.id, run.job_id, run.created_at, *sorted(session.scalars(retired)))
+    query = sa.select(LabelClass.id).where(LabelClass.project_id == run.project_id, LabelClass.retired.is_(True))
+    retired = once(session, ("retired", run.project_id), lambda: sorted(session.scalars(query)))
+    return (run.id, run.job_id, run.created_at, *retired)
 
 
 def _read(session: Session, run: Run) -> Said:

@@ -10,7 +10,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import IO, Any, cast
@@ -58,12 +58,16 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Amount:
-    """How many images would go out, and their bytes; ``open``: of how many nobody has said if they may be published."""
+    """How many images would go out, and their bytes; ``open``: of how many nobody has said if they may be published.
+
+    ``excluded``: how many excluded images fit the filter otherwise; they go out where it asks for them.
+    """
 
     images: int
     size: int
     allowed: int
     open: int
+    excluded: int
 
 
 @dataclass(frozen=True)
@@ -86,18 +90,26 @@ def _conditions(project_id: int, chosen: gallery.ImageFilter, allowed: bool) -> 
 
 def amount(session: Session, project_id: int, chosen: gallery.ImageFilter) -> Amount:
     """What would go out."""
-    chosen = gallery.resolved(session, project_id, chosen)
-    kept = chosen == gallery.ImageFilter(state=None)  # of everything the database has the sums
-    publish, count, size = (
-        (ImageCount.publish, ImageCount.count, ImageCount.bytes)
+    in_any_state = gallery.resolved(session, project_id, replace(chosen, state=None))
+    kept = in_any_state == gallery.ImageFilter(state=None)  # of everything the database has the sums
+    state, publish, count, size = (
+        (ImageCount.state, ImageCount.publish, ImageCount.count, ImageCount.bytes)
         if kept
-        else (Image.publish, sa.literal(1), Image.file_bytes)
+        else (Image.state, Image.publish, sa.literal(1), Image.file_bytes)
     )
-    query = sa.select(publish, sa.func.sum(count), sa.func.sum(size)).group_by(publish)
-    where = [ImageCount.project_id == project_id] if kept else _conditions(project_id, chosen, False)
-    found = {publish: (int(count), int(size)) for publish, count, size in session.execute(query.where(*where))}
-    images, total = (sum(one[place] for one in found.values()) for place in (0, 1))
-    return Amount(images, total, found.get("yes", (0, 0))[0], found.get("", (0, 0))[0])
+    query = sa.select(state, publish, sa.func.sum(count), sa.func.sum(size)).group_by(state, publish)
+    where = [ImageCount.project_id == project_id] if kept else _conditions(project_id, in_any_state, False)
+    rows = [
+        (state, publish, int(count), int(size)) for state, publish, count, size in session.execute(query.where(*where))
+    ]
+    going = [row for row in rows if chosen.state in (None, row[0])]
+    return Amount(
+        images=sum(count for _, _, count, _ in going),
+        size=sum(size for _, _, _, size in going),
+        allowed=sum(count for _, publish, count, _ in going if publish == "yes"),
+        open=sum(count for _, publish, count, _ in going if not publish),
+        excluded=sum(count for state, _, count, _ in rows if state == ImageState.EXCLUDED),
+    )
 
 
 def prepare(session: Session, project: Project, chosen: gallery.ImageFilter, *, allowed: bool = False) -> Export:

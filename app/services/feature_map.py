@@ -32,16 +32,23 @@ class Plane:
 
 def compute(space: Space, go_on: Callable[[int, int], bool]) -> dict[str, Array] | None:
     """Lay a space out; None when ``go_on(done, total)`` said no."""
-    plane = layout.lay_out(space.few, go_on)
+    return arranged(space.ids, space.few, go_on)
+
+
+def arranged(
+    ids: NDArray[np.int64], few: NDArray[np.float32], go_on: Callable[[int, int], bool]
+) -> dict[str, Array] | None:
+    """The same of images (n,) with some numbers each (n, few)."""
+    plane = layout.lay_out(few, go_on)
     if plane is None:
         return None
-    return {"ids": space.ids, "places": _whole(plane), "groups": _groups(space)}
+    return {"ids": ids, "places": _whole(plane), "groups": _groups(few)}
 
 
-def _groups(space: Space) -> NDArray[np.int64]:
+def _groups(few: NDArray[np.float32]) -> NDArray[np.int64]:
     """Groups of like images, the largest first."""
     owner, _centres = clusters.group(
-        np.ascontiguousarray(space.few[:, : layout.WIDTH]), min(GROUPS, max(2, len(space.ids) // MEMBERS))
+        np.ascontiguousarray(few[:, : layout.WIDTH]), min(GROUPS, max(2, len(few) // MEMBERS))
     )
     order = np.argsort(-np.bincount(owner), kind="stable")
     rank = np.empty(len(order), dtype=np.int64)

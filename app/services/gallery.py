@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image
 from app.domain.errors import Conflict, NotFound
-from app.services import listing, names, places
+from app.services import listing, name_order, names, places
 from app.services.image_counts import Counts, counts, total
 from app.services.image_filter import (
     ALL,
@@ -87,9 +87,8 @@ class Page:
 def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0, limit: int = 500) -> Page:
     """Images ``offset`` to ``offset + limit`` of those that match, at most ``MAX_LIMIT``."""
     offset, limit = max(0, min(offset, BIG)), max(0, min(limit, MAX_LIMIT))
-    if chosen.beyond:
-        listed = listing.ids(session, project_id, chosen)
-        return Page(len(listed), offset, _in_order(session, project_id, listed[offset : offset + limit].tolist()))
+    if chosen.beyond or chosen.sort:
+        return _sorted(session, project_id, chosen, offset, limit)
     chosen = names.narrowed(session, project_id, chosen)
     matching_now = total(session, project_id, chosen)
     wanted = sa.select(Image.id).where(*conditions(project_id, chosen))
@@ -106,9 +105,8 @@ def ids(session: Session, project_id: int, chosen: ImageFilter, offset: int = 0,
 
 def after(session: Session, project_id: int, chosen: ImageFilter, image_id: int = 0, limit: int = 50) -> list[ImageRow]:
     """The next images that match behind ``image_id``: the queue of label mode, which shrinks while it is worked off."""
-    if chosen.beyond:
-        place = _place(session, project_id, chosen, image_id)
-        return _in_order(session, project_id, listing.ids(session, project_id, chosen)[place + 1 :][:limit].tolist())
+    if chosen.beyond or chosen.sort:
+        return _beside(session, project_id, chosen, image_id, limit, forward=True)
     chosen = names.narrowed(session, project_id, chosen)
     query = _columns().where(*conditions(project_id, chosen), Image.id > image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id).limit(max(0, min(limit, MAX_LIMIT))))]
@@ -127,10 +125,8 @@ def matching(
 
 def before(session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int = 1) -> list[ImageRow]:
     """The images that match in front of ``image_id``, nearest first."""
-    if chosen.beyond:
-        place = max(0, _place(session, project_id, chosen, image_id))
-        listed = listing.ids(session, project_id, chosen)[max(0, place - limit) : place]
-        return _in_order(session, project_id, listed[::-1].tolist())
+    if chosen.beyond or chosen.sort:
+        return _beside(session, project_id, chosen, image_id, limit, forward=False)
     chosen = names.narrowed(session, project_id, chosen)
     query = _columns().where(*conditions(project_id, chosen), Image.id < image_id)
     return [ImageRow(*row) for row in session.execute(query.order_by(Image.id.desc()).limit(limit))]
@@ -159,8 +155,9 @@ def image(session: Session, project_id: int, image_id: int) -> Image:
 
 def position(session: Session, project_id: int, chosen: ImageFilter, image_id: int) -> int:
     """How many of the images that match come before ``image_id``."""
-    if chosen.beyond:
-        return max(0, _place(session, project_id, chosen, image_id))
+    if chosen.beyond or chosen.sort:
+        place = name_order.position(session, project_id, chosen, image_id)
+        return max(0, _place(session, project_id, chosen, image_id)) if place is None else place
     query, in_front, passed = sa.select(sa.func.count()).select_from(Image), Image.id < image_id, 0
     if places.known(chosen):
         passed, in_front = places.before(session, project_id, chosen, image_id), places.block_of(image_id)
@@ -171,7 +168,7 @@ def position(session: Session, project_id: int, chosen: ImageFilter, image_id: i
 def resolved(session: Session, project_id: int, chosen: ImageFilter) -> ImageFilter:
     """The same images now, by a filter that conditions of a query can say: what is beyond them becomes ids."""
     if not chosen.beyond:
-        return chosen
+        return chosen.plain
     return replace(chosen.plain, ids=tuple(listing.ids(session, project_id, chosen).tolist()))
 
 
@@ -184,6 +181,27 @@ def check_not_grown(session: Session, project_id: int, chosen: ImageFilter, show
     found = total(session, project_id, chosen)
     if found > shown:
         raise Conflict("selection_grew", shown=shown, found=found)
+
+
+def _sorted(session: Session, project_id: int, chosen: ImageFilter, offset: int, limit: int) -> Page:
+    """A page of an order that is not that of the import, or of a filter that only arrays know."""
+    by_name = name_order.page(session, project_id, chosen, offset, limit)
+    if by_name is not None:
+        matching_now, found = by_name
+        return Page(matching_now, offset, _in_order(session, project_id, found))
+    listed = listing.ids(session, project_id, chosen)
+    return Page(len(listed), offset, _in_order(session, project_id, listed[offset : offset + limit].tolist()))
+
+
+def _beside(
+    session: Session, project_id: int, chosen: ImageFilter, image_id: int, limit: int, *, forward: bool
+) -> list[ImageRow]:
+    found = name_order.beside(session, project_id, chosen, image_id, limit, forward=forward)
+    if found is None:
+        listed, place = listing.ids(session, project_id, chosen), _place(session, project_id, chosen, image_id)
+        part = listed[place + 1 :][:limit] if forward else listed[max(0, place - limit) : max(0, place)][::-1]
+        found = part.tolist()
+    return _in_order(session, project_id, found)
 
 
 def _place(session: Session, project_id: int, chosen: ImageFilter, image_id: int) -> int:

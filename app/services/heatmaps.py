@@ -17,7 +17,7 @@ from app.services.review import MEAN
 
 LAYERS = "conv_layers"  # key of ``Run.environment``: names of the network's convolutions, input first
 SCALE_PERCENTILE = 95  # the strongest twentieth of the maps may run into the last colour
-MOST_ITEMS = 200  # images of one explain job
+MOST_ITEMS = 400  # images of one explain job
 FEW_ITEMS = 4  # so few are made at once by the process that is kept ready
 
 
@@ -34,12 +34,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Ordered:
-    """An explain job: ``state`` of the job and, when it failed, why."""
+    """An explain job: ``state`` of the job and, when it failed, why; pictures that are ``done``, of ``total``."""
 
     job_id: int
     state: JobState
     error_code: str | None
     error_params: dict[str, object]
+    done: int
+    total: int
 
     @property
     def finished(self) -> bool:
@@ -173,4 +175,5 @@ def ordered(session: Session, run: Run, job_id: int) -> Ordered:
     job = session.get(Job, job_id)
     if job is None or job.kind != JobKind.EXPLAIN or job.spec.get("run_id") != run.id:
         raise NotFound("job_missing", job=job_id)
-    return Ordered(job.id, JobState(job.state), job.error_code, dict(job.error_params))
+    done, total = int(job.progress.get("done", 0)), len(job.spec["item_ids"])
+    return Ordered(job.id, JobState(job.state), job.error_code, dict(job.error_params), done, total)

@@ -8,8 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from app.db.models import ChangeSet, ClassEvent, Image, LabelEvent, MarkEvent
+from app.db.models import ChangeSet, ClassEvent, Image, LabelClass, LabelEvent, MarkEvent
 from app.domain.enums import MARKS, Field, LabelSource
+from app.services import class_log
 
 _MOST_COMPARED = 5000  # images of a change set whose earlier labels are looked up for a line of the history
 
@@ -35,9 +36,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ClassChange:
-    """What an act changed of a class; the values that differ."""
+    """What an act changed of a class; the values that differ. ``name``: what it is called now, "" when it is gone."""
 
     class_id: int
+    name: str
     before: dict[str, Any]
     after: dict[str, Any]
 
@@ -185,10 +187,16 @@ def _overruled(session: Session, change_set_ids: Sequence[int]) -> dict[int, dic
 
 
 def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int, list[ClassChange]]:
-    query = sa.select(ClassEvent).where(ClassEvent.change_set_id.in_(change_set_ids)).order_by(ClassEvent.id)
+    query = (
+        sa.select(ClassEvent, LabelClass.name)
+        .outerjoin(LabelClass, LabelClass.id == ClassEvent.class_id)
+        .where(ClassEvent.change_set_id.in_(change_set_ids))
+        .order_by(ClassEvent.id)
+    )
     found: dict[int, list[ClassChange]] = {}
-    for event in session.scalars(query):
-        change = ClassChange(event.class_id, event.before, event.after)
+    for event, name in session.execute(query):
+        after = {key: value for key, value in event.after.items() if key in class_log.FIELDS}
+        change = ClassChange(event.class_id, name or "", event.before, after)
         found.setdefault(event.change_set_id, []).append(change)
     return found
 

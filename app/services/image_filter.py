@@ -84,14 +84,19 @@ class ImageFilter:
 
     @property
     def beyond(self) -> bool:
-        """True when conditions of a query do not say all of it."""
-        given = (self.by, self.means, self.since, self.until, self.checked, self.run, self.sort or None)
+        """True when conditions of a query do not say all of it. An order is none: which images match is the same."""
+        given = (self.by, self.means, self.since, self.until, self.checked, self.run)
         return any(value is not None for value in given)
 
     @property
     def order(self) -> tuple[Order, bool]:
         """The order, and whether it is reversed."""
         return Order(self.sort.removeprefix("-") or Order.IMPORTED), self.sort.startswith("-")
+
+    @property
+    def by_model(self) -> bool:
+        """True when a model chooses the order: no such list holds images of the pinned test set."""
+        return self.order[0] in OF_RUN
 
     @classmethod
     def from_query(cls, values: Mapping[str, str]) -> Self:

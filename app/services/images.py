@@ -13,6 +13,7 @@ from app.domain.enums import Split
 from app.domain.filenames import display_name
 from app.domain.imaging import Decoded
 from app.domain.lists import one_line
+from app.services import own_ids
 from app.storage import Batch, Store
 
 
@@ -97,7 +98,10 @@ def add_many(session: Session, project_id: int, import_id: int, newcomers: Seque
     first: dict[str, Newcomer] = {}
     for newcomer in newcomers:
         first.setdefault(newcomer.prepared.sha256, newcomer)
-    new = _insert(session, [_row(project_id, import_id, newcomer) for newcomer in first.values()])
+    rows = [_row(project_id, import_id, newcomer) for newcomer in first.values()]
+    if (begin := own_ids.first(session, project_id, Image.id)) is not None:
+        rows = [row | {"id": image_id} for image_id, row in enumerate(rows, begin)]
+    new = _insert(session, rows)
     known = _existing(session, project_id, [digest for digest in first if digest not in new])
     added = []
     for newcomer in newcomers:

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import ImportBatch, ImportEntry, Project
+from app.db.models import ImportBatch, ImportEntry, LabelClass, Project
 from app.db.session import Database
 from app.domain import lists
 from app.domain.archive import Archive, Entry
 from app.domain.enums import EntryVerdict
 from app.domain.errors import AppError, BadImage, Conflict
-from app.domain.filenames import without_root
+from app.domain.filenames import shown_path, without_root
+from app.domain.lists import BadList, Fault
 from app.services import classes, disk_files, import_records, imports, list_files
 from app.services.import_records import Judged
 from app.services.list_files import Kind, ListFile
@@ -24,6 +26,19 @@ DESCRIPTION = "dataset.json"
 _FIRST = "manifest.csv"  # of several lists this one counts
 _CHUNK = 500
 _MAX_CLASSES = 1000
+_LONGEST_DESCRIPTION = 16 * 2**20  # bytes
+_MOST_REFUSED = 100  # lists whose reasons are kept
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What came of a file that may be the list of an import. ``list_file``: the one that the import has now, if any.
+
+    ``fault``: why this one cannot be used, which is no reason to end anything.
+    """
+
+    list_file: ListFile | None = None
+    fault: Fault | None = None
 
 
 def keep(
@@ -47,6 +62,48 @@ def keep_apart(database: Database, store: Store, import_id: int, data: bytes, na
     return keep(database, store, import_id, data, "", list_files.kind_of(data, name))
 
 
+def keep_inside(database: Database, store: Store, import_id: int, data: bytes, path: str) -> Inside:
+    """Keep a list, or the classes of an export, that lies at ``path`` among files that come one by one.
+
+    Only what lies at the top counts, or in the one folder that holds everything. A list that cannot be used is
+    remembered with the reason, for the report.
+
+    Raises:
+        Conflict: the import has ended.
+    """
+    with database.read() as session:
+        known = list_files.of_options(imports.open_batch(session, import_id).options)
+    shown = shown_path(path)
+    if shown.count("/") > 1:
+        return Inside(known)
+    if len(data) > lists.MAX_SENT_BYTES:
+        return _refused(database, import_id, shown, BadList("list_too_large", limit_mb=lists.MAX_SENT_BYTES // 2**20))
+    if shown.rpartition("/")[2] == DESCRIPTION:
+        _keep_classes(database, import_id, data, shown)
+        return Inside()
+    return Inside(known) if known else _tried(database, store, import_id, data, shown)
+
+
+def _tried(database: Database, store: Store, import_id: int, data: bytes, path: str) -> Inside:
+    """Keep what may be a list among the files; one that cannot be used costs nothing but itself."""
+    if (kind := list_files.kind_of(data, path)) is None:
+        return Inside()
+    try:
+        return Inside(keep(database, store, import_id, data, path, kind))
+    except BadList as error:
+        return _refused(database, import_id, shown_path(path), error)
+
+
+def _refused(database: Database, import_id: int, path: str, error: BadList) -> Inside:
+    params = {name: value for name, value in error.params.items() if isinstance(value, (str, int))}
+    fault = Fault(error.code, params)
+    with database.write() as session:
+        earlier = imports.open_batch(session, import_id).options.get(list_files.REFUSED, {})
+        told = dict([*earlier.items(), (path, [fault.code, fault.params])][-_MOST_REFUSED:])
+        imports.remember(session, import_id, **{list_files.REFUSED: told})
+    return Inside(fault=fault)
+
+
 def from_zip(database: Database, store: Store, import_id: int, archive: Archive, root: str) -> None:
     """Keep the list and the classes that lie beside the pictures of a zip, unless the import has a list already."""
     with database.read() as session:
@@ -57,13 +114,11 @@ def from_zip(database: Database, store: Store, import_id: int, archive: Archive,
         if known is not None:
             break
         with suppress(BadImage):
-            data = archive.read(entry)
-            if kind := list_files.kind_of(data, entry.path):
-                known = keep(database, store, import_id, data, entry.path, kind)
+            known = _tried(database, store, import_id, archive.read(entry), entry.path).list_file
     for entry in top:
-        if without_root(entry.path, root) == DESCRIPTION and entry.info.file_size < lists.MAX_LIST_BYTES:
+        if without_root(entry.path, root) == DESCRIPTION and entry.info.file_size <= _LONGEST_DESCRIPTION:
             with suppress(BadImage):
-                _keep_classes(database, batch, archive.read(entry), entry.path)
+                _keep_classes(database, import_id, archive.read(entry), entry.path)
 
 
 def _candidates(entries: Iterable[Entry]) -> list[Entry]:
@@ -84,29 +139,38 @@ def from_folder(database: Database, store: Store, import_id: int, folder: Path, 
     known = list_files.of_options(batch.options)
     for path, data in sorted(files, key=lambda file: (file[0].lower() != _FIRST, file[0])):
         if path == DESCRIPTION:
-            _keep_classes(database, batch, data, path)
-        elif known is None and (kind := list_files.kind_of(data, path)):
-            known = keep(database, store, import_id, data, path, kind)
+            _keep_classes(database, import_id, data, path)
+        elif known is None:
+            known = _tried(database, store, import_id, data, path).list_file
 
 
-def _keep_classes(database: Database, batch: ImportBatch, data: bytes, path: str) -> None:
-    """Add the classes that an export describes, in their order, with colour, key and second name where free."""
+def _keep_classes(database: Database, import_id: int, data: bytes, path: str) -> None:
+    """Add the classes that an export describes, in their order, with colour, key and second name where free.
+
+    Raises:
+        Conflict: the import has ended.
+    """
     try:
-        described = json.loads(data)["classes"][:_MAX_CLASSES]
+        described = json.loads(data if len(data) <= _LONGEST_DESCRIPTION else b"")["classes"][:_MAX_CLASSES]
     except (ValueError, TypeError, KeyError, RecursionError):
         return
     with database.write() as session:
+        batch = imports.open_batch(session, import_id, lock=True)
         project = session.get_one(Project, batch.project_id)
-        for one in described:
-            if isinstance(one, dict) and isinstance(one.get("name"), str):
-                _add_class(session, project, one)
-        imports.remember(session, batch.id, description=path)
+        made = [
+            added.id
+            for one in described
+            if isinstance(one, dict) and isinstance(one.get("name"), str)
+            if (added := _add_class(session, project, one)) is not None
+        ]
+        import_records.remember_made(batch, made)
+        imports.remember(session, import_id, description=path)
 
 
-def _add_class(session: Session, project: Project, described: dict[str, object]) -> None:
+def _add_class(session: Session, project: Project, described: dict[str, object]) -> LabelClass | None:
     name = str(described["name"])
     if classes.name_key(name) in {item.name_key for item in classes.listed(session, project)}:
-        return
+        return None
     texts = {key: value for key in ("color", "key") if isinstance(value := described.get(key), str)}
     for wish in (texts, {"color": texts.get("color")}, {}):
         try:
@@ -117,7 +181,8 @@ def _add_class(session: Session, project: Project, described: dict[str, object])
         added.second_name = str(described.get("second_name") or "")[:200]
         added.description = str(described.get("description") or "")[: classes.LONGEST_DESCRIPTION]
         added.retired = described.get("retired") is True
-        return
+        return added
+    return None
 
 
 def close(database: Database, store: Store, import_id: int) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
+from app.db.models import ChangeSet, Image, ImportBatch, ImportEntry, LabelClass, Project
 from app.domain.enums import Split
-from app.services import classes, gallery, labels, split_moves
+from app.services import classes, gallery, label_log, labels, split_moves
 from app.services.gallery import ImageFilter
 from app.services.marks import Who
 from app.services.split_moves import Wish
@@ -54,8 +54,16 @@ def offers(session: Session, batch: ImportBatch, entry_ids: Sequence[int] | None
 def follow(session: Session, batch: ImportBatch, entry_ids: Sequence[int] | None, who: Who) -> int:
     """Give the images the class and the split that their folders say; how many were changed.
 
-    Images of the pinned test set stay in it.
+    Images of the pinned test set stay in it. What is offered is looked up once nobody else changes the project: of two
+    at the same time the second finds nothing left. A repeated request changes nothing and has the first answer.
+
+    Raises:
+        Invalid: an unusable request id.
     """
+    request_id = who["request_id"]
+    label_log.start(session, batch.project_id, request_id)
+    if (before := _before(session, batch.project_id, request_id)) is not None:
+        return before
     changed = 0
     chosen = offers(session, batch, entry_ids)
     if relabelled := {one.image_id: one.wanted for one in chosen if one.code == LABEL}:
@@ -66,7 +74,21 @@ def follow(session: Session, batch: ImportBatch, entry_ids: Sequence[int] | None
     for split in Split:
         ids = tuple(one.image_id for one in chosen if one.code == SPLIT and one.wanted == split)
         for some in gallery.chunks(ids):
-            mine: Who = {**who, "request_id": f"{who['request_id'][:40]}-{split}-{some[0]}"}
+            mine: Who = {**who, "request_id": f"{_of_splits(request_id)}{split}-{some[0]}"}
             wanted = ImageFilter(state=None, ids=tuple(some))
             changed += split_moves.move(session, batch.project_id, wanted, Wish(split), **mine).change_set.image_count
     return changed
+
+
+def _of_splits(request_id: str) -> str:
+    """How the requests of the moves between splits begin that belong to one."""
+    return f"{request_id[:40]}-"
+
+
+def _before(session: Session, project_id: int, request_id: str) -> int | None:
+    """How many images a request changed that was made before; None when it is a new one."""
+    mine = sa.or_(
+        ChangeSet.request_id == request_id, ChangeSet.request_id.startswith(_of_splits(request_id), autoescape=True)
+    )
+    query = sa.select(sa.func.sum(ChangeSet.image_count)).where(ChangeSet.project_id == project_id, mine)
+    return session.scalar(query)

@@ -18,6 +18,8 @@ from app.domain.lists import Given
 from app.services import classes, labels, marks, projects
 from app.services.images import Added, Newcomer, Prepared, Rights, add_many
 
+MADE = "classes"  # key in the options of an import
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -178,10 +180,17 @@ def _label(session: Session, batch: ImportBatch, pairs: Sequence[tuple[Judged, A
     if not wanted:
         return set()
     project = session.get_one(Project, batch.project_id)
-    found = classes.ensure(session, project, sorted(set(wanted.values())))
+    found, made = classes.ensured(session, project, sorted(set(wanted.values())))
+    remember_made(batch, [item.id for item in made])
     changes = [labels.LabelChange(image_id, found[name].id) for image_id, name in wanted.items()]
     labels.assign(session, project.id, changes, source=LabelSource.IMPORT, actor=batch.actor, request_id=request_id)
     return set(wanted)
+
+
+def remember_made(batch: ImportBatch, class_ids: Sequence[int]) -> None:
+    """Keep with an import which classes it made: they may go when it is taken back."""
+    if class_ids:
+        batch.options = {**batch.options, MADE: [*batch.options.get(MADE, []), *class_ids]}
 
 
 def _outcome(file: Judged, added: Added | None, known: dict[int, _Known], late: set[int]) -> Outcome:

@@ -116,8 +116,8 @@ def folders(session: Session, batch: ImportBatch, limit: int = 300) -> list[Fold
     return found
 
 
-def as_csv(rows: Iterator[Problem], heading: Sequence[str]) -> str:
-    """The problems as CSV with a byte order mark, by which Excel knows UTF-8.
+def as_csv(rows: Iterator[Problem], heading: Sequence[str], gettext: Callable[[str], str]) -> str:
+    """The problems as CSV with a byte order mark, by which Excel knows UTF-8, in the reader's language.
 
     A cell that a spreadsheet would take for a formula gets an apostrophe in front.
     """
@@ -126,7 +126,7 @@ def as_csv(rows: Iterator[Problem], heading: Sequence[str]) -> str:
     writer = csv.writer(out)
     writer.writerow(heading)
     for row in rows:
-        writer.writerow([plain_cell(text) for text in (row.path, row.verdict, row.message)])
+        writer.writerow([plain_cell(text) for text in (row.path, gettext(row.verdict), row.message)])
     return out.getvalue()
 
 

@@ -13,13 +13,23 @@ from sqlalchemy.orm import Session
 
 from app.db.base import utc_now
 from app.db.health_models import HealthMember, ImageFact
-from app.db.models import ChangeSet, Image, ImageLease, ImportBatch, ImportEntry, LabelEvent, MarkEvent
+from app.db.lookups import one_of
+from app.db.models import (
+    ChangeSet,
+    ClassEvent,
+    Image,
+    ImageLease,
+    ImportBatch,
+    ImportEntry,
+    LabelEvent,
+    MarkEvent,
+)
 from app.db.opinion_models import Opinion, OpinionImage
 from app.db.run_models import RunItem
 from app.db.version_models import DataItem
 from app.domain.enums import Field, ImageState, LabelSource
 from app.domain.errors import Conflict
-from app.services import gallery, health_check, imports, marks, projects
+from app.services import classes, gallery, health_check, import_records, imports, marks, own_ids, projects
 
 UNDONE = "undone"  # key in the options of an import
 _CHUNK = 500
@@ -52,7 +62,7 @@ class TakenBack:
 
 def reach(session: Session, import_id: int) -> Reach:
     """What taking an import back would reach."""
-    kind = _kind()
+    kind = _kind(import_id)
     query = sa.select(kind, sa.func.count()).where(Image.import_id == import_id).group_by(kind)
     return Reach(**{str(name): count for name, count in session.execute(query)})
 
@@ -80,11 +90,13 @@ def take_back(
     if (before := _repeated(session, batch, request_id)) is not None:
         return before
     kinds: dict[str, list[int]] = {"fresh": [], "touched": [], "used": []}
-    query = sa.select(Image.id, _kind()).where(Image.import_id == import_id).order_by(Image.id)
+    query = sa.select(Image.id, _kind(import_id)).where(Image.import_id == import_id).order_by(Image.id)
     for image_id, kind in session.execute(query):
         kinds[kind].append(image_id)
     gone = kinds["fresh"] + (kinds["touched"] if everything else [])
     _remove(session, gone)
+    _forget_classes(session, batch)
+    own_ids.never_again(session, batch.project_id, Image.id, gone)
     excluded = _exclude(session, batch, kinds["used"], reason, actor, request_id) if everything else 0
     kept = sum(map(len, kinds.values())) - len(gone) - excluded
     done = TakenBack(len(gone), excluded, kept)
@@ -102,8 +114,8 @@ def _repeated(session: Session, batch: ImportBatch, request_id: str) -> TakenBac
     return TakenBack(kept["removed"], kept["excluded"], kept["kept"])
 
 
-def _kind() -> sa.ColumnElement[str]:
-    """Of an image: "used", "touched" or "fresh"."""
+def _kind(import_id: int) -> sa.ColumnElement[str]:
+    """Of an image of an import: "used", "touched" or "fresh"."""
     by_hand = ChangeSet.source != LabelSource.IMPORT
     labelled = sa.select(LabelEvent.id).join(ChangeSet, ChangeSet.id == LabelEvent.change_set_id)
     marked = sa.select(MarkEvent.id).join(ChangeSet, ChangeSet.id == MarkEvent.change_set_id)
@@ -113,16 +125,24 @@ def _kind() -> sa.ColumnElement[str]:
     )
     touched = sa.or_(
         labelled.where(LabelEvent.image_id == Image.id, by_hand).exists(),
-        marked.where(MarkEvent.image_id == Image.id, by_hand, sa.not_(_by_chance())).exists(),
+        marked.where(MarkEvent.image_id == Image.id, by_hand, sa.not_(_by_chance(import_id))).exists(),
         sa.select(Opinion.image_id).where(Opinion.image_id == Image.id).exists(),
         Image.split_source == "hand",
     )
     return sa.case((used, "used"), (touched, "touched"), else_="fresh")
 
 
-def _by_chance() -> sa.ColumnElement[bool]:
-    """What a draw did to an image is no work of a person; of moves by hand the image itself says so."""
-    return sa.or_(ChangeSet.field == Field.SPLIT, ChangeSet.source == LabelSource.SPLITS)
+def _by_chance(import_id: int) -> sa.ColumnElement[bool]:
+    """What a draw did to an image is no work of a person, nor is its undo, the redo of that and so on.
+
+    Of moves between splits by hand the image itself says so.
+    """
+    mine = sa.select(ImportBatch.project_id).where(ImportBatch.id == import_id).scalar_subquery()
+    draws = sa.select(ChangeSet.id, ChangeSet.undone_by_id)
+    draws_of = draws.where(ChangeSet.project_id == mine, ChangeSet.source == LabelSource.SPLITS)
+    chain = draws_of.cte("drawn", recursive=True)
+    chain = chain.union_all(draws.join(chain, ChangeSet.id == chain.c.undone_by_id))
+    return sa.or_(ChangeSet.field == Field.SPLIT, ChangeSet.id.in_(sa.select(chain.c.id)))
 
 
 def _remove(session: Session, image_ids: Sequence[int]) -> None:
@@ -138,6 +158,17 @@ def _remove(session: Session, image_ids: Sequence[int]) -> None:
     left = {"image_count": _events_left(), "outcome": sa.null()}
     for ids in _chunks(sorted(change_sets)):
         session.execute(sa.update(ChangeSet).where(ChangeSet.id.in_(ids)).values(**left))
+
+
+def _forget_classes(session: Session, batch: ImportBatch) -> None:
+    """Delete the classes that this import made, if nobody changed them and nothing refers to them.
+
+    A new order changes none of them.
+    """
+    made = batch.options.get(import_records.MADE, [])
+    changes = sa.select(ClassEvent.class_id, ClassEvent.after).where(one_of(ClassEvent.class_id.expression, made))
+    changed = {class_id for class_id, after in session.execute(changes) if set(after) != {"position"}}
+    classes.delete_unused(session, batch.project_id, [class_id for class_id in made if class_id not in changed])
 
 
 def _events_left() -> sa.ColumnElement[int]:

@@ -5,7 +5,7 @@ labels, verdicts and counts together. What is interrupted can be started again w
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -64,6 +64,7 @@ class Options:
     description: str = ""  # the path of the file that describes the classes
     rights: Rights = Rights()
     rules: Rules = Rules()  # what a person says that folders mean
+    bad_lists: Mapping[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)  # path -> reason
 
     def place(self, path: str) -> Place:
         """What the whole path of a file, as it is shown, says, and the rules for its folder."""
@@ -117,6 +118,7 @@ def options_of(batch: ImportBatch) -> Options:
         kept.get("description", ""),
         Rights.of(kept),
         Rules.of(kept.get("rules")),
+        kept.get(list_files.REFUSED, {}),
     )
 
 
@@ -184,13 +186,13 @@ def keep(tools: Tools, import_id: int, judged: Sequence[Judged], *, cursor: int 
     return outcomes
 
 
-def open_batch(session: Session, import_id: int) -> ImportBatch:
-    """The import, which must still be open.
+def open_batch(session: Session, import_id: int, *, lock: bool = False) -> ImportBatch:
+    """The import, which must still be open; with ``lock`` it stays so until the transaction ends.
 
     Raises:
         Conflict: it has ended.
     """
-    batch = session.get_one(ImportBatch, import_id)
+    batch = session.get_one(ImportBatch, import_id, with_for_update=lock or None)
     if batch.finished:
         raise Conflict("import_finished", number=batch.number)
     return batch
@@ -226,6 +228,9 @@ def discard(session: Session, import_id: int) -> None:
 def _told(store: Store, options: Options, file: Incoming) -> Incoming:
     """The file with what the list of the import says of it."""
     path = shown_path(file.path)
+    if path in options.bad_lists:
+        code, params = options.bad_lists[path]
+        return replace(file, data=None, code=code, params=params)
     if options.list_file is None and not options.description:
         return file
     if path == options.description or list_files.is_list(options.list_file, path):

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.lookups import by_lookup, one_of
 from app.db.models import Image
 from app.db.run_models import Run, RunClass, RunItem
+from app.domain import metrics
 from app.domain.confident import Noise
 from app.domain.enums import ImageState, PredictionRole, Split
 from app.services import answers, neighbours, review
@@ -52,6 +54,7 @@ class Found:
         changed, dismissed, left_out: how many got another label since, were found right, or are of the test set or
             excluded now.
         share: estimated part of all labels that is wrong.
+        learned: the run is proven to be better than always answering the largest class; else its doubts say nothing.
     """
 
     classes: Sequence[RunClass]
@@ -62,6 +65,7 @@ class Found:
     left_out: int
     noise: Sequence[Noise]
     share: float
+    learned: bool
 
     @property
     def suspected(self) -> int:
@@ -101,7 +105,13 @@ def find(session: Session, kept: answers.Kept, run: Run) -> Found:
         left_out=len(fates["left_out"]),
         noise=found.noise,
         share=found.share,
+        learned=_learned(said),
     )
+
+
+def _learned(said: answers.Answers) -> bool:
+    limits = metrics.wilson(int((said.predicted == said.labels).sum()), len(said.labels))
+    return limits is not None and limits.low > np.bincount(said.labels).max() / len(said.labels)
 
 
 def like(session: Session, arrays: Arrays, project_id: int, image_id: int) -> list[Like] | None:

@@ -11,11 +11,12 @@ from app.db.models import Project
 from app.db.run_models import Job, Run
 from app.domain import laboratory, metrics
 from app.domain.enums import JobState, PredictionRole
-from app.domain.laboratory import Arm, Difference
+from app.domain.errors import AppError, Invalid
+from app.domain.laboratory import MOST_CLASSES, Arm, Difference
 from app.domain.recipe import Recipe
 from app.domain.stats import exact, paired
 from app.domain.stats.paired import Flips
-from app.services import answers, runs
+from app.services import answers, plans, preflight, runs, splits
 from app.services.answers import Answers, Kept
 from app.services.runs import ANYHOW, How
 
@@ -88,6 +89,20 @@ def start(
 def planned(recipe: Recipe, classes: Sequence[str], seeds: int) -> list[tuple[Arm, Recipe]]:
     """What ``start`` would train. Raises Invalid as ``laboratory.recipes``."""
     return laboratory.recipes(recipe, classes, seeds)
+
+
+def hindrances(session: Session, project: Project, recipe: Recipe) -> list[AppError]:
+    """Why nothing can be started with ``recipe``, whatever classes and seeds are chosen; empty when something can."""
+    table = splits.table(session, project.id)
+    if len(table.used) < 2:
+        return list(plans.forecast(table, recipe).problems)
+    try:
+        (*_, (_, whole)) = laboratory.recipes(recipe, [item.name for item in project.offered[:MOST_CLASSES]], 1)
+        forecast = plans.forecast(table, whole)
+        preflight.refuse(session, whole, forecast, "")
+    except Invalid as error:
+        return [error]
+    return [one for one in forecast.problems if one.code != "augmented_class_missing"]  # these classes can be unticked
 
 
 def _name(arm: Arm, recipe: Recipe) -> str:

@@ -11,6 +11,8 @@ from app.domain.filenames import Place, shown_path
 from app.domain.lists import BadList, Fault, Given, Listing, Row
 from app.storage import Store
 
+REFUSED = "bad_lists"  # key in the options of an import: path -> code and parameters of the reason
+
 
 class Kind(StrEnum):
     """How a list is written."""
@@ -47,7 +49,7 @@ def kind_of(data: bytes, path: str) -> Kind | None:
         return None
     try:
         columns, _between = lists.heading(lists.decode(data))
-    except (BadList, ValueError):
+    except BadList:
         return None
     return Kind.CSV if "path" in columns else None
 

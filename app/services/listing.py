@@ -1,10 +1,10 @@
 """Images in any order, and by what no index knows: who labelled them and when, what a run said of them.
 
 The rows themselves are in memory (``app.services.columns``): a filter is a handful of comparisons of arrays, and what
-was found last is kept as long as nobody changes anything.
+was found last is kept as long as nobody changes anything. Where a run chooses the order, the pinned test set is left
+out: a test set that was looked through where the model is unsure, and mended there, flatters the model.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, ImportBatch
 from app.db.session import is_writing
+from app.domain.enums import Split
 from app.services import columns, names, run_answers
 from app.services.columns import Table
 from app.services.image_filter import NONE, ImageFilter, Order, conditions
@@ -24,8 +25,6 @@ from app.services.run_answers import RunAnswers
 
 Mask = NDArray[np.bool_]
 Ids = NDArray[np.int64]
-_DIGITS = re.compile(r"\d+")
-_LONGEST = 20  # digits of a number in a name that are put in order as a number
 _found: Kept[Ids] = Kept(16)
 _ranks: Kept[NDArray[np.int64]] = Kept(4)
 
@@ -83,6 +82,8 @@ def _masks(session: Session, project_id: int, table: Table, chosen: ImageFilter)
     rest = [*_of_label(table, chosen), *_named(session, project_id, table, chosen)]
     if chosen.run is not None:
         rest.append(_of_run(run_answers.of(session, project_id, chosen.run), table, chosen))
+    if chosen.by_model:
+        rest.append(table["split"] != columns.SPLITS.index(Split.TEST))
     if rest:
         found[""] = np.logical_and.reduce(rest)
     return found
@@ -181,16 +182,10 @@ def _name_ranks(session: Session, project_id: int, table: Table) -> NDArray[np.i
     """The place of each image in the order of the names, numbers in them as numbers: cell_2 before cell_10."""
 
     def read() -> NDArray[np.int64]:
-        rows = session.execute(sa.select(Image.id, Image.name).where(Image.project_id == project_id)).all()
-        keyed = sorted(
-            (_DIGITS.sub(lambda found: found.group().zfill(_LONGEST), name.casefold()), i) for i, name in rows
-        )
-        ranks = np.zeros(len(table["id"]), np.int64)
-        ranks[np.searchsorted(table["id"], [image_id for _, image_id in keyed])] = np.arange(len(keyed))
+        query = sa.select(Image.id).where(Image.project_id == project_id).order_by(Image.name_order, Image.id)
+        ordered = np.fromiter(session.scalars(query), np.int64, len(table["id"]))
+        ranks = np.zeros(len(ordered), np.int64)
+        ranks[np.searchsorted(table["id"], ordered)] = np.arange(len(ordered))
         return ranks
 
     return read() if is_writing(session) else _ranks.get(session, (project_id, table.members), read)
-
-
-def _natural(name: str) -> str:
-    return _DIGITS.sub(lambda found: found.group().zfill(_LONGEST), name.casefold())

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import Image, Project
-from app.db.run_models import Job, Run, RunItem
+from app.db.run_models import Job, Run, RunFold, RunItem
+from app.services import diary_record, packs
+from app.storage import Store
 
 FORMAT = "miwake run"
 VERSION = 1
@@ -39,17 +41,23 @@ def items(session: Session, run_id: int) -> Iterator[Item]:
         yield Item(*row)
 
 
-def fingerprint(session: Session, run: Run) -> tuple[int, str]:
-    """How many images a run has, and the SHA-256 over a line for each of them, with a line feed behind each."""
+def fingerprint(session: Session, run: Run, store: Store | None = None) -> tuple[int, str]:
+    """How many images a run has, and the SHA-256 over a line for each of them, with a line feed behind each.
+
+    ``store``: where the worker may have left both; the images of a run never change once it has been trained.
+    """
+    file = packs.find(session, store, run, packs.IMAGES, None) if store is not None else None
+    if file is not None and {"count", "fingerprint"} <= file.note.keys():
+        return int(file.note["count"]), str(file.note["fingerprint"])
     digest, count = hashlib.sha256(), 0
     for count, item in enumerate(items(session, run.id), 1):  # noqa: B007 - the last one is the number
         digest.update(item.line().encode() + b"\n")
     return count, digest.hexdigest()
 
 
-def of(session: Session, run: Run) -> dict[str, Any]:
+def of(session: Session, run: Run, store: Store | None = None) -> dict[str, Any]:
     """The manifest of a run with its version, classes and folds loaded; folds count from 1."""
-    count, digest = fingerprint(session, run)
+    count, digest = fingerprint(session, run, store)
     version = run.version
     job = session.get_one(Job, run.job_id)
     return {
@@ -73,17 +81,19 @@ def of(session: Session, run: Run) -> dict[str, Any]:
         "environment": run.environment,
         "attempts": job.attempt,
         "seconds": run.seconds,
-        "models": [
-            {
-                "fold": fold.fold + 1,
-                "train": fold.train_count,
-                "validation": fold.validation_count,
-                "best_epoch": fold.best_epoch,
-                "stop_reason": fold.stop_reason,
-                "metrics": fold.metrics,
-                "weights_sha256": fold.weights_sha256,
-                "seconds": fold.seconds,
-            }
-            for fold in run.folds
-        ],
+        "models": [_model(fold) for fold in run.folds],
+        "diary": diary_record.of(session, run),
+    }
+
+
+def _model(fold: RunFold) -> dict[str, Any]:
+    return {
+        "fold": fold.fold + 1,
+        "train": fold.train_count,
+        "validation": fold.validation_count,
+        "best_epoch": fold.best_epoch,
+        "stop_reason": fold.stop_reason,
+        "metrics": fold.metrics,
+        "weights_sha256": fold.weights_sha256,
+        "seconds": fold.seconds,
     }

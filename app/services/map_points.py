@@ -1,19 +1,24 @@
 """What the page of the map knows of each of its images, as arrays in the order of the plane."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from app.db.lookups import by_lookup, one_of
 from app.db.models import Image
-from app.db.run_models import Prediction, Run, RunClass, RunItem
+from app.db.run_models import Run
 from app.domain.enums import ImageState, PredictionRole, Split
-from app.services import feature_map
+from app.services import answers, feature_map, review
+from app.services.feature_map import Plane
 from app.storage.arrays import Arrays
 
 SPLITS = (None, Split.TRAIN, Split.VALIDATION, Split.TEST)
+FEW = 30_000  # images of a map that are looked up by their ids, however many more the project has
 RIGHT, WRONG = 1, 2  # 0: the run was not asked
 
 
@@ -69,51 +74,66 @@ def _positions(classes: NDArray[np.int64], class_ids: list[int]) -> NDArray[np.i
     return found
 
 
-def load(session: Session, arrays: Arrays, project_id: int, run: Run | None) -> Points | None:
-    """The images in use, with what ``run`` said of them; None when there are no features."""
-    plane = feature_map.load(session, arrays, project_id)
+def load(
+    session: Session,
+    arrays: Arrays,
+    project_id: int,
+    run: Run | None,
+    plane: Plane | None = None,
+    kept: answers.Kept | None = None,
+) -> Points | None:
+    """The images in use, with what ``run`` said of them; None when there are no features.
+
+    ``plane``: where they lie; without one where the map of the project has them.
+    """
+    plane = plane or feature_map.load(session, arrays, project_id)
     if plane is None:
         return None
-    query = sa.select(Image.id, Image.class_id, Image.split, Image.label_version)
-    rows = session.execute(
-        query.where(Image.project_id == project_id, Image.state == ImageState.ACTIVE).order_by(Image.id)
-    ).all()
+    rows = _images(session, project_id, plane)
     ids = np.array([row[0] for row in rows], dtype=np.int64)
-    number = {split: place for place, split in enumerate(SPLITS)}
+    number = {split or "": place for place, split in enumerate(SPLITS)}
     columns = [
-        np.array([row[1] or 0 for row in rows], dtype=np.int64),
-        np.array([number[row[2]] for row in rows], dtype=np.int64),  # type: ignore[index]
+        np.array([row[1] for row in rows], dtype=np.int64),
+        np.array([number[row[2]] for row in rows], dtype=np.int64),
         np.array([row[3] for row in rows], dtype=np.int64),
     ]
     here = np.isin(plane.ids, ids)
     at = np.searchsorted(ids, plane.ids[here])
     classes, splits, versions = (column[at] for column in columns)
-    answers = _answers(session, run, plane.ids[here])
-    return Points(plane.ids[here], versions, plane.places[here], classes, plane.groups[here], splits, *answers)
+    said = _answers(session, kept or answers.Kept(), run, plane.ids[here])
+    return Points(plane.ids[here], versions, plane.places[here], classes, plane.groups[here], splits, *said)
+
+
+def _images(session: Session, project_id: int, plane: Plane) -> Sequence[Sequence[Any]]:
+    """Id, class, split and version of the label of the images in use, in the order of their ids."""
+    split = sa.func.coalesce(sa.cast(Image.split, sa.Text()), "")  # as text: no row has to be turned into an object
+    query = sa.select(Image.id, sa.func.coalesce(Image.class_id, 0), split, Image.label_version)
+    query = query.where(Image.project_id == project_id, Image.state == ImageState.ACTIVE).order_by(Image.id)
+    if len(plane.ids) > FEW:
+        return session.execute(query).all()
+    with by_lookup(session):
+        return session.execute(query.where(one_of(Image.id.expression, plane.ids.tolist()))).all()
 
 
 def _answers(
-    session: Session, run: Run | None, ids: NDArray[np.int64]
+    session: Session, kept: answers.Kept, run: Run | None, ids: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """What a run said of images that it was not trained on: verdict, class and fold of each."""
     verdicts, said, folds = (np.zeros(len(ids), dtype=np.int64) for _ in range(3))
     if run is None:
         return verdicts, said, folds
-    query = (
-        sa.select(RunItem.image_id, Prediction.predicted == RunItem.label, RunClass.class_id, RunItem.fold)
-        .join(Prediction, Prediction.item_id == RunItem.id)
-        .join(RunClass, sa.and_(RunClass.run_id == run.id, RunClass.position == Prediction.predicted))
-        .where(RunItem.run_id == run.id, Prediction.role != PredictionRole.TEST_FOLD)
-        .order_by(RunItem.image_id)
-    )
-    rows = session.execute(query).all()
-    if rows:
-        known = np.array([row[0] for row in rows], dtype=np.int64)
-        place = np.clip(np.searchsorted(known, ids), 0, len(known) - 1)
-        met = known[place] == ids
-        verdicts[met] = np.where(np.array([row[1] for row in rows]), RIGHT, WRONG)[place[met]]
-        said[met] = np.array([row[2] for row in rows], dtype=np.int64)[place[met]]
-        folds[met] = np.array([0 if row[3] is None else row[3] + 1 for row in rows], dtype=np.int64)[place[met]]
+    classes = np.array([one.class_id for one in review.classes(session, run)], dtype=np.int64)
+    for role in (PredictionRole.VALIDATION, PredictionRole.TEST):
+        told = answers.load(session, kept, run, role, len(classes))
+        order = np.argsort(told.images, kind="stable")
+        place = np.searchsorted(told.images, ids, sorter=order).clip(max=max(len(order) - 1, 0))
+        place = order[place] if len(order) else place
+        met = told.images[place] == ids if len(order) else np.zeros(len(ids), np.bool_)
+        at = place[met]
+        verdicts[met] = np.where(told.predicted[at] == told.labels[at], RIGHT, WRONG)
+        said[met] = classes[told.predicted[at]]
+        if role is PredictionRole.VALIDATION and run.recipe.get("folds"):
+            folds[met] = told.folds[at] + 1
     return verdicts, said, folds
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.run_models import EpochMetric, Job, Run, RunFold, RunItem
+from app.domain import best
 from app.domain.enums import JobState
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
@@ -81,6 +82,21 @@ def measured(session: Session, project_id: int, recipe: Recipe) -> Pace | None:
             known = tuple(span for span in spans if span)
             return Pace(known, once, shown.number if shown else None, processor, rows is same)
     return None
+
+
+def bounded(session: Session, project_id: int, recipe: Recipe, counts: tuple[int, int], spent: float) -> Recipe:
+    """``recipe`` with as many epochs as fit, see ``best.bounded``; by what they took before, or take on two cores.
+
+    Args:
+        counts: images that its models learn from, all models together, and of the whole training.
+        spent: seconds of the trainings before it.
+    """
+    learned, images = counts
+    known = measured(session, project_id, recipe)
+    if known is None:
+        return best.bounded(recipe, learned, best.pace(recipe), spent, best.once(recipe) * images)
+    before = known.once.high * images if known.once else 0.0
+    return best.bounded(recipe, learned, known.stages[-1].high, spent, before)
 
 
 def _kind(values: dict[str, Any], count: int | None = None) -> tuple[object, ...]:

@@ -17,14 +17,18 @@ from sqlalchemy.orm import Session
 from app.db.run_models import AnswerPack, Job, Prediction, Run
 from app.domain.enums import JobState, PredictionRole
 from app.domain.errors import AppError
+from app.services.once import remembered
 from app.storage import Store
 from app.storage.packed import PackDamaged, Packed, open_packed
 
 ALL = -1  # the fold of what all models said together
 MODELS = "models"  # what the models of a K-fold run say, side by side
 BORDERS = "borders"  # how far the heat maps lie on padding and border
+IMAGES = "images"  # how many images the run has, and their fingerprint
+MAP = "map"  # the map of the run by its own network, which is made when somebody asks for it
 UNUSABLE = (AppError, PackDamaged, OSError, KeyError, ValueError, TypeError)
 Array = NDArray[Any]
+_ASKED = "states of answers"  # key of what ``states`` found in the transaction that reads now
 log = logging.getLogger(__name__)
 
 
@@ -62,13 +66,33 @@ def fitting(run: Run, role: PredictionRole, fold: int | None) -> list[sa.ColumnE
 
 def state(session: Session, run: Run, role: PredictionRole, fold: int | None = None) -> State:
     """The state of the rows of a role, read from an index."""
+    parts = [
+        one
+        for (named, model), one in _asked(session).get(run.id, {}).items()
+        if named is role and fold in (None, model)
+    ]
+    if parts:
+        return together(parts)
     sums = (sa.func.count(), sa.func.max(Prediction.id), sa.func.sum(Prediction.predicted), attempt(run))
     row = session.execute(sa.select(*sums).where(*fitting(run, role, fold))).one()
     return State(*(int(value or 0) for value in row))
 
 
 def states(session: Session, run: Run) -> dict[tuple[PredictionRole, int], State]:
-    """The states of all roles and models of a run in one statement."""
+    """The states of all roles and models of a run in one statement; a page that only reads asks once."""
+    asked = _asked(session)
+    if run.id not in asked:
+        asked[run.id] = _states(session, run)
+    return asked[run.id]
+
+
+def _asked(session: Session) -> dict[int, dict[tuple[PredictionRole, int], State]]:
+    """What is known of runs by their ids as long as the transaction of ``session`` reads; nothing while it writes."""
+    found: dict[int, dict[tuple[PredictionRole, int], State]] = remembered(session).setdefault(_ASKED, {})
+    return found
+
+
+def _states(session: Session, run: Run) -> dict[tuple[PredictionRole, int], State]:
     sums = (sa.func.count(), sa.func.max(Prediction.id), sa.func.sum(Prediction.predicted), attempt(run))
     query = sa.select(Prediction.role, Prediction.fold, *sums).where(Prediction.run_id == run.id)
     rows = session.execute(query.group_by(Prediction.role, Prediction.fold))
@@ -104,9 +128,15 @@ def keep(session: Session, run: Run, made: list[Made]) -> bool:
     job = session.get_one(Job, run.job_id)
     if job.state != JobState.DONE or any(one.state.attempt != job.attempt for one in made):
         return False
-    session.execute(sa.delete(AnswerPack).where(AnswerPack.run_id == run.id))
+    session.execute(sa.delete(AnswerPack).where(AnswerPack.run_id == run.id, AnswerPack.role != MAP))
     session.add_all(_row(run.id, one) for one in made)
     return True
+
+
+def keep_map(session: Session, run: Run, made: Made) -> None:
+    """Put the map of a run in the place of a former one."""
+    session.execute(sa.delete(AnswerPack).where(AnswerPack.run_id == run.id, AnswerPack.role == MAP))
+    session.add(_row(run.id, made))
 
 
 def _row(run_id: int, made: Made) -> AnswerPack:
@@ -127,7 +157,7 @@ def due(session: Session, most: int) -> list[int]:
         .where(
             Job.state == JobState.DONE,
             sa.exists().where(Prediction.run_id == Run.id),
-            ~sa.exists().where(AnswerPack.run_id == Run.id, AnswerPack.attempt == Job.attempt),
+            ~sa.exists().where(AnswerPack.run_id == Run.id, AnswerPack.attempt == Job.attempt, AnswerPack.role != MAP),
         )
     )
     return list(session.scalars(query.order_by(Run.id.desc()).limit(most)))

@@ -23,6 +23,7 @@ from app.domain.groups import tied
 from app.domain.recipe import Recipe
 from app.services.splits import ClassCounts, Table
 
+Ints = NDArray[np.int64]
 SMALL_CLASS = 10  # training images below which a class gets a warning
 IMBALANCE = 3.0  # largest class by smallest class
 
@@ -176,7 +177,8 @@ def draw(
     given: Sequence[str | None],
     recipe: Recipe,
     names: Sequence[str],
-    groups: NDArray[np.int64] | None = None,
+    groups: Ints | None = None,
+    before: Ints | None = None,
 ) -> Draw:
     """Share the images of a run out.
 
@@ -185,6 +187,7 @@ def draw(
         given: the split each image has in the project, in the same order.
         names: the classes by position, for the refusal.
         groups: group of each image; no group is torn apart. The pinned test set stays as it is.
+        before: the place of each image in an earlier run with this recipe, as ``app.domain.kept_places`` has it.
 
     Raises:
         Invalid: ``class_missing_in_fold``: a draw without strata left a class out of the training of one model; or
@@ -193,23 +196,37 @@ def draw(
     test, in_folder = _places(given)
     way = validation_by(recipe, int(in_folder.sum()))
     pool = np.flatnonzero(~test)
-    together = None if groups is None else groups[pool]
+    together = (None if groups is None else groups[pool], None if before is None else before[pool])
     folds = np.full(len(labels), -1, dtype=np.int64)
     validation = np.zeros(len(labels), dtype=np.bool_)
     if way == Validation.FOLDS:
-        folds[pool] = drawing.kfold(labels[pool], recipe.folds, recipe.seed, recipe.stratified, together)
+        folds[pool] = _folds(labels[pool], recipe, *together)
         models = [folds == fold for fold in range(recipe.folds)]
     else:
         if way == Validation.FOLDER:
             validation = in_folder
         else:
-            share = recipe.validation_share
-            validation[pool] = drawing.holdout(labels[pool], share, recipe.seed, recipe.stratified, together)
+            validation[pool] = _held(labels[pool], recipe, *together)
         models = [validation]
     _refuse_missing(labels, [~held & ~test for held in models], names, recipe.seed)
     kinds = np.where(test, Split.TEST, np.where(validation, Split.VALIDATION, Split.TRAIN))
     sizes = [(len(pool) - int(held.sum()), int(held.sum())) for held in models]
     return Draw([Split(kind) for kind in kinds.tolist()], folds, sizes)
+
+
+def _folds(labels: Ints, recipe: Recipe, groups: Ints | None, before: Ints | None) -> Ints:
+    """The fold of each image that is dealt out."""
+    if before is None:
+        return drawing.kfold(labels, recipe.folds, recipe.seed, recipe.stratified, groups)
+    return drawing.kfold_again(labels, recipe.folds, recipe.seed, before, recipe.stratified, groups)
+
+
+def _held(labels: Ints, recipe: Recipe, groups: Ints | None, before: Ints | None) -> NDArray[np.bool_]:
+    """Which images are drawn for validation."""
+    share, seed = recipe.validation_share, recipe.seed
+    if before is None:
+        return drawing.holdout(labels, share, seed, recipe.stratified, groups)
+    return drawing.holdout_again(labels, share, seed, before, recipe.stratified, groups)
 
 
 def untied(

@@ -11,7 +11,7 @@ from app.db.models import Project
 from app.db.run_models import Job, Run, RunFold, RunItem
 from app.domain import metrics
 from app.domain.enums import PredictionRole, RunKind
-from app.services import answers, review
+from app.services import answers, packs, review
 from app.services.answers import Kept
 
 FOLD_VALUES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -64,7 +64,7 @@ def result(session: Session, run: Run, kept: Kept | None = None) -> Result:
 
     test, test_loss = of(PredictionRole.TEST)
     validation, validation_loss = of(PredictionRole.VALIDATION)
-    return Result(_counts(session, run), folds, spreads, test, validation, test_loss, validation_loss)
+    return Result(_counts(session, run, kept), folds, spreads, test, validation, test_loss, validation_loss)
 
 
 def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[str, Any]:
@@ -97,7 +97,16 @@ def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[st
     return plain
 
 
-def _counts(session: Session, run: Run) -> dict[str, int]:
+def _counts(session: Session, run: Run, kept: Kept | None) -> dict[str, int]:
+    """Images by split; the worker may have left them, and the images of a run never change once it is trained."""
+    file = packs.find(session, kept.store, run, packs.IMAGES, None) if kept is not None and kept.store else None
+    if file is not None and "splits" in file.note:
+        return dict(file.note["splits"])
+    return splits(session, run)
+
+
+def splits(session: Session, run: Run) -> dict[str, int]:
+    """How many images of the run are in each split."""
     query = sa.select(RunItem.split, sa.func.count()).where(RunItem.run_id == run.id).group_by(RunItem.split)
     return {split: int(count) for split, count in session.execute(query)}
 

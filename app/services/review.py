@@ -7,6 +7,7 @@ values are those of ``Entry`` whose names begin with ``now_``.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,11 +17,21 @@ from sqlalchemy.orm import Session
 from app.db.models import Image
 from app.db.run_models import Prediction, Run, RunClass, RunItem
 from app.domain import metrics
-from app.domain.enums import PredictionRole
+from app.domain.enums import ImageState, PredictionRole
 from app.services.answers import Answers, Kept, load
 
 Counted = tuple[int, int]  # images, right answers
 MEAN = -1  # the fold number under which the mean of the K models is stored
+
+
+# What an ``Entry`` is made of, by its names; whole rows of three tables would take four times as long.
+_COLUMNS = (
+    RunItem.id.label("item_id"), RunItem.image_id, RunItem.label, RunItem.canonical_sha256,
+    Prediction.predicted, Prediction.confidence, Prediction.probabilities, Prediction.fold,
+    Image.name, Image.width, Image.height, Image.thumbnail_sha256, Image.state, Image.reason,
+    Image.class_id.label("now_class_id"), Image.label_version.label("now_version"),
+    Image.checked_id.label("now_checked_id"),
+)  # fmt: skip
 
 
 class Show(StrEnum):
@@ -55,6 +66,7 @@ class Filter:
     show: Show = Show.WRONG
     sort: Sort = Sort.SURE
     seed: int = 0
+    images: frozenset[int] | None = None  # no others than these
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,8 @@ class Entry:
     fold: int
     now_class_id: int | None
     now_version: int
+    now_excluded: str | None  # the reason, which may be ""; None: it is in use
+    now_checked_id: int | None  # the class that somebody found right; it holds while the label is this class
 
     @property
     def right(self) -> bool:
@@ -214,6 +228,8 @@ def _matching(said: Answers, chosen: Filter) -> NDArray[np.bool_]:
         fits = fits & (sure >= chosen.low)
     if chosen.high is not None:
         fits = fits & (sure < chosen.high)
+    if chosen.images is not None:
+        fits = fits & np.isin(said.images, np.fromiter(chosen.images, np.int64, len(chosen.images)))
     return fits
 
 
@@ -221,15 +237,16 @@ def entries(session: Session, run: Run, chosen: Filter, item_ids: Iterable[int])
     """The entries of these items, in the order given; at most a page of them (one query)."""
     wanted = [int(item_id) for item_id in item_ids]
     query = (
-        sa.select(RunItem, Prediction, Image)
+        sa.select(*_COLUMNS)
         .select_from(Prediction)
         .join(RunItem, RunItem.id == Prediction.item_id)
         .join(Image, Image.id == RunItem.image_id)
-        .where(Prediction.run_id == run.id, Prediction.role == chosen.role, Prediction.item_id.in_(wanted))
+        # By the items: with a condition on the run SQLite would go through all that the run has; a sum has no index.
+        .where(RunItem.run_id + 0 == run.id, RunItem.id.in_(wanted), Prediction.role == chosen.role)
     )
     if chosen.role is PredictionRole.TEST_FOLD:
         query = query.where(Prediction.fold == chosen.fold)
-    found = {item.id: _entry(item, prediction, image) for item, prediction, image in session.execute(query)}
+    found = {row.item_id: _entry(row) for row in session.execute(query)}
     return [found[item_id] for item_id in wanted if item_id in found]
 
 
@@ -242,23 +259,12 @@ def answers(session: Session, run: Run, item_id: int) -> list[ModelAnswer]:
     ]
 
 
-def _entry(item: RunItem, prediction: Prediction, image: Image) -> Entry:
-    return Entry(
-        item_id=item.id,
-        image_id=image.id,
-        name=image.name,
-        width=image.width,
-        height=image.height,
-        canonical_sha256=item.canonical_sha256,
-        thumbnail_sha256=image.thumbnail_sha256,
-        label=item.label,
-        predicted=prediction.predicted,
-        confidence=prediction.confidence,
-        probabilities=_decode([prediction.probabilities])[0],
-        fold=prediction.fold,
-        now_class_id=image.class_id,
-        now_version=image.label_version,
-    )
+def _entry(row: Any) -> Entry:
+    """The entry of a row of ``_COLUMNS``."""
+    values = row._asdict()
+    state, reason = values.pop("state"), values.pop("reason")
+    values["probabilities"] = _decode([values["probabilities"]])[0]
+    return Entry(**values, now_excluded=None if state == ImageState.ACTIVE else reason)
 
 
 def _decode(blobs: Sequence[bytes]) -> NDArray[np.float32]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.db.models import Image
+from app.db.run_models import RunItem
+from app.domain import kept_places
 from app.domain.enums import ImageState, Split
 from app.domain.recipe import Recipe
 from app.services import grouping, plans
@@ -44,11 +46,14 @@ class Drawn:
         return np.flatnonzero((splits == Split.TRAIN) & (self.draw.folds != 0))
 
 
-def drawn(session: Session, project_id: int, recipe: Recipe, forecast: plans.Forecast) -> Drawn:
+def drawn(
+    session: Session, project_id: int, recipe: Recipe, forecast: plans.Forecast, like: int | None = None
+) -> Drawn:
     """Share the labelled images of a project out as ``recipe`` wants it.
 
     Args:
         forecast: of this moment; it names the classes.
+        like: id of a run with this recipe; what is drawn stays where it was there.
 
     Raises:
         Invalid: what ``plans.draw`` and ``plans.untied`` refuse.
@@ -63,7 +68,17 @@ def drawn(session: Session, project_id: int, recipe: Recipe, forecast: plans.For
     if groups is not None:
         kept = plans.untied(labels, groups, [row.split for row in rows], recipe, names)
         rows, labels, groups = [rows[place] for place in kept.tolist()], labels[kept], groups[kept]
-    return Drawn(rows, labels, plans.draw(labels, [row.split for row in rows], recipe, names, groups), groups)
+    before = None if like is None else _before(session, like, rows)
+    return Drawn(rows, labels, plans.draw(labels, [row.split for row in rows], recipe, names, groups, before), groups)
+
+
+def _before(session: Session, run_id: int, rows: list[Any]) -> NDArray[np.int64]:
+    """Where each image was in a run, as ``kept_places`` has it; an image that tested it had no place."""
+    query = sa.select(RunItem.image_id, RunItem.split, RunItem.fold)
+    query = query.where(RunItem.run_id == run_id, RunItem.split != Split.TEST)
+    held = {Split.VALIDATION: kept_places.HELD, Split.TRAIN: kept_places.LEARNED}
+    places = {image: held[Split(split)] if fold is None else fold for image, split, fold in session.execute(query)}
+    return np.fromiter((places.get(row.id, kept_places.NEW) for row in rows), np.int64, len(rows))
 
 
 def _images(session: Session, project_id: int, class_ids: list[int]) -> list[Any]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from app.db.models import Image, LabelEvent, Project
+from app.db.models import LabelEvent, Project
 from app.db.run_models import Job, Run, RunClass, RunFold, RunItem
 from app.domain.enums import JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
@@ -19,18 +18,8 @@ from app.services.spreading import Spread
 
 MOST_ITEMS = 600_000  # rows of images of one matrix: more would hold the database for many seconds
 REQUEST = "request"  # key of ``Job.spec``: what asked for the run or the matrix
+_ASKED = (JobKind.TRAIN, JobKind.GROUP, JobKind.SEARCH)
 _CHUNK = 20_000  # rows in one bulk insert: keeps the memory of a run of 100,000 images small
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedLabel:
-    """An image whose label is not the one the run saw. ``class_id`` is the present class, None for no label."""
-
-    item_id: int
-    image_id: int
-    name: str
-    position: int
-    class_id: int | None
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,8 @@ class How:
 
     ``needs``: "" for any worker, "gpu" or "worker:<host>". ``group_id``: the job of the matrix that the run belongs to.
     ``request``: what asked for it, so that the same form sent twice starts one training. ``unseen_test``: a trial of a
-    search: its models are never asked about the pinned test set.
+    search: its models are never asked about the pinned test set. ``like``: the id of a run whose recipe this is; its
+    images stay where they were.
     """
 
     needs: str = ""
@@ -48,6 +38,7 @@ class How:
     group_id: int | None = None
     request: str = ""
     unseen_test: bool = False
+    like: int | None = None
 
 
 ANYHOW = How()
@@ -56,7 +47,8 @@ ANYHOW = How()
 def create(session: Session, project: Project, recipe: Recipe, *, name: str = "", actor: str, how: How = ANYHOW) -> Run:
     """Freeze classes, images, labels and splits for ``recipe`` and queue the training.
 
-    The seed of the recipe decides the draw: the same recipe on unchanged labels gives the same split again.
+    The seed of the recipe decides the draw, but for ``how.like``: the same recipe on unchanged labels gives the same
+    split again.
 
     Raises:
         Invalid: the first of ``plans.Forecast.problems``, what ``plans.draw`` refuses, or
@@ -69,7 +61,7 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
     if forecast.problems:
         raise forecast.problems[0]
     preflight.refuse(session, recipe, forecast, how.needs)
-    drawn = run_images.drawn(session, project.id, recipe, forecast)
+    drawn = run_images.drawn(session, project.id, recipe, forecast, how.like)
     origin, moved = origins.find(session, project.id, recipe), 0
     if origin is not None:
         drawn, moved = origins.apart(session, origin, recipe, drawn)
@@ -150,11 +142,14 @@ def _add_items(session: Session, run_id: int, drawn: Drawn) -> None:
 def again(session: Session, run: Run, *, actor: str) -> Run:
     """Train with the recipe and the seed of ``run`` on the labels as they are now.
 
+    Images keep the place that they had, so that both runs can be compared; see ``kept_places``.
+
     Raises:
         Invalid: as ``create``.
     """
     project = session.get_one(Project, run.project_id)
-    return create(session, project, Recipe.from_json(run.recipe), name=run.name, actor=actor, how=how_of(session, run))
+    how = replace(how_of(session, run), like=run.id)
+    return create(session, project, Recipe.from_json(run.recipe), name=run.name, actor=actor, how=how)
 
 
 def how_of(session: Session, run: Run) -> How:
@@ -201,12 +196,12 @@ def create_matrix(
 
 
 def asked_for(session: Session, project_id: int, request: str) -> Job | None:
-    """The job of the run or matrix that ``request`` made, None when there is none yet.
+    """The job of the run, matrix or search that ``request`` made, None when there is none yet.
 
     The project stays locked until the commit, so that whoever asks the same at the same time waits and then finds it.
     """
     projects.lock(session, project_id)
-    query = sa.select(Job).where(Job.project_id == project_id, Job.kind.in_((JobKind.TRAIN, JobKind.GROUP)))
+    query = sa.select(Job).where(Job.project_id == project_id, Job.kind.in_(_ASKED))
     return session.scalar(query.where(Job.spec[REQUEST].as_string() == request).limit(1))
 
 
@@ -230,25 +225,3 @@ def listed(session: Session, project_id: int, group_id: int | None = None) -> li
     if group_id is not None:
         query = query.where(Run.job.has(Job.parent_id == group_id))
     return list(session.scalars(query.options(joinedload(Run.job))))
-
-
-def changed_labels(session: Session, run: Run) -> int:
-    """How many images of ``run`` have another label now; a label that was changed and changed back is no difference."""
-    return session.scalar(_changed(run, sa.func.count())) or 0
-
-
-def changed_items(session: Session, run: Run, limit: int = 1000) -> list[ChangedLabel]:
-    """The images that ``changed_labels`` counts, by image."""
-    query = _changed(run, RunItem.id, RunItem.image_id, Image.name, RunItem.label, Image.class_id)
-    return [ChangedLabel(*row) for row in session.execute(query.order_by(RunItem.image_id).limit(limit))]
-
-
-def _changed(run: Run, *columns: Any) -> sa.Select[Any]:
-    seen = sa.and_(RunClass.run_id == RunItem.run_id, RunClass.position == RunItem.label)
-    return (
-        sa.select(*columns)
-        .select_from(RunItem)
-        .join(RunClass, seen)
-        .join(Image, Image.id == RunItem.image_id)
-        .where(RunItem.run_id == run.id, Image.class_id.is_distinct_from(RunClass.class_id))
-    )

@@ -55,10 +55,28 @@ def honest(session: Session, run_ids: Sequence[int]) -> Honest | None:
 
     Only images count that all of them were validated on, with the labels that each had then.
     """
+    answered = [answers for answers in _answers(session, run_ids).values() if answers]
+    images = sorted(set.intersection(*(set(answers) for answers in answered))) if answered else []
+    if not images:
+        return None
+    right = np.array([[answers[image][0] for image in images] for answers in answered])
+    return search.honest(right, np.array([[answers[image][1] for image in images] for answers in answered]))
+
+
+def lead(session: Session, run_id: int, other_id: int) -> tuple[int, int]:
+    """Images that both runs were validated on: those that only the first has right, and those that only the other."""
+    said = _answers(session, (run_id, other_id))
+    first, second = said.get(run_id, {}), said.get(other_id, {})
+    pairs = [(first[image][0], second[image][0]) for image in first.keys() & second.keys()]
+    return pairs.count((True, False)), pairs.count((False, True))
+
+
+def _answers(session: Session, run_ids: Sequence[int]) -> dict[int, dict[int, tuple[bool, float]]]:
+    """Of each run and image of its validation: whether it is right, and its loss; {} where there are too many."""
     asked = (Prediction.run_id.in_(run_ids), Prediction.role == PredictionRole.VALIDATION)
     count = session.scalar(sa.select(sa.func.count()).select_from(Prediction).where(*asked)) or 0
-    if not count or count > MOST_ANSWERS:
-        return None
+    if count > MOST_ANSWERS:
+        return {}
     query = (
         sa.select(Prediction.run_id, RunItem.image_id, RunItem.label, Prediction.predicted, Prediction.probabilities)
         .join(RunItem, RunItem.id == Prediction.item_id)
@@ -68,9 +86,4 @@ def honest(session: Session, run_ids: Sequence[int]) -> Honest | None:
     for run_id, image_id, label, predicted, blob in session.execute(query):
         truth = float(np.frombuffer(blob, "<f4")[label])
         said[run_id][image_id] = (label == predicted, -float(np.log(max(truth, 1e-7))))
-    answered = [answers for answers in said.values() if answers]
-    images = sorted(set.intersection(*(set(answers) for answers in answered))) if answered else []
-    if not images:
-        return None
-    right = np.array([[answers[image][0] for image in images] for answers in answered])
-    return search.honest(right, np.array([[answers[image][1] for image in images] for answers in answered]))
+    return said

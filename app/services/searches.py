@@ -1,28 +1,30 @@
 """Searches for good settings: planned, carried on whenever their trainings have ended, and chosen by validation alone.
 
 A search is a job whose children are trainings. Which they are follows from the seed and from the children there are,
-so it does not matter who carries it on, or after which interruption. The models of the trials are never asked about
-the test set; only a training with the chosen settings is.
+so it does not matter who carries it on, or after which interruption. The models of drawn trials are never asked about
+the test set; only a training with the chosen settings is. Ready recipes are few and ordinary trainings: each is tested,
+but which one is better is for validation to say, before anybody looks at that.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.db.run_models import Job, Run
+from app.db.run_models import Job, Run, RunFold, RunItem
 from app.domain import best, search
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
-from app.services import examples, jobs, projects, runs, search_scores, splits
+from app.services import jobs, pacing, projects, runs, search_scores, splits
 from app.services.runs import ANYHOW, MOST_ITEMS, REQUEST, How
+from app.services.spreading import Spread
 
-PLAN, RECIPE, NAME, ACTOR = "plan", "recipe", "name", "actor"  # keys of the specification of a search
-HONEST = "honest"  # key of its result
+PLAN, RECIPE, NAME, ACTOR, SPREAD = "plan", "recipe", "name", "actor", "spread"  # keys of the specification of a search
+HONEST, LEAD = "honest", "lead"  # keys of its result
 TRIAL, ROUND = "trial", "round"  # and of its children; the training with the chosen settings has neither
 AT_ONCE = 2  # trials that are begun together when only the minutes are limited
 
@@ -38,7 +40,6 @@ class Plan:
         fields: what varies, names of ``search.dimensions``.
         ready: the values of the recipes that are tried, for the method ``ready``.
         seed: of the draws.
-        final: a training with the chosen settings, tested on the test set, is the end of it.
     """
 
     method: str = search.RANDOM
@@ -47,18 +48,18 @@ class Plan:
     fields: tuple[str, ...] = ()
     ready: tuple[dict[str, Any], ...] = ()
     seed: int = 0
-    final: bool = False
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Plan":
         """From the specification of a job."""
-        return cls(**{**values, "fields": tuple(values["fields"]), "ready": tuple(values["ready"])})
+        known = {one.name: values[one.name] for one in fields(cls)}
+        return cls(**{**known, "fields": tuple(values["fields"]), "ready": tuple(values["ready"])})
 
     def rounds(self, epochs: int) -> list[tuple[int, int]]:
         """(trials, epochs) of each round; only halving has several."""
         if self.method == search.HALVING:
             return search.rounds(self.trials, epochs)
-        return [(len(self.ready) if self.method == search.READY else self.trials, epochs)]
+        return [(self.trials, epochs)]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Trial:
 
     job: Job
     run: Run
-    number: int | None  # None: the training with the chosen settings
+    number: int
     round: int
     recipe: Recipe
     score: search_scores.Score | None
@@ -81,13 +82,6 @@ class Trial:
     def ended(self) -> bool:
         """True when nothing of it will change any more."""
         return self.state in FINAL_STATES
-
-
-def candidates(session: Session, project: Project, seed: int = 0) -> tuple[Recipe, ...]:
-    """The ready recipes that are tried in a project; which they are follows from its labelled images."""
-    table = splits.table(session, project.id)
-    ready = best.candidates(table.free + table.validation, examples.mean_side(session, project.id))
-    return tuple(replace(one, seed=seed) for one in ready)
 
 
 def start(
@@ -107,6 +101,7 @@ def start(
     jobs.refuse_full(session, project.id, plan.trials)
     spec = {
         PLAN: asdict(plan), RECIPE: recipe.to_json(), NAME: name.strip()[:200], ACTOR: actor, REQUEST: how.request,
+        SPREAD: str(how.spread),
     }  # fmt: skip
     job = jobs.create(
         session, project_id=project.id, kind=JobKind.SEARCH, lane=Lane.GPU, spec=spec, priority=how.priority,
@@ -126,30 +121,24 @@ def advance(session: Session, job: Job) -> bool:
     if any(not trial.ended for trial in found):
         return True
     plan, base = Plan.of(job.spec[PLAN]), Recipe.from_json(job.spec[RECIPE])
-    wanted = _next(plan, base, found)
+    wanted = _next_ready(session, plan, found) if plan.method == search.READY else _next(plan, base, found)
     for number, turn, recipe in wanted:
         _begin(session, job, recipe, {TRIAL: number, ROUND: turn})
-    if wanted:
-        return True
-    winner = chosen(found)
-    if winner is None:
+    if not wanted and chosen(found) is None:
         raise Invalid("search_no_result", count=len(found))
-    if plan.final and all(trial.number is not None for trial in found):
-        _begin(session, job, _whole(base, plan, winner), {})
-        return True
-    return False
+    return bool(wanted)
 
 
 def chosen(found: Sequence[Trial]) -> Trial | None:
     """The best trial of the longest round that has any results, None while there are none."""
-    done = [trial for trial in found if trial.score is not None and trial.number is not None]
+    done = [trial for trial in found if trial.score is not None]
     last = [trial for trial in done if trial.round == max(one.round for one in done)]
     return _best_first(last)[0] if last else None
 
 
 def whole(job: Job, winner: Trial) -> Recipe:
     """The settings of a trial with all epochs of the recipe that the search began with."""
-    return _whole(Recipe.from_json(job.spec[RECIPE]), Plan.of(job.spec[PLAN]), winner)
+    return replace(winner.recipe, epochs=Recipe.from_json(job.spec[RECIPE]).epochs)
 
 
 def train_best(session: Session, project: Project, job: Job, *, actor: str) -> Run:
@@ -165,20 +154,30 @@ def train_best(session: Session, project: Project, job: Job, *, actor: str) -> R
     return runs.create(session, project, whole(job, winner), name=str(job.spec[NAME]), actor=actor)
 
 
-def _whole(base: Recipe, plan: Plan, winner: Trial) -> Recipe:
-    return winner.recipe if plan.method == search.READY else replace(winner.recipe, epochs=base.epochs)
+def _next_ready(session: Session, plan: Plan, found: Sequence[Trial]) -> list[tuple[int, int, Recipe]]:
+    """One after the other, until nothing is left to win; as long as the time allows."""
+    scores = [trial.score for trial in found if trial.score is not None]
+    if len(found) == len(plan.ready) or any(best.settled(score.right, score.images) for score in scores):
+        return []
+    recipe = Recipe.from_json(plan.ready[len(found)])
+    if found:
+        spent = sum(trial.run.seconds or 0.0 for trial in found)
+        first = found[0].run
+        learned = session.scalar(sa.select(sa.func.sum(RunFold.train_count)).where(RunFold.run_id == first.id)) or 0
+        images = session.scalar(sa.select(sa.func.count()).where(RunItem.run_id == first.id)) or 0
+        recipe = pacing.bounded(session, first.project_id, recipe, (learned, images), spent)
+    return [(len(found), 0, recipe)]
 
 
 def _next(plan: Plan, base: Recipe, found: Sequence[Trial]) -> list[tuple[int, int, Recipe]]:
     """(number, round, recipe) of the trials that come next; all that were begun have ended."""
-    mine = [trial for trial in found if trial.number is not None]
-    seconds = [trial.run.seconds or 0.0 for trial in mine if trial.score is not None]
-    left = plan.minutes * 60 - sum(trial.run.seconds or 0.0 for trial in mine) if plan.minutes else None
+    seconds = [trial.run.seconds or 0.0 for trial in found if trial.score is not None]
+    left = plan.minutes * 60 - sum(trial.run.seconds or 0.0 for trial in found) if plan.minutes else None
     if left is not None and left <= 0:
         return []
     steps = plan.rounds(base.epochs)
-    turn = max((trial.round for trial in mine), default=0)
-    now = [trial for trial in mine if trial.round == turn]
+    turn = max((trial.round for trial in found), default=0)
+    now = [trial for trial in found if trial.round == turn]
     count, epochs = steps[turn]
     if turn == 0 and len(now) < count:
         most = count - len(now)
@@ -190,12 +189,10 @@ def _next(plan: Plan, base: Recipe, found: Sequence[Trial]) -> list[tuple[int, i
         return []
     count, epochs = steps[turn + 1]
     going = _best_first([trial for trial in now if trial.score is not None])[:count]
-    return [(trial.number or 0, turn + 1, replace(trial.recipe, epochs=epochs)) for trial in going]
+    return [(trial.number, turn + 1, replace(trial.recipe, epochs=epochs)) for trial in going]
 
 
 def _recipe(plan: Plan, base: Recipe, number: int, epochs: int) -> Recipe:
-    if plan.method == search.READY:
-        return Recipe.from_json(plan.ready[number])
     offered = search.dimensions(base)
     varied = [offered[name] for name in plan.fields if name in offered]
     return replace(search.trial(base, varied, plan.seed, number), epochs=epochs)
@@ -208,7 +205,8 @@ def _best_first(done: Sequence[Trial]) -> list[Trial]:
 
 def _begin(session: Session, job: Job, recipe: Recipe, place: dict[str, int]) -> None:
     project = session.get_one(Project, job.project_id)
-    how = How(needs=job.needs, priority=job.priority, group_id=job.id, unseen_test=bool(place))
+    unseen = Plan.of(job.spec[PLAN]).method != search.READY
+    how = How(job.needs, Spread(job.spec.get(SPREAD, Spread.AUTO)), job.priority, job.id, unseen_test=unseen)
     name, actor, base = str(job.spec[NAME]), str(job.spec[ACTOR]), Recipe.from_json(job.spec[RECIPE])
     fits = replace(recipe, batch_size=base.batch_size, image_size=base.image_size)
     try:
@@ -228,18 +226,26 @@ def trials(session: Session, job_id: int) -> list[Trial]:
     rows = session.execute(query).all()
     scores = search_scores.of(session, [run.id for job, run in rows if job.state == JobState.DONE])
     return [
-        Trial(job, run, job.spec.get(TRIAL), int(job.spec.get(ROUND, 0)), Recipe.from_json(run.recipe),
+        Trial(job, run, int(job.spec.get(TRIAL, 0)), int(job.spec.get(ROUND, 0)), Recipe.from_json(run.recipe),
               scores.get(run.id))
         for job, run in rows
     ]  # fmt: skip
 
 
 def result(session: Session, job_id: int) -> dict[str, Any]:
-    """What is kept of a search that is over: the accuracy to expect of its best settings; {} where nobody can tell."""
-    compared = [trial for trial in trials(session, job_id) if trial.score is not None and trial.number is not None]
+    """What is kept of a search that is over: the accuracy to expect of its best settings, and its lead over the next.
+
+    The lead is that of a ready recipe: the run that is next, and how many images only one of the two has right.
+    """
+    compared = [trial for trial in trials(session, job_id) if trial.score is not None]
     longest = {trial.number: trial.run.id for trial in compared}  # of each trial its last round
     found = search_scores.honest(session, list(longest.values()))
-    return {HONEST: asdict(found)} if found else {}
+    kept: dict[str, Any] = {HONEST: asdict(found)} if found else {}
+    if Plan.of(session.get_one(Job, job_id).spec[PLAN]).method == search.READY and len(compared) > 1:
+        first, second = _best_first(compared)[:2]
+        only, other = search_scores.lead(session, first.run.id, second.run.id)
+        kept[LEAD] = {"over": second.run.number, "gained": only, "lost": other}
+    return kept
 
 
 def asked_for(session: Session, project_id: int, request: str) -> Job | None:

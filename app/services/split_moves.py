@@ -5,7 +5,7 @@ together, such as copies of one picture or the pictures of one patient: whole gr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import numpy as np
@@ -17,7 +17,7 @@ from app.db.models import ChangeSet, Image
 from app.domain.enums import HAND, Split
 from app.domain.errors import NotFound
 from app.domain.groups import COPIES, NONE
-from app.services import gallery, grouping, split_log
+from app.services import columns, gallery, grouping, listing, split_log
 from app.services.gallery import ImageFilter
 from app.services.grouping import ALONE, Grouping
 from app.services.label_log import start
@@ -75,21 +75,21 @@ def plan(session: Session, project_id: int, chosen: ImageFilter, wish: Wish) -> 
         raise NotFound("image_missing", image=min(missing))
     members, numbers = _groups(session, project_id, wish.together)
     touched = np.isin(numbers, numbers[np.isin(members, selected)])
-    wanted = np.union1d(selected, members[touched])
+    wanted = np.sort(np.concatenate([selected, _without(members[touched], selected)]))
     tested = _of_split(session, project_id, Split.TEST, wanted) if wish.to != Split.TEST else wanted[:0]
     if wish.release:
         barred = tested[:0]
     else:
         held = np.isin(numbers, numbers[np.isin(members, tested) & touched])
-        barred = np.union1d(np.intersect1d(wanted, tested), members[held])
+        barred = np.concatenate([tested, members[held]])
     there = _of_split(session, project_id, wish.to, wanted)
-    moving = np.setdiff1d(np.setdiff1d(wanted, barred), there)
+    moving = _without(_without(wanted, barred), there)
     return Plan(
         moving=moving,
         chosen=len(selected),
-        mates=len(np.setdiff1d(moving, selected)),
-        pinned=len(np.setdiff1d(np.intersect1d(wanted, barred), there)),
-        leaving=len(np.intersect1d(moving, tested)),
+        mates=len(_without(moving, selected)),
+        pinned=len(_without(wanted[np.isin(wanted, barred)], there)),
+        leaving=int(np.isin(moving, tested).sum()),
     )
 
 
@@ -104,6 +104,11 @@ def move(session: Session, project_id: int, chosen: ImageFilter, wish: Wish, **w
     planned = plan(session, project_id, chosen, wish)
     rows = split_log.named(project_id, planned.moving.tolist(), split_log.place(wish.to, HAND))
     return Moved(split_log.write(session, project_id, rows, who), planned)
+
+
+def _without(these: Ids, those: Ids) -> Ids:
+    """``these`` but those; ``np.setdiff1d`` would look for repetitions first, which of 200,000 takes far longer."""
+    return these[~np.isin(these, those)]
 
 
 def mates(session: Session, project_id: int, image_id: int) -> int:
@@ -124,6 +129,9 @@ def set_split(
 
 
 def _matching(session: Session, project_id: int, chosen: ImageFilter) -> Ids:
+    """The images that match, in ascending order; many are found in memory, and few are looked up."""
+    if gallery.total(session, project_id, chosen) > gallery.CHUNK:
+        return listing.ids(session, project_id, replace(chosen, sort=""))
     found: list[int] = []
     for piece in gallery.pieces(chosen):
         found += session.scalars(sa.select(Image.id).where(*gallery.conditions(project_id, piece)))
@@ -132,9 +140,12 @@ def _matching(session: Session, project_id: int, chosen: ImageFilter) -> Ids:
 
 def _of_split(session: Session, project_id: int, split: Split | None, among: Ids) -> Ids:
     """The images of a split, in ascending order: those among some, or where these are very many, all."""
+    if len(among) > gallery.CHUNK:
+        table = columns.table(session, project_id)
+        found: Ids = table["id"][table["split"] == columns.SPLITS.index(split or "")]
+        return found
     here = Image.split.is_(None) if split is None else Image.split == split
-    few = len(among) <= gallery.CHUNK
-    named = gallery.named(project_id, among.tolist()) if few else Image.project_id == project_id
+    named = gallery.named(project_id, among.tolist())
     return np.sort(np.fromiter(session.scalars(sa.select(Image.id).where(named, here)), np.int64))
 
 
@@ -151,6 +162,5 @@ def _groups(session: Session, project_id: int, together: Grouping) -> tuple[Ids,
     ids = np.fromiter((row.id for row in rows), np.int64, len(rows))
     if numbers is None or not len(ids):
         return ids[:0], ids[:0]
-    _names, place, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
-    several = sizes[place] > 1
+    several = np.bincount(numbers)[numbers] > 1
     return ids[several], numbers[several]

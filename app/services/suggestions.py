@@ -151,12 +151,17 @@ def sure(
     return _first_open(session, project_id, everything, order, limit)
 
 
-def counts(session: Session, arrays: Arrays, project_id: int, least: float = 0.0) -> dict[int, int]:
-    """How many images without a label are suggested for each class with at least this confidence."""
+def counts(
+    session: Session, arrays: Arrays, project_id: int, least: float = 0.0, *fits: sa.ColumnElement[bool]
+) -> dict[int, int]:
+    """How many images without a label are suggested for each class with at least this confidence.
+
+    ``fits``: further conditions on the images.
+    """
     everything = said(session, arrays, project_id)
     if everything is None:
         return {}
-    still = np.fromiter(session.scalars(suggesting.unlabelled(project_id)), dtype=np.int64)
+    still = np.fromiter(session.scalars(suggesting.unlabelled(project_id).where(*fits)), dtype=np.int64)
     kept = np.isin(everything.ids, still) & (everything.confidence >= least)
     classes, numbers = np.unique(everything.classes[kept], return_counts=True)
     offered = _offered(session, project_id)

@@ -36,6 +36,11 @@ class Sureness:
         found: NDArray[np.bool_] = self.said.predicted == self.said.labels
         return found
 
+    @property
+    def at_limit(self) -> bool:
+        """True when no temperature fits, as where all answers are right."""
+        return self.temperature is not None and calibration.at_limit(self.temperature)
+
 
 def look(session: Session, kept: answers.Kept, run: Run, role: PredictionRole) -> Sureness:
     """The sureness of one role of ``run``."""

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.models import SavedView
+from app.db.models import Project, SavedView
 from app.domain.errors import Invalid, NotFound
 from app.services import projects
 from app.services.classes import name_key
@@ -37,17 +37,18 @@ def query_of(view: SavedView) -> dict[str, str]:
 
 
 def save(session: Session, project_id: int, name: str, query: Mapping[str, str], actor: str) -> SavedView:
-    """Keep the filters of a query string under a name.
+    """Keep the filters of a query string under a name, with a number that no view ever had.
 
     Raises:
         Invalid: the name is empty, too long or taken; the query string is none of the gallery.
     """
     projects.lock(session, project_id)
     chosen = urlencode(ImageFilter.from_query(query).to_query())
-    newest = sa.select(sa.func.max(SavedView.number)).where(SavedView.project_id == project_id)
     view = SavedView(project_id=project_id, query=chosen, actor=actor[:100])
-    view.number = (session.scalar(newest) or 0) + 1
     _name(session, view, name)
+    taken = sa.update(Project).where(Project.id == project_id)
+    taken = taken.values(next_view_number=Project.next_view_number + 1)
+    view.number = session.execute(taken.returning(Project.next_view_number)).scalar_one() - 1
     session.add(view)
     session.flush()
     return view

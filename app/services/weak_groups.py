@@ -1,7 +1,8 @@
 """Groups of images in which a run is right less often than elsewhere: by picture, source, label, class and likeness."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -9,17 +10,23 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.health_models import ImageFact
+from app.db.count_models import FactCount, ImageStamp
+from app.db.feature_models import ProjectArray
+from app.db.health_models import HealthCheck, ImageFact
 from app.db.models import ChangeSet, Image, LabelEvent
 from app.db.run_models import Run, RunClass, RunItem
 from app.domain import clusters, weak
 from app.domain.enums import PredictionRole
+from app.domain.metrics import Interval
 from app.domain.picture_facts import METHOD
 from app.domain.weak import Group, Ints, Slice
 from app.services import answers, feature_space, features, packs, review
 from app.services.answers import Answers
 from app.storage.arrays import Arrays
+from app.storage.packed import Packed
 
+VERSION = 2  # of the way in which the groups are made
+PACKED = {PredictionRole.TEST: "weak-test", PredictionRole.VALIDATION: "weak-val"}  # names of files
 NUMBERS = ("brightness", "contrast", "sharpness", "entropy", "colourfulness")
 LOOKS = 20  # images of a group of like ones, at least in the mean
 MOST_LOOKS, WIDTH = 24, 32
@@ -62,14 +69,67 @@ class Found:
 
 
 def find(session: Session, kept: answers.Kept, arrays: Arrays, run: Run, role: PredictionRole) -> Found:
-    """The groups of one role; kept in memory for as long as answers, facts and features stay the same."""
+    """The groups of one role; kept in memory and in a file for as long as nothing changes that they are made of."""
     classes = review.classes(session, run)
     said = answers.load(session, kept, run, role, len(classes))
-    named = feature_space.named(session, arrays, run.project_id, features.SPACE)
-    facts = session.execute(_facts(run, sa.func.count(ImageFact.image_id))).scalar_one()
-    looked = 0 if named is None else len(named["ids"])
-    key = ("weak", run.id, role, packs.state(session, run, role), facts, looked)
-    return kept.get(key, lambda: _find(session, arrays, run, said, classes))
+    now = basis(session, run, role)
+
+    def make() -> Found:
+        file = packs.find(session, kept.store, run, PACKED[role], None) if kept.store else None
+        if file is not None and file.note.get("basis") == now:
+            try:
+                return _unpacked(file, said, classes)
+            except packs.UNUSABLE as error:
+                packs.log.warning("The packed groups of run %s cannot be used: %s", run.id, error)
+        return _find(session, arrays, run, said, classes)
+
+    return kept.get(("weak", run.id, role, now), make)
+
+
+def basis(session: Session, run: Run, role: PredictionRole) -> str:
+    """A hash that changes when anything does that the groups are made of: answers, properties, features, images.
+
+    Labels and classes are those that the run froze.
+    """
+    mine = FactCount.project_id == run.project_id
+    facts = session.execute(sa.select(FactCount.method, FactCount.readable, FactCount.count).where(mine)).all()
+    members = sa.select(sa.func.sum(ImageStamp.members)).where(ImageStamp.project_id == run.project_id)
+    check = session.get(HealthCheck, run.project_id)
+    space = session.get(ProjectArray, (run.project_id, features.SPACE))
+    parts = (
+        VERSION,
+        packs.state(session, run, role),
+        sorted(map(tuple, facts)),
+        None if check is None else (check.job_id, check.checked_at),
+        int(session.scalar(members) or 0),
+        None if space is None else space.sha256,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def packed(found: Found, now: str) -> tuple[dict[str, packs.Array], dict[str, Any]]:
+    """The arrays and the note of a file with the groups; ``now`` as ``basis`` gives it."""
+    arrays = {name: (part + 1).astype("|u1") for name, (_, part) in found.properties.items()}
+    note = {
+        "basis": now,
+        "slices": {name: [asdict(one) for one in slices] for name, (slices, _) in found.properties.items()},
+        "groups": [asdict(one) for one in found.groups],
+        "measured": found.measured,
+        "looked": found.looked,
+    }
+    return arrays, note
+
+
+def _unpacked(file: Packed, said: Answers, classes: Sequence[RunClass]) -> Found:
+    properties: Properties = {
+        name: ([Slice(**one) for one in slices], file.get(name).astype(np.int64) - 1)
+        for name, slices in file.note["slices"].items()
+    }
+    groups = [
+        Group(**one | {"slice": Slice(**one["slice"]), "interval": Interval(**one["interval"])})
+        for one in file.note["groups"]
+    ]
+    return Found(said, classes, groups, properties, file.note["measured"], file.note["looked"])
 
 
 def _find(session: Session, arrays: Arrays, run: Run, said: Answers, classes: Sequence[RunClass]) -> Found:
@@ -85,6 +145,7 @@ def _find(session: Session, arrays: Arrays, run: Run, said: Answers, classes: Se
         "mode": [row.mode or "" for row in rows],
         "format": [row.file_format for row in rows],
         "folder": [str(PurePosixPath(row.path).parent) if "/" in row.path else "" for row in rows],
+        "above": [str(PurePosixPath(row.path).parent.parent) if row.path.count("/") > 1 else "" for row in rows],
         "import": ["" if row.import_id is None else str(row.import_id) for row in rows],
         "month": [(row.taken or "")[:7] for row in rows],
         "labelled": [row.actor or "" for row in rows],

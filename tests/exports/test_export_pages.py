@@ -25,10 +25,26 @@ def test_page__of_an_empty_project(client, place):
     assert "No pictures yet" in client.get(f"/p/{place}/export").text
 
 
+def test_page__leaves_excluded_images_out_and_says_how_many(client, tools):
+    rows = {f"{name}.png": sets.given(class_name="猫") for name in "ab"} | {"c.png": sets.given(excluded="ぼけ")}
+    sets.make(tools, rows | {"d.png": sets.given(class_name="猫", excluded="")})
+    page = client.get("/p/血球/export").text
+    assert "2 excluded images are left out" in page
+    assert '<dd class="numeric">2</dd>' in page
+    page = client.get("/p/血球/export?state=all").text
+    assert "2 of them are excluded" in page
+    assert "Leave excluded images out" in page
+    assert "--excluded" in page
+    assert "1 excluded image is left out" in client.get("/p/血球/export?sort=name&class=1").text
+    assert "There is only 1 image, and it is excluded" in client.get("/p/血球/export?q=c.png").text
+    rows = client.get("/p/血球/export/csv").text.splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["猫/a.png", "猫/b.png"]
+
+
 @pytest.mark.parametrize("form", list(Format))
 def test_file__is_sent_with_a_name(client, tools, form):
     sets.make(tools, {"猫/a.png": sets.given(class_name="猫", split=Split.TRAIN), "b.png": sets.given(excluded="ぼけ")})
-    answer = client.get(f"/p/血球/export/{form}")
+    answer = client.get(f"/p/血球/export/{form}?state=all")
     assert answer.headers["content-type"] == form.media_type
     assert f"filename*=UTF-8''%E8%A1%80%E7%90%83.{form.ending}" in answer.headers["content-disposition"]
     if form == Format.JSON:
@@ -51,16 +67,19 @@ def test_file__follows_the_filter(client, tools):
 
 
 def test_command__writes_a_file_once(settings, tools, tmp_path, monkeypatch, capsys):
-    sets.make(tools, {"a.png": sets.given(class_name="猫")})
+    sets.make(tools, {"a.png": sets.given(class_name="猫"), "b.png": sets.given(excluded="ぼけ")})
     monkeypatch.setenv("MIWAKE_DATA_DIR", str(settings.data_dir))
     target = tmp_path / "out.zip"
     assert main(["export", "血球", "--to", str(target), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["images"] == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["images"], said["excluded_left_out"]) == (1, 1)
+    assert main(["export", "血球", "--to", str(tmp_path / "all.csv"), "--excluded"]) == 0
+    assert capsys.readouterr().out.startswith("2 images")
     assert main(["export", "血球", "--to", str(target)]) == 2
     assert "already" in capsys.readouterr().err
     assert main(["export", "nobody", "--to", str(tmp_path / "x.csv")]) == 2
     assert main(["export", "血球", "--to", str(tmp_path / "none" / "x.csv")]) == 2
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["out.zip"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["all.csv", "out.zip"]
     copy_id, _ = sets.imported(tools, target.read_bytes(), tmp_path)
     assert sets.state(tools, copy_id)[0][0][3] == "猫"
 

@@ -59,6 +59,7 @@ def counter():
     return iter(range(10**6))
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.dictionaries(PATHS, MARKS, min_size=1, max_size=6))
 def test_export_and_import__are_the_identity(tmp_path_factory, made_tools, counter, rows):

@@ -193,6 +193,7 @@ def test_empty_project__has_nothing_to_check_and_a_check_does_no_harm(client, ma
     page = client.get(f"/p/{project.slug}/health").text
     assert "nothing to check" in page
     assert "health-open" not in page
+    assert "check-state" not in page, "an empty card"
     made.check(project)
     assert client.get(f"/p/{project.slug}/health").status_code == 200
     assert "No run is finished yet" in client.get(f"/p/{project.slug}/health/runs").text

@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -79,6 +80,20 @@ def test_child__endless_loop_ends_by_processor_time():
         with pytest.raises(BadImage) as caught:
             decoder.decode(b"spin")
         assert caught.value.code == "image_slow"
+    finally:
+        decoder.close()
+
+
+def test_child__that_waits_for_the_next_picture_is_not_ended_by_the_alarm_of_the_last():
+    quick = "\ndecoder_child.WALL_SECONDS = -4  # an alarm after one second\n"
+    decoder = Decoder(1, code=STUB.replace("from app.domain import imaging", "from app.domain import imaging" + quick))
+    try:
+        assert decoder.decode(picture()).width == 40
+        child = decoder._idle.queue[0]
+        assert child is not None
+        with pytest.raises(subprocess.TimeoutExpired):
+            child._process.wait(1.6)
+        assert decoder.decode(picture()).width == 40
     finally:
         decoder.close()
 

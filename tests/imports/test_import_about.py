@@ -1,8 +1,10 @@
 """Source, licence, permission and a list of their own, said on the import page."""
 
+import pytest
 import sqlalchemy as sa
 
 from app.db.models import Image, ImportBatch, ImportEntry, LabelClass
+from app.domain import lists
 from tests.imports.pages import FILE, begin, rows, send, work
 from tests.imports.pictures import picture, zip_of
 
@@ -72,3 +74,75 @@ def test_page__asks_for_them(client, place):
     text = client.get(f"/p/{place}/import").text
     for part in ('name="origin"', 'name="licence"', 'name="publish"', 'name="list"', 'id="zip-list"'):
         assert part in text
+
+
+def test_list__among_the_files_says_what_the_others_are(client, place, database):
+    urls = begin(client, place, total=4)
+    described = '{"classes": [{"name": "芽球", "second_name": "Blast"}]}'.encode()
+    inside = {"set/dataset.json": described, "set/manifest.csv": LIST, "set/sizes.csv": b"name,width\n1.png,3\n"}
+    kinds = [
+        client.post(f"{urls['list']}?path={path}", content=data, headers={"Accept": "application/json"}).json()["kind"]
+        for path, data in inside.items()
+    ]
+    assert kinds == ["", "csv", "csv"]  # a table that is no list takes the place of none
+    files = [("1.png", picture(1)), *((path.partition("/")[2], data) for path, data in inside.items())]
+    send(client, urls["files"], files, [f"set/{name}" for name, _ in files])
+    client.post(urls["finish"])
+    assert rows(database, LABELS) == [("set/1.png", "好中球")]
+    assert ("芽球", "Blast") in rows(database, sa.select(LabelClass.name, LabelClass.second_name))
+    told = dict(rows(database, sa.select(ImportEntry.path, ImportEntry.code)))
+    assert {told["set/dataset.json"], told["set/manifest.csv"]} == {"list_itself"}
+
+
+def keep_inside(client, urls, path, data):
+    return client.post(f"{urls['list']}?path={path}", content=data, headers={"Accept": "application/json"})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("sizes.csv", b"filename,class,class\n1.png,cat,dog\n", "Two columns of the list"),
+        ("long.csv", b"path,note\n1.png," + b"x" * 200_000 + b"\n", "cannot be read from line 2"),
+        ("heading.csv", b"path," + b"x" * 200_000 + b"\n1.png,1\n", ""),
+        ("numbers.json", b"[1, 2, 3]", "no list of tasks"),
+        ("deep.json", b"[" * 100_000, "no list of tasks"),
+        ("sizes.json", b'[{"image": "http://[1.png", "label": 3}]', ""),
+    ],
+)
+def test_list__among_the_files_that_cannot_be_used_ends_nothing(client, place, database, name, data, reason):
+    urls = begin(client, place, total=3)
+    answer = keep_inside(client, urls, name, data)
+    assert answer.status_code == 200
+    assert reason in answer.json()["reason"]
+    assert bool(reason) == bool(answer.json()["reason"])
+    assert keep_inside(client, urls, "labels.csv", LIST).json()["kind"] == (
+        "csv" if name != "sizes.json" else "label_studio"
+    )
+    send(client, urls["files"], [("1.png", picture(1)), (name, data)], ["cat/1.png", name])
+    assert client.post(urls["finish"]).status_code == 200
+    assert rows(database, sa.select(Image.path)) == [("cat/1.png",)]
+    if reason:
+        assert reason in client.get(urls["report"]).text  # it stays to be read there
+
+
+def test_zip__with_a_table_that_cannot_be_used_comes_in_all_the_same(client, place, settings, database):
+    urls = begin(client, place, name="a.zip", source="zip", total=0)
+    files = {"1.png": picture(1), "a.csv": b"filename,class,class\n", "labels.csv": LIST}
+    assert client.post(urls["zip"], content=zip_of(files)).status_code == 202
+    assert work(client, settings)
+    assert rows(database, LABELS) == [("1.png", "好中球")]
+
+
+def test_list__of_an_import_that_ended_below_the_top_or_too_large(client, place, database, monkeypatch):
+    urls = begin(client, place)
+    described = b'{"classes": [{"name": "blast"}]}'
+    for path in ("set/cat/dataset.json", "set/cat/labels.csv"):
+        assert keep_inside(client, urls, path, described).json() == {"kind": "", "reason": ""}
+    assert keep_inside(client, urls, "set/cat/labels.csv", LIST).json()["kind"] == ""
+    monkeypatch.setattr(lists, "MAX_SENT_BYTES", 2**4)
+    assert "more than 0 MB" in keep_inside(client, urls, "dataset.json", described).json()["reason"]
+    monkeypatch.undo()
+    client.post(urls["finish"])
+    for path in ("dataset.json", "labels.csv"):
+        assert keep_inside(client, urls, path, described).json()["error"]["code"] == "import_finished"
+    assert ("blast",) not in rows(database, sa.select(LabelClass.name))

@@ -158,6 +158,8 @@ def test_problems__as_csv_without_formulas(client, place):
     assert len(table) == 6
     assert {row[0][0] for row in table[1:5]} == {"'"}
     assert table[5][0] == "good, name.png"
+    japanese = client.get(urls["report"] + "/problems.csv", headers={"Accept-Language": "ja"}).text
+    assert [row[1] for row in csv.reader(io.StringIO(japanese))][:2] == ["判定", "受付不可"]
     assert all(row[2] for row in table)
 
 

@@ -49,7 +49,7 @@ def test_originals__are_kept_byte_for_byte(tools):
     assert tools.store.get(digest) == data
     assert tools.store.get(canonical).startswith(b"\x89PNG")
     assert tools.store.get(thumbnail).startswith(b"\xff\xd8")
-    assert conversion == {"mode": "RGB", "copy": "PNG"}
+    assert conversion == {"mode": "RGB", "copy": "PNG", "taken": None}
 
 
 def test_duplicates__are_reported_and_never_stored_twice(any_tools):

@@ -51,6 +51,12 @@ def test_fill__reads_times_once(tools, old):
         assert [camera for camera, _moment in grouping.taken(session, old).values()] == ["E-M1"]
 
 
+def test_new_imports__are_not_decoded_again(tools):
+    project_id, import_id = begin(tools)
+    add(tools, import_id, {"a.jpg": photo(1, "2026:11:03 10:20:30"), "b.jpg": photo(2, None)})
+    assert photo_times.fill(tools.database, tools.store, tools.decoder, project_id).total == 0
+
+
 def test_command__tells_how_far_it_is(tools, old, settings, monkeypatch, capsys):
     monkeypatch.setenv("MIWAKE_DATA_DIR", str(settings.data_dir))
     assert main(["photo-times", "血球", "--json"]) == 0

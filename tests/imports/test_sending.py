@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.models import Image, ImportBatch, ImportEntry, LabelClass
-from app.services import classes, uploads
+from app.services import class_acts, classes, labels, uploads
 from app.web import bundles
 from tests.imports.pages import begin, rows, uploaded, work
 from tests.imports.pictures import picture, zip_of
@@ -96,6 +96,60 @@ def test_folders__offer_classes_that_are_there(client, place, database, project)
         "train/neutrophil": (3, "Neutrophil", True, "", "train"),
         "train/neutrophils": (2, "neutrophils", False, "Neutrophil", "train"),
     }
+
+
+def test_folders__a_renamed_a_merged_and_a_longer_name_are_offered(client, place, database, project):
+    def who(request_id: str) -> class_acts.Who:
+        return {"actor": "tester", "request_id": request_id}
+
+    with database.write() as session:
+        found = classes.ensure(session, project, ["好中球", "単球", "単 球", "芽球"])
+        made = {name: item.id for name, item in found.items()}
+        class_acts.edit(session, project, made["好中球"], {"name": "分葉核好中球"}, **who("one"))
+        class_acts.edit(session, project, made["芽球"], {"name": "骨髄芽球"}, **who("two"))
+    send(client, begin(client, place), {"単 球/1.png": picture(1)})
+    with database.write() as session:
+        class_acts.merge(session, project, made["単 球"], made["単球"], **who("three"))
+        class_acts.retire(session, project, made["芽球"], True, **who("four"))
+    sent = {"folders": dict.fromkeys(("好中球", "単 球", "芽球", "活性化単球(大型)", "cat"), 1)}
+    answer = client.post(f"/p/{place}/import/folders", json=sent, headers=JSON).json()["folders"]
+    assert {row["folder"]: (row["class_name"], row["near"], row["why"]) for row in answer} == {
+        "好中球": ("好中球", "分葉核好中球", "renamed"),
+        "単 球": ("単 球", "単球", "merged"),
+        "芽球": ("芽球", "", ""),  # the class that had this name is offered no more
+        "活性化単球(大型)": ("活性化単球(大型)", "単球", "alike"),
+        "cat": ("cat", "", ""),
+    }
+
+
+def test_folders__of_merged_classes_are_offered_where_their_images_are_now(client, place, database, project):
+    def merge(source: str, target: str) -> int:
+        with database.write() as session:
+            who: class_acts.Who = {"actor": "tester", "request_id": f"{source} {target}"}
+            return class_acts.merge(session, project, made[source], made[target], **who).id
+
+    def near(*names: str) -> dict[str, str]:
+        sent = {"folders": dict.fromkeys(names, 1)}
+        answer = client.post(f"/p/{place}/import/folders", json=sent, headers=JSON).json()["folders"]
+        return {row["folder"]: row["near"] for row in answer}
+
+    with database.write() as session:
+        made = {name: one.id for name, one in classes.ensure(session, project, ["A", "B", "C", "D"]).items()}
+    send(client, begin(client, place), {"A/1.png": picture(1)})
+    merge("A", "B")
+    second = merge("B", "C")
+    merge("D", "C")  # without an image
+    assert near("A", "B", "D") == {"A": "C", "B": "C", "D": "C"}
+    for act, wanted in ((labels.undo, {"A": "B", "B": ""}), (labels.redo, {"A": "C", "B": "C"})):
+        with database.write() as session:
+            act(session, project.id, second, actor="tester", request_id=act.__name__)
+        assert near("A", "B") == wanted
+    merge("C", "A")  # in a circle: A is offered again, and is what all of them are now
+    assert near("A", "B", "C", "D") == {"A": "", "B": "A", "C": "A", "D": "A"}
+    with database.write() as session:
+        class_acts.retire(session, project, made["C"], False, actor="tester", request_id="offered")
+        class_acts.retire(session, project, made["C"], True, actor="tester", request_id="retired")
+    assert near("C") == {"C": ""}
 
 
 def test_rules__decide_about_class_split_and_what_is_left_out(client, place, database):

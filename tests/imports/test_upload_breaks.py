@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from tests import servers
-from tests.imports.browsing import go, many, names, paths_of
+from tests.imports.browsing import go, many, names, paths_of, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -90,9 +90,9 @@ def test_pause__holds_and_cancel_keeps_what_came(rough_page, live_server, projec
     page.locator("#plan-every").fill("bird")
     go(page)
     expect(page.locator("#running-done-text")).to_contain_text("0 of 450")
+    until(page, lambda: len(held) == 3)
     page.locator("#running-pause").click()
     expect(page.locator("#running-pause")).to_have_text("Go on")
-    assert len(held) == 3
     for route in held:
         route.continue_()
     expect(page.locator("#running-done-text")).to_contain_text("300 of 450")

@@ -71,6 +71,16 @@ def test_about__source_and_a_list_go_with_the_files(page, live_server, project, 
     assert names(database) == {"1.png": "owl"}
     with database.read() as session:
         assert session.execute(sa.select(Image.origin, Image.publish)).all() == [("Lab 7", "no")]
+    (tmp_path / "2.png").write_bytes(picture(2))
+    (tmp_path / "manifest.csv").write_text("filename,class,class\n", encoding="utf-8")  # no list that can be used
+    (tmp_path / "names.csv").write_text("path,class\n2.png,bat\n", encoding="utf-8")
+    page.goto(f"{live_server}/p/{project.slug}/import", wait_until="load")
+    page.set_input_files("#pick-files", [tmp_path / name for name in ("2.png", "manifest.csv", "names.csv")])
+    expect(page.locator("#plan-lists")).to_contain_text("manifest.csv, names.csv")
+    go(page)
+    page.wait_for_url("**/imports/3")
+    expect(page.locator("table.problems")).to_contain_text("Two columns of the list mean “class”")
+    assert names(database) == {"1.png": "owl", "2.png": "bat"}
 
 
 def test_many__files_go_in_batches(page, live_server, project, database, tmp_path):

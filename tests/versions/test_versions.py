@@ -251,6 +251,7 @@ class Machine(RuleBasedStateMachine):
         assert self.data.counts(before, after).get("relabelled", 0) == changed
 
 
+@pytest.mark.slow
 def test_versions__never_change(database, store):
     Machine.database, Machine.store = database, store
     run = Machine.TestCase
