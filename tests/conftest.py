@@ -1,5 +1,6 @@
 """What all tests share: settings, databases, the application's client, servers, real pictures."""
 
+import gc
 import logging
 import os
 import re
@@ -39,6 +40,20 @@ expect.set_options(timeout=20_000)  # milliseconds; the usual five seconds are s
 
 ORIGIN = "http://127.0.0.1:8124"
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks a whole application is no unit test: ``make unit`` leaves it out."""
+    for item in items:
+        if "client" in getattr(item, "fixturenames", ()):
+            item.add_marker("page")
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector need not look at thousands of tests and at all modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class Client(TestClient):

@@ -14,12 +14,13 @@ from app.services.gallery import ImageFilter
 
 @dataclass(frozen=True)
 class Wish:
-    """What was typed. ``form`` "" follows the ending of ``to``."""
+    """What was typed. ``form`` "" follows the ending of ``to``; ``excluded``: excluded images go along."""
 
     project: str
     to: Path
     form: str
     allowed: bool
+    excluded: bool
     as_json: bool
 
 
@@ -35,7 +36,9 @@ def run(settings: Settings, wish: Wish) -> int:
             project = find_project(session, wish.project)
             if project is None:
                 raise NotFound("project_missing", slug=wish.project)
-            export = exports.prepare(session, project, ImageFilter(state=None), allowed=wish.allowed)
+            chosen = ImageFilter(state=None) if wish.excluded else ImageFilter()
+            left_out = 0 if wish.excluded else exports.amount(session, project.id, chosen).excluded
+            export = exports.prepare(session, project, chosen, allowed=wish.allowed)
         part = wish.to.with_name(wish.to.name + ".part")
         try:
             with part.open("wb") as file:
@@ -45,11 +48,17 @@ def run(settings: Settings, wish: Wish) -> int:
             part.rename(wish.to)
         finally:
             part.unlink(missing_ok=True)
+    return _told(wish, form, export, left_out)
+
+
+def _told(wish: Wish, form: Format, export: exports.Export, left_out: int) -> int:
     result = {"project": export.about["project"], "images": export.count, "format": str(form), "file": str(wish.to)}
     if wish.as_json:
-        put_json(result | {"bytes": wish.to.stat().st_size})
-    else:
-        put(f"{export.count} images of {result['project']} are in {wish.to}.")
+        put_json(result | {"excluded_left_out": left_out, "bytes": wish.to.stat().st_size})
+        return Exit.OK
+    put(f"{export.count} images of {result['project']} are in {wish.to}.")
+    if left_out:
+        put(f"{left_out} excluded images were left out; --excluded takes them along.")
     return Exit.OK
 
 

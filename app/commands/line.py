@@ -129,10 +129,11 @@ def _add_export(commands: Any) -> None:
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="the file, which must not exist yet")
     parser.add_argument("--format", default="", choices=("folders", "csv", "json"), help="otherwise as FILE ends")
     parser.add_argument("--allowed", action="store_true", help="only images that may be published")
+    parser.add_argument("--excluded", action="store_true", help="excluded images too, in a folder of their own")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def export(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
-        wish = module.Wish(typed.project, typed.to, typed.format, typed.allowed, typed.json)
+        wish = module.Wish(typed.project, typed.to, typed.format, typed.allowed, typed.excluded, typed.json)
         code: int = module.run(settings, wish)
         return code
 
@@ -166,9 +167,9 @@ def _add_photo_times(commands: Any) -> None:
 
 
 def _add_train(commands: Any) -> None:
-    parser = commands.add_parser("train", help="train with a preset")
+    parser = commands.add_parser("train", help="train the best of the ready recipes, or one of them")
     parser.add_argument("project", metavar="PROJECT")
-    parser.add_argument("--preset", required=True, metavar="P", help=", ".join([*PRESETS, best.NAME]))
+    parser.add_argument("--preset", default=best.NAME, metavar="P", help=", ".join([*PRESETS, best.NAME]))
     parser.add_argument("--folds", type=int, metavar="K", help="K-fold; 0 for hold-out")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
     parser.add_argument("--seed", type=int)

@@ -7,9 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from app.commands import best, matrix, reporting
 from app.commands.common import Exit, Parts, find_project, opened, put, put_json, say
 from app.config import Settings, child_environment
+from app.db.models import Project
 from app.db.run_models import Job, Run
 from app.domain import matrix as varying
 from app.domain.best import NAME
@@ -17,7 +20,7 @@ from app.domain.enums import FINAL_STATES, JobState
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
-from app.services import jobs, report, runs
+from app.services import choosing, jobs, report, runs
 from app.services.jobs.workers import GPU, ON_WORKER
 from app.services.spreading import Spread
 from app.web import messages
@@ -49,35 +52,18 @@ class Wish:
 
 def run(settings: Settings, wish: Wish) -> int:
     """Queue the trainings; with ``wait`` stay until they have ended, and fail when one did not end well."""
-    named = [] if wish.preset == NAME else _named(recipe_of(wish), wish)
-    how = _how(wish)
+    values, how = _values(wish), _how(wish)
     with opened(settings) as parts:
         with parts.write() as session:
             project = find_project(session, wish.project)
             if project is None:
                 raise NotFound("project_missing", slug=wish.project)
-            actor = settings.user or login_name()
-            if wish.preset == NAME:
-                job = best.begin(session, project, wish.seed or 0, wish.name, actor, how)
-                order = _Ordered(project.slug, job.id, [])
-            elif wish.vary:
-                name = wish.name or " ".join(wish.vary)
-                job, made = runs.create_matrix(session, project, named, actor=actor, name=name, how=how)
-                order = _Ordered(project.slug, job.id, made, group=job.id)
-            else:
-                run = runs.create(session, project, named[0][1], name=wish.name, actor=actor, how=how)
-                order = _Ordered(project.slug, run.job_id, [run])
+            base = choosing.default(session, project) if wish.preset == NAME else PRESETS[wish.preset].recipe
+            order = _order(session, project, base.updated(values), wish, settings.user or login_name(), how)
         if not wish.wait:
             _say_queued(order, as_json=wish.as_json)
             return Exit.OK
         return _wait(parts, order, as_json=wish.as_json)
-
-
-def _named(recipe: Recipe, wish: Wish) -> list[tuple[str, Recipe]]:
-    """Every combination of the values that were typed, each with its name."""
-    if not wish.vary:
-        return [(wish.name, recipe)]
-    return varying.recipes(recipe, [varying.read(text) for text in wish.vary], wish.name)
 
 
 @dataclass(frozen=True)
@@ -88,6 +74,24 @@ class _Ordered:
     job_id: int
     runs: Sequence[Run]
     group: int | None = None
+
+
+def _order(session: Session, project: Project, recipe: Recipe, wish: Wish, actor: str, how: runs.How) -> _Ordered:
+    """Queue what was typed: the recipes that are tried, every combination of some values, or one training."""
+    if wish.vary:
+        named = _named(choosing.plain(session, project, recipe), wish)
+        name = wish.name or " ".join(wish.vary)
+        job, made = runs.create_matrix(session, project, named, actor=actor, name=name, how=how)
+        return _Ordered(project.slug, job.id, made, group=job.id)
+    begun = choosing.train(session, project, recipe, name=wish.name, actor=actor, how=how)
+    if isinstance(begun, Job):
+        return _Ordered(project.slug, begun.id, [])
+    return _Ordered(project.slug, begun.job_id, [begun])
+
+
+def _named(recipe: Recipe, wish: Wish) -> list[tuple[str, Recipe]]:
+    """Every combination of the values that were typed, each with its name."""
+    return varying.recipes(recipe, [varying.read(text) for text in wish.vary], wish.name)
 
 
 def _how(wish: Wish) -> runs.How:
@@ -120,14 +124,14 @@ def _say_queued(order: _Ordered, *, as_json: bool) -> None:
         put(f"{len(numbers)} runs of {order.project} wait for workers: {numbers[0]} to {numbers[-1]}.")
 
 
-def recipe_of(wish: Wish) -> Recipe:
-    """The preset with the changes that were typed.
+def _values(wish: Wish) -> dict[str, str]:
+    """The changes that were typed, checked as far as it can be done before anybody knows the images.
 
     Raises:
-        Invalid: an unknown preset, an unreadable ``--set``, or values that cannot be used.
+        Invalid: an unknown preset, an unreadable ``--set`` or ``--vary``, or values that cannot be used.
     """
-    if wish.preset not in PRESETS:
-        raise Invalid("preset_unknown", preset=wish.preset, known=", ".join(PRESETS))
+    if wish.preset not in (*PRESETS, NAME):
+        raise Invalid("preset_unknown", preset=wish.preset, known=", ".join([*PRESETS, NAME]))
     values: dict[str, str] = {}
     for text in wish.changes:
         name, sign, value = text.partition("=")
@@ -138,7 +142,10 @@ def recipe_of(wish: Wish) -> Recipe:
         values["folds"] = str(wish.folds)
     if wish.seed is not None:
         values["seed"] = str(wish.seed)
-    return PRESETS[wish.preset].recipe.updated(values)
+    recipe = Recipe() if wish.preset == NAME else PRESETS[wish.preset].recipe.updated(values)
+    if wish.vary:
+        _named(recipe, wish)
+    return values
 
 
 def _wait(parts: Parts, order: _Ordered, *, as_json: bool) -> int:

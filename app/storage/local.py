@@ -225,10 +225,12 @@ def _write(name: str, data: bytes) -> None:
     except FileNotFoundError:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(name, flags, 0o600)
-    with os.fdopen(handle, "wb", buffering=0) as file:
+    try:
         left = memoryview(data)
         while left:
-            left = left[file.write(left) :]
+            left = left[os.write(handle, left) :]
+    finally:
+        os.close(handle)
 
 
 def _listed(folder: Path) -> Iterator["os.DirEntry[str]"]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Project
 from app.db.run_models import Run, RunClass
 from app.domain import borders
-from app.domain.alterations import Change
+from app.domain.alterations import OF_PADDING, Change
 from app.domain.borders import Look, Tally
 from app.services import border_looks, mean_maps, predictions, review
 from app.services.border_looks import Looked, Looks
@@ -40,12 +40,14 @@ class Part:
     Attributes:
         rings: the right answers, of all classes or of one, that ring the loudest.
         judged: enough right answers have a map, so silence means something.
+        needed: the test without this part that changed most answers, of those that proved it to be used.
     """
 
     name: str
     rows: Sequence[Row]
     rings: Row | None
     judged: bool
+    needed: Card | None
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,11 @@ def build(
     on = chosen_role(query, roles)
     found = border_looks.find(session, store, run, ROLES[on])
     classes = review.classes(session, run)
-    made = [_part(name, found.pictures, len(classes)) for name in PARTS]
+    tests = diary_page.edges(session, run, on, t)
+    made = [_part(name, found.pictures, len(classes), _needed(name, tests)) for name in PARTS]
     parts = [one for one in made if one.rows]
     names = [one.name for one in parts]
-    part = query.get("part", "")
-    part = part if part in names else (names[0] if names else PARTS[1])
+    part = next((one for one in names if one == query.get("part")), names[0] if names else PARTS[1])
     which = next((one for one in WHICH if one == query.get("which")), "")
     number = number_of(query.get("said"), 1)
     said = None if number is None or number > len(classes) else number - 1
@@ -117,7 +119,7 @@ def build(
         shown=fits[:TILES],
         matching=len(fits),
         ready=bool(roles) and predictions.has_models(session, run),
-        edges=diary_page.edges(session, run, on, t),
+        edges=tests,
         means=mean_maps.find(session, run, ROLES[on]),
     )
 
@@ -126,7 +128,13 @@ def _look(name: str) -> Callable[[Looked], Look | None]:
     return lambda picture: picture.padding if name == "padding" else picture.border
 
 
-def _part(name: str, pictures: Sequence[Looked], classes: int) -> Part:
+def _needed(name: str, tests: Sequence[tuple[Change, Card | None]]) -> Card | None:
+    """What heat may miss: the picture without the part is proven to be judged worse."""
+    mine = [card for change, card in tests if (change in OF_PADDING) == (name == "padding") and card and card.used]
+    return max(mine, key=lambda card: int((card.entry.row.result or {})["changed"]), default=None)
+
+
+def _part(name: str, pictures: Sequence[Looked], classes: int, needed: Card | None) -> Part:
     look = _look(name)
     groups: list[tuple[str, int | None, list[Looked]]] = [
         ("right", None, [one for one in pictures if one.right]),
@@ -143,7 +151,7 @@ def _part(name: str, pictures: Sequence[Looked], classes: int) -> Part:
             rows.append(Row(which, said, counted))
     right = [row for row in rows if row.which == "right"]
     loud = max((row for row in right if row.tally.rings), key=lambda row: row.tally.interval.low, default=None)
-    return Part(name, rows, loud, any(row.tally.count >= borders.FEWEST for row in right))
+    return Part(name, rows, loud, any(row.tally.count >= borders.FEWEST for row in right), needed)
 
 
 def _fitting(pictures: Sequence[Looked], part: str, which: str, said: int | None) -> list[Shown]:

@@ -67,9 +67,7 @@ def points(share: float | None, language: str, *, sign: bool = False) -> str:
     """A difference of shares in points of a hundred: "4.1", with ``sign`` "+4.1"."""
     if share is None:
         return i18n.DASH
-    text = i18n.show_number(abs(share) * 100, language, 1)
-    mark = "+" if share > 0 else "−" if share < 0 else "±"
-    return mark + text if sign else text
+    return i18n.show_points(share, language) if sign else i18n.show_number(abs(share) * 100, language, 1)
 
 
 def probability(p: float, language: str) -> str:

@@ -56,12 +56,13 @@ class Shown:
 class Card:
     """An entry as the page shows it; ``pictures`` belong to an answer, ``error`` to a failed test.
 
-    ``p``: of right answers before and after, adjusted for all tests of the diary; None where none can be told.
+    ``p``: of right answers before and after, adjusted for all ``tests`` of the diary; None where none can be told.
     """
 
     entry: Entry
     change: Change | None
     p: float | None
+    tests: int
     pictures: Sequence[Shown]
     error: str
 
@@ -69,6 +70,12 @@ class Card:
     def proven(self) -> bool:
         """True when the change surely makes the run better or worse."""
         return self.p is not None and self.p < exact.LEVEL
+
+    @property
+    def used(self) -> bool:
+        """True when what was taken away is proven to be used."""
+        result = self.entry.row.result
+        return result is not None and self.proven and result["lost"] > result["gained"]
 
     @property
     def done(self) -> int:
@@ -108,17 +115,17 @@ class DiaryPage:
 
 def cards(entries: Sequence[Entry], t: NullTranslations) -> dict[int, Card]:
     """All entries of a run with what their answers mean, by their numbers."""
-    adjusted = diary.adjusted(entries)
-    return {one.row.number: _card(one, adjusted.get(one.row.id), t) for one in entries}
+    adjusted, tests = diary.adjusted(entries)
+    return {one.row.number: _card(one, adjusted.get(one.row.id), tests, t) for one in entries}
 
 
-def _card(entry: Entry, p: float | None, t: NullTranslations) -> Card:
+def _card(entry: Entry, p: float | None, tests: int, t: NullTranslations) -> Card:
     result = entry.row.result or {}
     name = (entry.row.alteration or {}).get("change")
     pictures = [Shown(*row) for row in result.get("listed", [])[:MOST_SHOWN]]
     job = entry.job
     error = say(job.error_code, plain(job.error_params), t.gettext) if job is not None and job.error_code else ""
-    return Card(entry, Change(name) if name else None, p, pictures, error)
+    return Card(entry, Change(name) if name else None, p, tests, pictures, error)
 
 
 def build(

@@ -9,6 +9,7 @@ from fastapi import Request
 from app.db.models import Project
 from app.services.gallery import ImageRow
 from app.web import pictures
+from app.web.draw_form import DrawForm
 from app.web.field_text import FieldText
 from app.web.fields import TEXTS
 from app.web.templating import address
@@ -29,17 +30,20 @@ URLS = {
 
 @dataclass(frozen=True)
 class MoveDialog:
-    """What the dialog offers that moves images between splits."""
+    """What is offered where images are moved between splits. ``to`` and ``typed``: what was chosen."""
 
     splits: Mapping[str, str]
+    to: str
+    typed: DrawForm = DrawForm()
     together: FieldText = TEXTS["group_by"]
     pattern: FieldText = TEXTS["group_pattern"]
     pause: FieldText = TEXTS["group_seconds"]
 
 
-def move_dialog(say: Callable[[str], str]) -> MoveDialog:
+def move_dialog(say: Callable[[str], str], to: str = "", typed: DrawForm | None = None) -> MoveDialog:
     """The dialog in the reader's language."""
-    return MoveDialog({key: say(text) for key, text in pictures.SPLITS.items()})
+    splits = {key: say(text) for key, text in pictures.SPLITS.items()}
+    return MoveDialog(splits, to or next(iter(splits)), typed or DrawForm())
 
 
 def module_data(request: Request, project: Project, query: Mapping[str, str], source: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Languages: which one a page is shown in, its sentences, its way to write dates and numbers."""
 
 import gettext
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -92,6 +94,8 @@ def show_percent(value: float | None, language: str, digits: int = 1) -> str:
     """A share from 0 to 1 as a percentage with ``digits`` decimals."""
     if value is None:
         return DASH
+    if math.isfinite(value):
+        return f"{_rounded(value, digits, 2)}%"
     return format_percent(value, format=_pattern(digits) + "%", locale=language)
 
 
@@ -99,7 +103,35 @@ def show_number(value: float | None, language: str, digits: int | None = None) -
     """A number with its groups of three; ``digits`` decimals, or none for whole numbers and up to three otherwise."""
     if value is None:
         return DASH
+    if digits is None and isinstance(value, int):
+        return f"{value:,}"  # as in ``_rounded``
+    if digits is not None and math.isfinite(value):
+        return _rounded(value, digits)
     return format_decimal(value, format=None if digits is None else _pattern(digits), locale=language)
+
+
+def show_points(share: float | None, language: str) -> str:
+    """A difference of shares in points of a hundred, with its sign: "+4.1", and "±0.0" for what is as good as none."""
+    if share is None:
+        return DASH
+    text = show_number(abs(share) * 100, language, 1)
+    if text == show_number(0.0, language, 1):
+        return f"±{text}"
+    return f"{'+' if share > 0 else '−'}{text}"
+
+
+def _rounded(value: float, digits: int, shift: int = 0) -> str:
+    """``value`` times 10 ** ``shift``, with a point and groups of three, as both languages write it.
+
+    The same as Babel gives: by the digits that the value is written with, halves to the even one. Only near a half do
+    decimals tell more than the number itself. A page of a hundred classes has two thousand numbers.
+    """
+    shown = float(value) * 10**shift
+    scaled = abs(shown) * 10**digits
+    if isinstance(value, float) and scaled < 1e9 and abs(scaled % 1 - 0.5) > 1e-3:
+        return f"{shown:,.{digits}f}"
+    exact = Decimal(str(value)).scaleb(shift)
+    return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN):,}"
 
 
 def show_filesize(value: int | None, language: str) -> str:

@@ -82,7 +82,20 @@ def accept_zip(state: AppState, import_id: int, path: Path, encoding: Encoding |
 
 def addresses(request: Request, project: Project, number: int) -> dict[str, Any]:
     """Where everything of one import goes."""
-    names = ("files", "zip", "finish", "report", "bundle", "piece", "start", "missing", "cancel", "undo", "list")
+    names = (
+        "files",
+        "zip",
+        "finish",
+        "report",
+        "bundle",
+        "piece",
+        "start",
+        "missing",
+        "cancel",
+        "undo",
+        "list",
+        "again",
+    )
     found = {name: address(request.app, f"import_{name}", slug=project.slug, number=number) for name in names}
     return {
         "number": number,

@@ -97,10 +97,9 @@ def views(run: Run, t: Catalogue, language: str) -> Views | None:
 def _line(title: str, found: dict[str, Any], language: str) -> ViewsLine:
     images, gained, lost = found["images"], found["gained"], found["lost"]
     p = exact.mcnemar(gained, lost)
-    difference = 100 * (found["views_right"] - found["plain_right"]) / images
-    sign = "+" if difference > 0 else "−" if difference < 0 else "±"
+    difference = (found["views_right"] - found["plain_right"]) / images
     return ViewsLine(
         title, images, found["plain_right"] / images, found["views_right"] / images,
-        sign + i18n.show_number(abs(difference), language, 1), gained, lost,
+        i18n.show_points(difference, language), gained, lost,
         i18n.show_number(p, language, 3) if p >= 0.0005 else f"< {i18n.show_number(0.001, language, 3)}", p < LEVEL,
     )  # fmt: skip

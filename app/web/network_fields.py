@@ -6,6 +6,7 @@ from app.web.field_text import FieldText
 
 BACKBONES = {
     "efficientnet-lite0": N_("EfficientNet-Lite0, pretrained (always there)"),
+    "efficientnet-lite1": N_("EfficientNet-Lite1, pretrained (always there)"),
     "vgg16": N_("VGG16, pretrained (file of weights needed)"),
     "mobilenet-v3-large": N_("MobileNetV3 Large, pretrained (file of weights needed)"),
     "efficientnet-v2-b0": N_("EfficientNetV2 B0, pretrained (file of weights needed)"),

@@ -1,9 +1,8 @@
-"""One line about each preset, and which one to begin with. Templates translate them, so a percent sign is doubled."""
+"""One line about each preset. Templates translate them, so a percent sign is doubled."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.domain import best
 from app.domain.presets import PRESETS, Preset
 from app.domain.text import N_
 
@@ -36,10 +35,17 @@ LINES: dict[str, str] = {
         "EfficientNet-Lite0 knows 1.2 million photographs already; 5 even folds learn only what is new. "
         "For up to some hundreds of pictures, in seconds."
     ),
-    "transfer": N_("The same network with one part set aside for validation. For hundreds of pictures and more."),
+    "transfer": N_(
+        "EfficientNet-Lite1 knows as many and is a third deeper; one part is set aside for validation. For hundreds of "
+        "pictures and more."
+    ),
     "transfer-fine": N_(
-        "As before, then the last two blocks of the network learn too. For a thousand pictures and more that look "
-        "unlike photographs of everyday things."
+        "EfficientNet-Lite0, of which the last two blocks learn too in the end. For a thousand pictures and more that "
+        "look unlike photographs of everyday things."
+    ),
+    "transfer-tiny": N_(
+        "Pictures of some 32 pixels are enlarged to 128, and the last three blocks of EfficientNet-Lite0 learn too. "
+        "For thousands of pictures."
     ),
 }
 
@@ -66,21 +72,15 @@ def pairs() -> list[PresetPair]:
 
 @dataclass(frozen=True)
 class Ready:
-    """Everything the page shows of the presets; ``recommended`` is the name of the one to begin with."""
+    """Everything the page shows of the presets."""
 
     presets: Mapping[str, Preset]
     pretrained: Sequence[Preset]
     pairs: Sequence[PresetPair]
     lines: Mapping[str, str]
-    recommended: str
 
 
-def ready(recommended: Preset) -> Ready:
+def ready() -> Ready:
     """All presets: those on a pretrained network, and those of the posts."""
     pretrained = [preset for preset in PRESETS.values() if preset.recipe.pretrained]
-    return Ready(PRESETS, pretrained, pairs(), LINES, recommended.name)
-
-
-def recommended(images: int, side: float) -> Preset:
-    """The preset to begin with, see ``best.recommended``."""
-    return PRESETS[best.recommended(images, side)]
+    return Ready(PRESETS, pretrained, pairs(), LINES)

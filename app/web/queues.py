@@ -95,6 +95,7 @@ def read_queue(request: Request, project: Project) -> Queue:
     if chosen.beyond:
         with request.app.state.miwake.database.read() as session:
             chosen = gallery.resolved(session, project.id, chosen)
+    chosen = chosen.plain  # label mode has an order of its own
     drawn = {"seed": seed} if order is Order.RANDOM else {}
     return Queue(order, chosen, int(seed), {"queue": name, **drawn, **kept})
 

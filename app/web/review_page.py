@@ -1,20 +1,23 @@
 """Puts together what the review page shows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.db.models import Project
+from app.db.models import LabelClass, Project
 from app.db.run_models import Explanation, Run, RunClass
 from app.domain.enums import PredictionRole
+from app.domain.errors import Invalid, NotFound
 from app.domain.explaining import ABOUT, OF_PIXELS, PIXELS, About, Method
-from app.services import heatmaps, jobs, review, runs
+from app.services import feature_list, heatmaps, jobs, relabelled, review
 from app.services.answers import Kept
+from app.services.feature_list import Wanted
 from app.services.review import Entry, Summary
+from app.storage.arrays import Arrays
 from app.web.review_query import ReviewQuery
 
 PAGE = 60  # tiles of the gallery
@@ -94,11 +97,14 @@ class ReviewPage:
     page: int
     pages: int
     selected: Selected | None
+    pictured: bool  # the file of the selected picture is there
     changed_labels: int
+    on_map: int | None  # how many pictures were chosen on a map; None where none were, or they cannot be found
     now_labels: Mapping[int, str | None]  # item id -> today's label where it is another one, "" for none
     class_data: Sequence[dict[str, Any]]  # today's classes for the keys
     resize_mode: str
     pad_color: str
+    reasons: Mapping[str, str] = field(default_factory=dict)  # to exclude a picture, in the reader's language
     methods: Mapping[Method, About] = field(default_factory=lambda: ABOUT)
 
 
@@ -110,10 +116,17 @@ def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
 
 
 def build(
-    session: Session, kept: Kept, project: Project, run: Run, query: ReviewQuery, roles: Sequence[str]
+    session: Session,
+    kept: Kept,
+    arrays: Arrays,
+    project: Project,
+    run: Run,
+    query: ReviewQuery,
+    roles: Sequence[str],
 ) -> ReviewPage:
     """Everything on the page; a bounded number of queries."""
-    chosen = query.chosen
+    images = _on_map(session, arrays, project, query)
+    chosen = query.chosen if images is None else replace(query.chosen, images=frozenset(images))
     summary = review.summary(session, run, chosen.role, chosen.fold, kept)
     ids = review.mistakes(session, run, chosen, kept)
     place = _place(ids, query)
@@ -133,14 +146,29 @@ def build(
         page=first // PAGE + 1,
         pages=-(-len(ids) // PAGE),
         selected=selected,
-        changed_labels=runs.changed_labels(session, run),
+        pictured=not selected or kept.store is None or kept.store.exists(selected.entry.canonical_sha256),
+        changed_labels=relabelled.count(session, run, kept.store),
+        on_map=None if images is None else len(images),
         now_labels=_now_labels(project, summary.classes, entries),
-        class_data=[
-            {"id": item.id, "name": item.name, "color": item.color, "key": item.key} for item in project.classes
-        ],
+        class_data=[_class_data(item) for item in project.classes],
         resize_mode=str(run.recipe["resize_mode"]),
         pad_color=str(run.recipe["pad_color"]),
     )
+
+
+def _class_data(item: LabelClass) -> dict[str, Any]:
+    return {"id": item.id, "name": item.name, "color": item.color, "key": item.key}
+
+
+def _on_map(session: Session, arrays: Arrays, project: Project, query: ReviewQuery) -> list[int] | None:
+    """The images that were chosen on a map; None where none were, or the map is not there any more."""
+    if not query.on_map:
+        return None
+    asked = {"area": query.area, "ids": query.ids, "of": str(query.of or "")}
+    try:
+        return feature_list.on_map(session, arrays, project.id, Wanted.from_query(asked))
+    except (Invalid, NotFound):  # an address that somebody has changed
+        return None
 
 
 def _now_labels(project: Project, classes: Sequence[RunClass], entries: Sequence[Entry]) -> dict[int, str | None]:

@@ -26,6 +26,9 @@ class ReviewQuery:
     method: Method = Method.GRAD_CAM
     model: int | None = None  # from 1: the heat map of one model in place of the mean's
     own_scale: bool = False
+    area: str = ""  # what was chosen on a map, as ``feature_list.Wanted`` reads it
+    ids: str = ""
+    of: int | None = None  # the run whose own map it was; None for the map of the project
 
     @classmethod
     def parse(cls, values: Mapping[str, str], default_on: str) -> "ReviewQuery":
@@ -37,7 +40,8 @@ class ReviewQuery:
             fold = 1
         true, predicted = number_of(values.get("true"), 1), number_of(values.get("pred"), 1)
         either = number_of(values.get("either"), 1)
-        whole = predicted is not None or either is not None or "low" in values or "high" in values
+        area, ids = (_listed(values.get(name)) for name in ("area", "ids"))
+        whole = predicted is not None or either is not None or "low" in values or "high" in values or area or ids
         chosen = Filter(
             role=ROLES[on],
             fold=None if fold is None else fold - 1,
@@ -61,13 +65,21 @@ class ReviewQuery:
             method=method_of(values.get("method")),
             model=number_of(values.get("model"), 1),
             own_scale=values.get("scale") == "own",
+            area=area,
+            ids=ids,
+            of=number_of(values.get("of"), 1),
         )
 
     @property
     def bounds(self) -> bool:
-        """True when only a class on either side, or answers of some sureness, are asked for."""
+        """True when only a class on either side, answers of some sureness, or a part of a map are asked for."""
         chosen = self.chosen
-        return chosen.either is not None or chosen.low is not None or chosen.high is not None
+        return self.on_map or chosen.either is not None or chosen.low is not None or chosen.high is not None
+
+    @property
+    def on_map(self) -> bool:
+        """True when only pictures that were chosen on a map are asked for."""
+        return bool(self.area or self.ids)
 
     def values(self) -> dict[str, Any]:
         """The query string without ``at`` and ``page``: usual values are None, which leaves them out."""
@@ -89,6 +101,9 @@ class ReviewQuery:
             "method": None if self.method is Method.GRAD_CAM else self.method.value,
             "model": self.model,
             "scale": "own" if self.own_scale else None,
+            "area": self.area or None,
+            "ids": self.ids or None,
+            "of": self.of if self.area else None,
         }
 
     def heat_class(self, label: int, predicted: int, classes: int) -> int:
@@ -111,6 +126,11 @@ def number_of(text: str | None, low: int) -> int | None:
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return None
     return int(text) if int(text) >= low else None
+
+
+def _listed(text: str | None) -> str:
+    """Numbers apart by commas and semicolons; "" for anything else."""
+    return text if text is not None and re.fullmatch(r"[0-9]{1,9}([,;][0-9]{1,9})*", text) else ""
 
 
 def _share(text: str | None) -> float | None:

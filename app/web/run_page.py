@@ -12,7 +12,7 @@ from app.domain.enums import JobState
 from app.domain.presets import PRESETS
 from app.domain.published import Published, beside
 from app.domain.recipe import Augmentation, Recipe
-from app.services import progress, report, runs
+from app.services import progress, relabelled, report
 from app.services.answers import Kept
 from app.services.progress import EpochRow, Snapshot
 from app.web import charts, curve_text, i18n, kept_card, network_fields, run_words
@@ -57,6 +57,7 @@ class RunPage:
     epochs: Sequence[EpochRow]  # newest first
     best_epochs: dict[int, int]  # fold -> epoch, known so far
     changed_labels: int
+    recounts: Sequence[relabelled.Recount]  # only where labels of its pictures have changed
     kept: kept_card.Card
     mistakes: int | None
     review_on: str
@@ -74,6 +75,7 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
     judged = found.test or found.validation
     shown = [row for row in now.rows if fold is None or row.fold == fold]
     stages = curve_text.stage_starts(now.rows, recipe)
+    changed, recounts = relabelled.recounts(session, kept, run) if now.finished else (0, [])
     return RunPage(
         project=project,
         run=run,
@@ -94,8 +96,7 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         sentence=_sentence(now, best_epochs, t, language),
         curves=curve_text.judged(now.rows, len(run.classes), t),
         fold=fold, epochs=list(reversed(shown[-MOST_EPOCHS:])),
-        best_epochs=best_epochs,
-        changed_labels=runs.changed_labels(session, run) if now.finished else 0,
+        best_epochs=best_epochs, changed_labels=changed, recounts=recounts,
         kept=kept_card.of(run, t, language, finished=now.finished),
         mistakes=judged.wrong if judged else None,
         review_on="test" if found.test else "validation",

@@ -17,13 +17,14 @@ from app.services import heatmaps, manifest, review
 from app.services.answers import Kept
 from app.services.review import Entry, Filter
 from app.storage import Store
-from app.web import class_page, run_page, self_contained
+from app.web import class_page, diary_report, i18n, run_page, self_contained
 from app.web.class_page import ClassPage
+from app.web.diary_report import DiaryPart
 from app.web.review_query import ROLES
 from app.web.run_page import RunPage
 from app.web.templating import Templates
 
-SHEETS = ("app", "forms", "parts", "runs", "run-figures", "review", "compare")
+SHEETS = ("app", "forms", "parts", "runs", "run-figures", "review", "compare", "diary")
 TEMPLATE = "runs/report.html"
 MOST_PICTURES = 24
 
@@ -50,6 +51,7 @@ class RunReport(RunPage):
     saved: bool
     told: ClassPage | None
     worst: Sequence[Shown]
+    diary: DiaryPart
     made_at: datetime
     manifest: Mapping[str, Any]
     recipe_text: str
@@ -63,12 +65,13 @@ def build(
     on = page.review_on
     answered = page.mistakes is not None
     values = {item.name: getattr(page, item.name) for item in fields(page)}
-    known = manifest.of(session, run)
+    known = manifest.of(session, run, store)
     return RunReport(
         **values,
         saved=saved,
         told=class_page.build(session, kept, project, run, [on], {"on": on}) if answered else None,
         worst=_worst(session, kept, store, run, Filter(ROLES[on])) if answered else [],
+        diary=diary_report.build(session, store, run, i18n.translations(language)),
         made_at=utc_now(),
         manifest=known,
         recipe_text=json.dumps(run.recipe, ensure_ascii=False, indent=1),
@@ -78,19 +81,21 @@ def build(
 def _worst(session: Session, kept: Kept, store: Store, run: Run, chosen: Filter) -> list[Shown]:
     ids = review.mistakes(session, run, chosen, kept)[:MOST_PICTURES]
     layer = heatmaps.usual_layer(session, run) or ""
+    entries = review.entries(session, run, chosen, ids)
+    wanted = [heatmaps.Wanted(entry.item_id, entry.fold, layer, entry.predicted) for entry in entries]
+    maps = heatmaps.available(session, run, wanted)
+    limits = {fold: heatmaps.scale(session, run, fold, layer) for fold in {one.fold for one in maps.values()}}
     shown = []
-    for entry in review.entries(session, run, chosen, ids):
-        wanted = heatmaps.Wanted(entry.item_id, entry.fold, layer, entry.predicted)
-        found = heatmaps.available(session, run, [wanted]).get(entry.item_id)
+    for entry in entries:
+        found = maps.get(entry.item_id)
         found = found if found is not None and store.exists(found.sha256) else None
-        limit = heatmaps.scale(session, run, entry.fold, layer) if found else 1.0
-        shown.append(Shown(entry, store.exists(entry.thumbnail_sha256), found, limit))
+        shown.append(Shown(entry, store.exists(entry.thumbnail_sha256), found, limits[found.fold] if found else 1.0))
     return shown
 
 
 def file(store: Store, page: RunReport, html: str) -> str:
     """The report as one file; ``html`` is made of its template."""
-    pictures = {}
+    pictures = diary_report.files(store, page.run, page.diary)
     for one in page.worst:
         if one.pictured:
             pictures[one.entry.thumbnail_sha256] = store.get(one.entry.thumbnail_sha256)
@@ -108,8 +113,8 @@ def rendered(templates: Templates, page: RunReport, language: str) -> str:
 
 def linked(page: RunReport, html: str, url: Address) -> str:
     """The report as a page of the program: its styles and pictures are those of the other pages."""
-    addresses = {}
     slug, number = page.project.slug, page.run.number
+    addresses = diary_report.addresses(url, slug, number, page.diary)
     for one in page.worst:
         digest = one.entry.thumbnail_sha256
         addresses[digest] = url("media", slug=slug, image_id=one.entry.image_id, kind="thumb", query={"v": digest})

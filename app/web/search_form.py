@@ -1,6 +1,6 @@
 """The page on which a search for settings is begun: how it searches, for how long, and what varies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,8 @@ from app.web.fields import TEXTS
 VARIES = "varies-"  # varies-learning_rate: the tick box of one setting
 TRIALS = Field("int", "", 2, search.MOST_TRIALS)
 MINUTES = Field("int", "", 0, search.MOST_MINUTES)
+READY = N_("The best of the ready recipes")
 METHODS: dict[str, tuple[str, str]] = {
-    search.READY: (
-        N_("Ready recipes"),
-        N_("A pretrained network and one from scratch are trained; the better one once more, then tested."),
-    ),
     search.HALVING: (
         N_("Successive halving"),
         N_("Many short trainings; the best third is trained three times as long, and so on."),
@@ -37,37 +34,31 @@ STRENGTH = N_("Strength of all changes of pictures")
 class SearchForm:
     """What was typed; ``errors`` by the name of the control."""
 
-    method: str = search.READY
+    method: str = search.HALVING
     trials: str = "9"
     minutes: str = "0"
     fields: tuple[str, ...] = FIRST
     errors: Mapping[str, AppError] = field(default_factory=dict)
 
-    def plan(self, recipe: Recipe, ready: Sequence[Recipe]) -> Plan:
+    def plan(self, recipe: Recipe) -> Plan:
         """What is searched.
 
         Raises:
             Invalid: ``fields`` holds one error for each control that cannot be used.
         """
         errors: dict[str, AppError] = {}
-        numbers = {"trials": len(ready), "minutes": 0}
+        numbers: dict[str, int] = {}
         for name, spec in (("trials", TRIALS), ("minutes", MINUTES)):
-            if name == "trials" and self.method == search.READY:
-                continue
             try:
                 numbers[name] = int(spec.parse(getattr(self, name)))
             except Invalid as error:
                 errors[name] = error
-        if self.method not in search.METHODS:
-            known = ", ".join(search.METHODS)
+        if self.method not in METHODS:
+            known = ", ".join(METHODS)
             errors["method"] = Invalid("field_choice", value=self.method[:40], choices=known)
         if errors:
             raise Invalid.of_fields(errors)
-        alone = self.method == search.READY
-        return Plan(
-            self.method, numbers["trials"], numbers["minutes"], () if alone else self.fields,
-            tuple(one.to_json() for one in ready) if alone else (), recipe.seed, final=alone,
-        )  # fmt: skip
+        return Plan(self.method, numbers["trials"], numbers["minutes"], self.fields, seed=recipe.seed)
 
 
 def read(sent: Mapping[str, Any]) -> SearchForm:

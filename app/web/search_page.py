@@ -11,8 +11,11 @@ from app.db.models import Project
 from app.db.run_models import Job
 from app.domain import matrix, search
 from app.domain.enums import FINAL_STATES, JobState
+from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.domain.search import Honest
+from app.domain.stats import exact
+from app.domain.text import N_
 from app.services import run_list, searches
 from app.services.run_list import RunLine
 from app.services.searches import Plan, Trial
@@ -35,6 +38,21 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """Of the best ready recipe over run ``over``: images that only one of them has right, and McNemar's exact p."""
+
+    over: int
+    gained: int
+    lost: int
+    p: float
+
+    @property
+    def proven(self) -> bool:
+        """At 5 %."""
+        return self.p < exact.LEVEL
+
+
+@dataclass(frozen=True)
 class SearchPage:
     """One search."""
 
@@ -42,11 +60,14 @@ class SearchPage:
     job: Job
     state: JobState
     plan: Plan
+    title: str
     method: str
     labels: Sequence[str]
     rows: Sequence[Row]  # trials, the best of the last round first
-    final: Sequence[Row]  # the training with the chosen settings, once it is begun
-    tested: RunLine | None  # what the test set says of it
+    ready: bool  # the best of ready recipes: ordinary trainings, each with its test set
+    left_out: int  # of those, which were not begun because the others had settled it
+    lead: Lead | None
+    tested: RunLine | None  # what the test set says of the best of them
     best: Trial | None
     honest: Honest | None
     plots: Sequence[Plot]
@@ -63,10 +84,9 @@ def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchP
     """Everything the page shows."""
     plan, base = Plan.of(job.spec[searches.PLAN]), Recipe.from_json(job.spec[searches.RECIPE])
     found = searches.trials(session, job.id)
-    mine = [trial for trial in found if trial.number is not None]
-    best = searches.chosen(found)
-    names = [name for name in matrix.varied([base, *(trial.recipe for trial in mine)]) if name != "epochs"]
-    names = names if mine else []
+    best, ready = searches.chosen(found), plan.method == search.READY
+    names = [] if ready or not found else matrix.varied([base, *(trial.recipe for trial in found)])
+    names = [name for name in names if name != "epochs"]
     rounds, seconds = plan.rounds(base.epochs), [trial.run.seconds or 0.0 for trial in found]
     kept = job.result.get(searches.HONEST)
     return SearchPage(
@@ -74,18 +94,21 @@ def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchP
         job=job,
         state=_state(job, found),
         plan=plan,
-        method=t.gettext(search_form.METHODS[plan.method][0]),
-        labels=[search_form.label(name, t.gettext) for name in names],
-        rows=[_row(trial, names, best, t) for trial in _in_order(mine)],
-        final=[_row(trial, names, None, t) for trial in found if trial.number is None],
-        tested=_tested(session, project, job, found),
+        title=t.gettext(search_form.READY if ready else N_("Search for settings")),
+        method="" if ready else t.gettext(search_form.METHODS[plan.method][0]),
+        labels=[t.gettext("Recipe")] if ready else [search_form.label(name, t.gettext) for name in names],
+        rows=[_row(trial, names, best, t) for trial in _in_order(found)],
+        ready=ready,
+        left_out=len(plan.ready) - len(found) if ready and job.state == JobState.DONE else 0,
+        lead=_lead(job, best),
+        tested=_tested(session, project, job, best) if ready and best else None,
         best=best,
         honest=Honest(**kept) if kept else None,
-        plots=_plots(mine, names, best, t) if plan.method != search.READY else [],
+        plots=[] if ready else _plots(found, names, best, t),
         rounds=rounds if len(rounds) > 1 else [],
         ended=sum(trial.ended for trial in found),
-        begun=len(found),
-        left=_left(plan, base, mine, t),
+        begun=len(plan.ready) if ready and job.state not in FINAL_STATES else len(found),
+        left="" if ready else _left(plan, base, found, t),
         duration=run_words.duration(sum(seconds), t),
         failure=say(job.error_code, dict(job.error_params), t.gettext) if job.error_code else "",
         finished=JobState(job.state) in FINAL_STATES,
@@ -98,11 +121,15 @@ def _state(job: Job, found: Sequence[Trial]) -> JobState:
     return JobState(job.state)
 
 
-def _tested(session: Session, project: Project, job: Job, found: Sequence[Trial]) -> RunLine | None:
-    number = next((trial.run.number for trial in found if trial.number is None and trial.score), None)
-    if number is None:
+def _tested(session: Session, project: Project, job: Job, best: Trial) -> RunLine | None:
+    return next((line for line in run_list.lines(session, project.id, job.id) if line.number == best.run.number), None)
+
+
+def _lead(job: Job, best: Trial | None) -> Lead | None:
+    kept = job.result.get(searches.LEAD)
+    if not kept or best is None:
         return None
-    return next(line for line in run_list.lines(session, project.id, job.id) if line.number == number)
+    return Lead(**kept, p=exact.mcnemar(kept["gained"], kept["lost"]))
 
 
 def _in_order(found: Sequence[Trial]) -> list[Trial]:
@@ -110,13 +137,15 @@ def _in_order(found: Sequence[Trial]) -> list[Trial]:
 
     def place(trial: Trial) -> tuple[float, ...]:
         score = trial.score
-        return (-trial.round, *((0, -score.accuracy, score.loss) if score else (1, 0, 0)), trial.number or 0)
+        return (-trial.round, *((0, -score.accuracy, score.loss) if score else (1, 0, 0)), trial.number)
 
     return sorted(found, key=place)
 
 
 def _row(trial: Trial, names: Sequence[str], best: Trial | None, t: Catalogue) -> Row:
     values = [_word(name, _value(trial.recipe, name), t) for name in names]
+    if not names and trial.recipe.preset in PRESETS:
+        values = [t.gettext(PRESETS[trial.recipe.preset].title)]
     marked = best is not None and trial.run.id == best.run.id
     return Row(trial, values, run_words.duration(trial.run.seconds, t), marked)
 

@@ -35,8 +35,8 @@ def sentences(plan: Plan, tested_runs: int, say: NullTranslations, *, done: bool
         found.append(_filled(text, plan.leaving))
     if tested_runs:
         text = say.ngettext(
-            "%(count)s run was tested on the present set; a comparison with it is no longer fair then.",
-            "%(count)s runs were tested on the present set; a comparison with them is no longer fair then.",
+            "%(count)s run has been tested; a comparison with it is no longer fair then.",
+            "%(count)s runs have been tested; a comparison with them is no longer fair then.",
             tested_runs,
         )
         found.append(_filled(text, tested_runs))

@@ -77,6 +77,7 @@ class Templates:
             "relative": partial(i18n.show_relative, language=language),
             "percent": partial(_with_digits, i18n.show_percent, language),
             "number": partial(_with_digits, i18n.show_number, language),
+            "points": partial(i18n.show_points, language=language),
             "filesize": partial(i18n.show_filesize, language=language),
         }
         return environment
@@ -92,7 +93,16 @@ def address(app: FastAPI, name: str, /, *, query: Mapping[str, object] | None = 
     """The path of the route ``name``; values that are None are left out of the query string."""
     found = "".join(_filled(_pattern(app, name, tuple(path)), path))
     pairs = [(key, value) for key, value in (query or {}).items() if value is not None]
-    return f"{found}?{urlencode(pairs, doseq=True)}" if pairs else found
+    if not pairs:
+        return found
+    if all(key.isidentifier() and key.isascii() and _plain(value) for key, value in pairs):
+        return f"{found}?{'&'.join(f'{key}={value}' for key, value in pairs)}"
+    return f"{found}?{urlencode(pairs, doseq=True)}"
+
+
+def _plain(value: object) -> bool:
+    """True for what stands in an address as it is. ``urlencode`` took a fifth of the time of a page of 100 classes."""
+    return type(value) is int or (type(value) is str and value.isalnum() and value.isascii())
 
 
 def _pattern(app: FastAPI, name: str, fields: tuple[str, ...]) -> list[str]:
@@ -102,16 +112,17 @@ def _pattern(app: FastAPI, name: str, fields: tuple[str, ...]) -> list[str]:
     key = (name, *fields)
     if key not in patterns:
         marked = str(app.url_path_for(name, **{field: f"\x00{field}\x00" for field in fields}))
-        patterns[key] = marked.split("\x00")
+        parts = marked.split("\x00")
+        patterns[key] = [part if place % 2 else quote(part, safe="/~@:") for place, part in enumerate(parts)]
     return patterns[key]
 
 
 def _filled(pattern: Sequence[str], path: Mapping[str, object]) -> Iterator[str]:
     for place, part in enumerate(pattern):
-        text = str(path[part]) if place % 2 else part
+        text = str(path[part]) if place % 2 else ""
         if place % 2 and (not text or "/" in text):
             raise ValueError(f"{part}: {text!r} cannot stand in an address")
-        yield quote(text, safe="~@:" if place % 2 else "/~@:")
+        yield part if not place % 2 else text if _plain(text) else quote(text, safe="~@:")
 
 
 def redirect(

@@ -14,11 +14,10 @@ from app.db.run_models import Job, Run
 from app.domain import architectures, own_network, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
-from app.domain.presets import Preset
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, grouping, origins, plans, preflight, runs, splits, transfer, worker_list
 from app.services.jobs.workers import GPU
-from app.web import i18n, preflight_card, preset_texts, preview, several
+from app.web import best_card, i18n, preflight_card, preset_texts, preview, several
 from app.web.fields import TEXTS
 from app.web.forms import DATA, Control, TrainForm
 from app.web.messages import sentence
@@ -81,7 +80,6 @@ class TrainPage:
     form: TrainForm
     sections: Mapping[str, Sequence[Control]]
     summary: Sequence[tuple[str, str, str]]
-    fresh: bool  # nothing was chosen or typed yet: the presets are shown
     ready: preset_texts.Ready
     runs: Sequence[Run]
     copied: int | None
@@ -99,6 +97,7 @@ class TrainPage:
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
     vary_errors: Mapping[str, str]
     preflight: preflight_card.Card
+    best: best_card.BestCard | None  # what is tried while nothing was changed
     own_example: str
     begins: Sequence[origins.Offered]  # models of this project that a training can begin with
     request_mark: str  # so that the same form sent twice starts one training
@@ -110,7 +109,6 @@ class TrainPage:
 class Wishes:
     """What the address asks for beside the values of the form."""
 
-    fresh: bool = False
     copied: int | None = None
     image: int | None = None
     draw: int = 0
@@ -125,20 +123,19 @@ def build(
     request: Request, session: Session, project: Project, form: TrainForm, *, base: Recipe, wishes: Wishes
 ) -> TrainPage:
     """Work out the page for ``form``; ``base`` stands for what cannot be used."""
-    t = i18n.translations(i18n.choose(request))
-    gettext = t.gettext
-    table = splits.table(session, project.id)
-    recipe = form.nearest(base)
+    language = i18n.choose(request)
+    t = i18n.translations(language)
+    gettext, table, recipe = t.gettext, splits.table(session, project.id), form.nearest(base)
     forecast = plans.forecast(table, recipe)
     found = preflight.look(session, project.id, recipe, forecast, form.how.needs)
+    alone = bool(form.several.made or form.errors.keys() - {DATA})
     alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
         project=project,
         form=form,
         sections=in_sections(form.controls(gettext)),
         summary=form.summary(gettext),
-        fresh=wishes.fresh,
-        ready=preset_texts.ready(recommend(session, project, table)),
+        ready=preset_texts.ready(),
         runs=runs.listed(session, project.id),
         copied=wishes.copied,
         forecast=forecast,
@@ -154,7 +151,8 @@ def build(
         waiting=waiting(session),
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
-        preflight=preflight_card.card(found, t, i18n.choose(request)),
+        preflight=preflight_card.card(found, t, language),
+        best=None if alone else best_card.build(session, project, recipe, form.how.needs, t, language),
         own_example=own_network.EXAMPLE,
         begins=origins.offered(session, project.id),
         request_mark=secrets.token_hex(8),
@@ -194,11 +192,6 @@ def in_sections(controls: Mapping[str, Control]) -> dict[str, list[Control]]:
     """The controls by the part of the form that they stand in, in their order."""
     names = dict.fromkeys(text.section for text in TEXTS.values())
     return {name: [control for control in controls.values() if control.text.section == name] for name in names}
-
-
-def recommend(session: Session, project: Project, table: splits.Table) -> Preset:
-    """The preset to begin with in this project."""
-    return preset_texts.recommended(table.free + table.validation, examples.mean_side(session, project.id))
 
 
 def waiting(session: Session) -> int:

@@ -19,6 +19,7 @@ from app.web.run_words import Catalogue
 
 TILES = 60
 LISTED = 40  # groups that are not proven to be weak
+MORE_DIGITS = 3  # of the limits of a group that lie close together
 NAMES = {
     "brightness": N_("Brightness"),
     "contrast": N_("Contrast"),
@@ -30,6 +31,7 @@ NAMES = {
     "mode": N_("Colour mode of the file"),
     "format": N_("File format"),
     "folder": N_("Folder"),
+    "above": N_("Folder one level up"),
     "import": N_("Import"),
     "month": N_("Month it was taken"),
     "labelled": N_("Labelled by"),
@@ -112,9 +114,18 @@ def _line(group: Group, t: Catalogue, language: str) -> Line:
 
 def _what(one: Slice, t: Catalogue, language: str) -> str:
     if one.low is not None and one.high is not None:
-        digits = 0 if one.name == "size" else 2
-        low, high = (i18n.show_number(value, language, digits) for value in (one.low, one.high))
-        return t.gettext("%(low)s to %(high)s") % {"low": low, "high": high}
+        low, high = limits(one.low, one.high, 0 if one.name == "size" else 2, language)
+        return low if low == high else t.gettext("%(low)s to %(high)s") % {"low": low, "high": high}
     if one.name == "alike":
         return t.gettext("Group %(number)s") % {"number": one.value}
     return one.value
+
+
+def limits(low: float, high: float, digits: int, language: str) -> tuple[str, str]:
+    """Both limits with so many digits that they can be told apart, unless they are one number."""
+    for more in range(digits, digits + MORE_DIGITS + 1):
+        shown = i18n.show_number(low, language, more), i18n.show_number(high, language, more)
+        if shown[0] != shown[1]:
+            return shown
+    text = i18n.show_number(low, language, digits)
+    return text, text

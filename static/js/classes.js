@@ -2,6 +2,9 @@
 // buttons "up" and "down"; the page comes back with the cursor on the same handle.
 
 const list = document.getElementById("class-list");
+const HEAD = 110; // dragging in the head of the page, or this near to the end of the window, scrolls (pixels)
+const EDGE = 50;
+const SCROLL = 24;
 let dragged = null;
 
 const rows = () => [...list.children];
@@ -17,6 +20,9 @@ function send(row, step) {
 
 // The row that the pointer is over takes the dragged one in front of it or behind it.
 function follow(event) {
+  if (event.clientY < HEAD || event.clientY > innerHeight - EDGE) {
+    scrollBy(0, event.clientY < HEAD ? -SCROLL : SCROLL);
+  }
   const over = rows().find((row) => {
     const { top, bottom } = row.getBoundingClientRect();
     return event.clientY >= top && event.clientY <= bottom;

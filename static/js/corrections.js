@@ -2,10 +2,11 @@
 // labels follow at once, and the change is saved in the background.
 
 import { connectPicker } from "./picker.js";
+import { isRight, markOf, setMark, showOnForm, showOnTile } from "./picture-marks.js";
 import { fill, showConflicts } from "./save-view.js";
 import { Saver } from "./saver.js";
 import { classKey, register } from "./shortcuts.js";
-import { toast } from "./toast.js";
+import { toast, withdraw } from "./toast.js";
 
 const tileOfImage = (image) => document.querySelector(`.tile[data-image="${image}"]`);
 
@@ -18,7 +19,7 @@ export class Corrections {
   #changed;
   #classes;
   #saver;
-  #requests = new Map(); // request id -> {item, before} for undo
+  #requests = new Map(); // request id -> {item, field, before} for undo
 
   /** `changed(difference)` is told how many labels more differ from those that were seen. */
   constructor({ walk, place, page, texts, words, changed }) {
@@ -82,27 +83,68 @@ export class Corrections {
     const before = one.dataset.now;
     if (before !== String(classId)) {
       const image = { imageId: Number(one.dataset.image), version: Number(one.dataset.version) };
-      this.#requests.set(this.#saver.assign([image], classId, "review"), { item: Number(one.dataset.item), before });
+      this.#requests.set(this.#saver.assign([image], classId, "review"), { item: Number(one.dataset.item), field: "label", before });
       this.#setNow(one, String(classId));
-      const text = fill(this.#words.fixed, { name: one.dataset.name, label: this.#name(classId) });
-      toast(text, { action: { label: this.#texts.undo, run: () => this.undo() } });
+      this.#say(one, this.#name(classId));
     }
     this.#walk.step(1);
   }
 
+  /** Set a mark of the picture that is shown, and go on; null takes it off and stays. */
+  mark(field, value) {
+    const one = this.#walk.tile(this.#walk.current);
+    const [item, before] = [Number(one.dataset.item), markOf(one, field)];
+    const images = { image_ids: [Number(one.dataset.image)] };
+    this.#requests.set(this.#saver.mark(images, field, value, "review"), { item, field, before });
+    this.#put(one, field, value);
+    if (value !== null) {
+      this.#say(one, this.#words[field]);
+      this.#walk.step(1);
+    }
+  }
+
+  /** Set a mark of the picture that is shown, or take it off when it is set. */
+  toggle(field) {
+    const one = this.#walk.tile(this.#walk.current);
+    if (field === "excluded") {
+      this.mark(field, markOf(one, field) === null ? "" : null);
+    } else if (one.dataset.now === "") {
+      toast(this.#words.none);
+    } else {
+      this.mark(field, isRight(one) ? null : one.dataset.now);
+    }
+  }
+
   /** Take the last correction back, and show its picture. */
   undo() {
+    withdraw();
     const last = [...this.#requests.keys()].at(-1);
     if (last === undefined) {
       this.#saver.undo(); // the newest change of an earlier visit; the answer says which
       return;
     }
-    const { item, before } = this.#requests.get(last);
+    const { item, field, before } = this.#requests.get(last);
     this.#requests.delete(last);
     this.#saver.undo(last);
     const one = this.#walk.tile(item);
-    this.#setNow(one, before);
+    this.#put(one, field, before);
     this.#walk.show(item, one.href);
+  }
+
+  #say(one, label) {
+    const text = fill(this.#words.fixed, { name: one.dataset.name, label });
+    toast(text, { action: { label: this.#texts.undo, run: () => this.undo() } });
+  }
+
+  // Note that an image now has a label or a mark.
+  #put(one, field, value) {
+    if (field === "label") {
+      this.#setNow(one, value);
+    } else {
+      setMark(one, field, value);
+      showOnTile(one, this.#words);
+      this.#showNow();
+    }
   }
 
   #name(id) {
@@ -118,16 +160,24 @@ export class Corrections {
     badge.textContent = this.#name(now);
     badge.hidden = now === seen;
     this.#changed(difference);
+    if (one.querySelector(".tile-mark")) {
+      showOnTile(one, this.#words); // a label that was found right is so no more when it changes
+    }
     this.#showNow();
   }
 
   #showNow() {
-    const { now, seen } = this.#walk.tile(this.#walk.current).dataset;
+    const one = this.#walk.tile(this.#walk.current);
+    const { now, seen } = one.dataset;
     const line = this.#place.querySelector(".label-now");
     line.hidden = now === seen;
     line.querySelector("strong").textContent = this.#name(now);
     for (const button of this.#place.querySelectorAll(".fix-class")) {
       button.setAttribute("aria-pressed", String(button.dataset.class === now));
+    }
+    const form = this.#place.querySelector(".mark-acts");
+    if (form) {
+      showOnForm(form, one, this.#words, this.#page.reasons);
     }
   }
 
@@ -141,14 +191,32 @@ export class Corrections {
     }
   }
 
+  // Marks as the server wrote them, such as by undoing what an earlier visit did.
+  #learnMarks({ field, marks = [] }) {
+    for (const { image_id, value } of ["excluded", "checked"].includes(field) ? marks : []) {
+      const one = tileOfImage(image_id);
+      if (one?.querySelector(".tile-mark")) {
+        this.#put(one, field, value);
+      }
+    }
+  }
+
   #connectSaver() {
     const saver = this.#saver;
     saver.addEventListener("saved", ({ detail: { answer } }) => {
       if (!saver.count) {
         this.#learn(answer.images ?? []);
+        this.#learnMarks(answer);
       }
     });
-    saver.addEventListener("rejected", ({ detail: { error } }) => toast(error.message, { error: true }));
+    saver.addEventListener("rejected", ({ detail: { error, entry } }) => {
+      toast(error.message, { error: true });
+      const refused = this.#requests.get(entry.body.request_id);
+      if (refused && refused.field !== "label") {
+        this.#requests.delete(entry.body.request_id);
+        this.#put(this.#walk.tile(refused.item), refused.field, refused.before);
+      }
+    });
     showConflicts(saver, document.getElementById("conflicts"), {
       texts: this.#texts,
       classes: this.#classes,

@@ -3,6 +3,7 @@
 // The map of the picture that is shown is ordered by itself: the answer comes in a fraction of a second.
 
 const WAIT_SECONDS = 20; // that a request waits for the end of the job
+const FEW = 4; // pictures up to which there is nothing to count
 const DWELL_MS = 120; // a picture that is only passed by is not explained
 const tried = new Set(); // addresses whose map was ordered already; what failed once is not ordered again by itself
 
@@ -36,7 +37,8 @@ async function order(form, body, words, done) {
     let now = await ask(`${form.action}?wait=2`, { method: "POST", body });
     while (!now.finished && form.isConnected) {
       line.textContent = now.workers ? words.waiting : words.noWorker;
-      now = await ask(`${now.url}?wait=${WAIT_SECONDS}`);
+      show(line, now);
+      now = await ask(`${now.url}?wait=${now.total > FEW ? 1 : WAIT_SECONDS}`);
     }
     if (now.state === "done" && form.isConnected) {
       done();
@@ -47,6 +49,15 @@ async function order(form, body, words, done) {
     line.textContent = error.message || words.failed;
   }
   form.querySelector("button").disabled = false;
+}
+
+/** How many of many pictures are done. */
+function show(line, { workers, done, total }) {
+  if (workers && total > FEW) {
+    const bar = document.createElement("progress");
+    [bar.max, bar.value] = [total, done];
+    line.append(" ", bar, ` ${done} / ${total}`);
+  }
 }
 
 async function ask(url, options = {}) {

@@ -2,7 +2,7 @@
 
 import { markOf, setMark } from "./label-marks.js";
 import { fill } from "./save-view.js";
-import { toast } from "./toast.js";
+import { toast, withdraw } from "./toast.js";
 
 const number = new Intl.NumberFormat(document.documentElement.lang);
 
@@ -129,6 +129,7 @@ export class Acts {
   }
 
   #takeBack(requestId, other, side, send) {
+    withdraw();
     const step = this.#acted.get(requestId);
     if (!step) {
       send(); // of an earlier page
@@ -143,6 +144,9 @@ export class Acts {
 
   /** The request was refused: show what was there before. */
   refused(requestId) {
+    if (this.#done.at(-1) === requestId) {
+      withdraw();
+    }
     const step = this.#acted.get(requestId);
     if (step?.items) {
       this.#show(step.items, step.field, (at) => step.before[at]);

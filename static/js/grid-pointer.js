@@ -11,22 +11,27 @@ export function connectPointer(root, { view, images, selection, open }) {
     return tile && { place: Number(tile.dataset.place), item: images.at(Number(tile.dataset.place)) };
   };
 
-  root.addEventListener("click", (event) => {
+  root.addEventListener("click", async (event) => {
     const hit = tileAt(event);
     if (dragged) {
       return;
     }
-    if (!hit?.item) {
+    if (!hit) {
       selection.clear();
       return;
     }
     view.focused = hit.place;
+    const adds = event.ctrlKey || event.metaKey || event.pointerType === "touch";
     if (event.shiftKey) {
       selection.range(hit.place);
-    } else if (event.ctrlKey || event.metaKey || event.pointerType === "touch") {
-      selection.toggle(hit.item, hit.place);
-    } else {
-      selection.only(hit.item, hit.place);
+      return;
+    }
+    selection.startAt(hit.place); // a Shift-click may come before the tile's image has
+    const [item] = hit.item ? [hit.item] : await images.range(hit.place, hit.place);
+    if (item && adds) {
+      selection.toggle(item, hit.place);
+    } else if (item) {
+      selection.only(item, hit.place);
     }
   });
 

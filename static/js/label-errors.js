@@ -14,6 +14,7 @@ const place = document.getElementById("selected");
 const saver = new Saver(page);
 const steps = []; // {item, request}
 let walk = 0;
+let counting = 0;
 
 const tiles = () => [...document.querySelectorAll("#tiles .tile")];
 const tile = (item) => document.querySelector(`.tile[data-item="${item}"]`);
@@ -81,6 +82,21 @@ async function onward() {
   document.getElementById("settled").hidden = false;
 }
 
+/** The numbers of this page, and what it offers at its end, once all is saved. */
+async function recount() {
+  counting += 1;
+  const mine = counting;
+  await saver.settled();
+  const answer = mine === counting ? await fetch(here()).catch(() => null) : null;
+  const fresh = answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  if (!fresh || mine !== counting) {
+    return; // another key was faster, or the next one may have an answer
+  }
+  for (const id of ["open-counts", "settled"]) {
+    document.getElementById(id).replaceChildren(...(fresh.getElementById(id)?.childNodes ?? []));
+  }
+}
+
 function settle(one, request, words) {
   steps.push({ item: one.dataset.item, request });
   one.dataset.settled = "";
@@ -90,6 +106,7 @@ function settle(one, request, words) {
   const text = fill(texts.fixed, { name: one.dataset.name, label: words });
   toast(text, { action: { label: texts.undo, run: undo } });
   onward();
+  recount();
 }
 
 function give(classId) {

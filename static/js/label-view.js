@@ -40,8 +40,11 @@ export function showFacts(item, classes, texts, imageUrl) {
 
 /** What the strip of the last labels says of an image. */
 export function stripName(item, classes, texts) {
+  if (item.state !== "active") {
+    return texts.excluded;
+  }
   if (item.class_id === null) {
-    return item.skipped ? texts.skipped : texts.none;
+    return item.skipped ? texts.skipped : item.unsure ? texts.unsure : texts.none;
   }
   return item.checked ? texts.checked : classes.get(item.class_id)?.name ?? texts.none;
 }

@@ -7,10 +7,11 @@ import { connectPicker } from "./picker.js";
 import { data, fill, showConflicts, showState } from "./save-view.js";
 import { Saver } from "./saver.js";
 import { classKey, register } from "./shortcuts.js";
-import { toast } from "./toast.js";
+import { toast, withdraw } from "./toast.js";
 
 const STEP = 60; // CSS pixels of an arrow key
-const MOST_CORNERS = 120; // of an area in an address
+const MOST_CORNERS = 120; // of all areas in an address
+const [MOST_AREAS, MOST_SINGLES] = [20, 200];
 const page = data("map-data");
 const texts = { ...data("label-texts"), ...data("map-texts") };
 const { urls, classes } = page;
@@ -28,7 +29,8 @@ points.ids.forEach((imageId, place) => placeOfImage.set(imageId, place));
 const view = new MapView(canvas, points);
 const saver = new Saver({ assignUrl: urls.assign, undoUrl: urls.undo, redoUrl: urls.redo, markUrl: urls.mark });
 let colouredBy = "class";
-let area = []; // corners of the lasso, when the selection is just what lies in it
+let areas = []; // lassos, as corners
+let singles = new Set(); // what was chosen one by one beside them
 
 // --- colours -----------------------------------------------------------------------------------------------------
 
@@ -90,7 +92,6 @@ by("map-run")?.addEventListener("change", ({ currentTarget }) => {
 function select(places, corners) {
   view.selected = new Set(places);
   view.lasso = corners;
-  area = corners;
   const { size } = view.selected;
   by("chosen").textContent = size ? fill(by("chosen").dataset.some, { count: number.format(size) }) : by("chosen").dataset.none;
   for (const button of by("map-form").querySelectorAll("button")) {
@@ -99,28 +100,57 @@ function select(places, corners) {
   view.draw();
 }
 
-function lassoed(corners, add) {
-  if (corners.length < 3) {
-    const near = points.nearest(...corners[0], SIDE / 100 / view.zoom);
-    select(add ? [...view.selected, ...(near < 0 ? [] : [near])] : near < 0 ? [] : [near], []);
-    return;
-  }
-  const inside = points.inside(corners);
-  select(add ? [...view.selected, ...inside] : inside, add && view.selected.size ? [] : corners);
+function clear() {
+  areas = [];
+  singles = new Set();
+  select([], []);
 }
 
-/** The selection as a list of its own: by its area, or by its images where it was put together. */
-function openList() {
-  const places = [...view.selected];
-  const thin = Math.max(1, Math.ceil(area.length / MOST_CORNERS));
-  const corners = area.filter((_corner, at) => at % thin === 0);
+function lassoed(corners, add) {
+  if (!add) {
+    areas = [];
+    singles = new Set();
+  }
+  const before = add ? view.selected : [];
+  if (corners.length < 3) {
+    const near = points.nearest(...corners[0], SIDE / 100 / view.zoom);
+    if (near >= 0) {
+      singles.add(near);
+    }
+    select([...before, ...(near < 0 ? [] : [near])], add ? view.lasso : []);
+    return;
+  }
+  areas.push(corners);
+  select([...before, ...points.inside(corners)], corners);
+}
+
+/** The selection as a query: its areas, and the images that were chosen one by one. */
+function selected() {
   const whole = (value) => Math.max(0, Math.min(SIDE, Math.round(value)));
-  if (corners.length > 2) {
-    location.assign(`${urls.similar}?area=${corners.flat().map(whole).join(",")}`);
-  } else if (places.length) {
-    location.assign(`${urls.similar}?to=${places.slice(0, 50).map((place) => points.ids[place]).join(",")}`);
+  const thin = Math.max(1, Math.ceil(areas.reduce((sum, corners) => sum + corners.length, 0) / MOST_CORNERS));
+  const kept = (corners) => corners.filter((_corner, at) => at % Math.min(thin, Math.floor(corners.length / 3)) === 0);
+  const query = new URLSearchParams();
+  if (areas.length) {
+    query.set("area", areas.slice(-MOST_AREAS).map((corners) => kept(corners).flat().map(whole).join(",")).join(";"));
+  }
+  if (singles.size) {
+    query.set("ids", [...singles].slice(0, MOST_SINGLES).map((place) => points.ids[place]).join(","));
+  }
+  if (areas.length && page.of) {
+    query.set("of", page.of);
+  }
+  return view.selected.size ? query : null;
+}
+
+function openAt(address) {
+  const query = selected();
+  if (query) {
+    location.assign(`${address}?${decodeURIComponent(query)}`);
   }
 }
+
+const openList = () => openAt(urls.similar);
+const openReview = () => page.review && openAt(page.review);
 
 // --- labels ------------------------------------------------------------------------------------------------------
 
@@ -142,6 +172,7 @@ function label(classId, places = [...view.selected]) {
 }
 
 function undo() {
+  withdraw();
   const requestId = [...acted.keys()].pop();
   restore(requestId);
   saver.undo(requestId);
@@ -211,7 +242,7 @@ canvas.addEventListener("dblclick", () => {
 });
 connectPointer(canvas, { view, points, stage, lassoed, hovered });
 const pick = connectPicker(classes, (classId) => label(classId));
-const acts = { none: () => label(null), open: openList, clear: () => select([], []), undo };
+const acts = { none: () => label(null), open: openList, review: openReview, clear, undo };
 by("map-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const what = event.submitter?.value;
@@ -229,7 +260,8 @@ register([
   { keys: ["Minus"], label: texts.key_less, repeat: true, run: () => view.zoomAt(1 / 1.3) },
   { keys: ["Home"], label: texts.key_fit, run: () => view.fit() },
   { keys: ["Enter"], label: texts.key_open, when: () => onPlane() && view.selected.size > 0, run: openList },
-  { keys: ["Escape"], label: texts.key_clear, run: () => select([], []) },
+  ...(page.review ? [{ keys: ["KeyR"], label: texts.key_review, when: () => onPlane() && view.selected.size > 0, run: openReview }] : []),
+  { keys: ["Escape"], label: texts.key_clear, run: clear },
   { keys: ["Delete"], label: texts.key_none, run: () => label(null) },
   { keys: ["KeyZ", "Ctrl+KeyZ"], label: texts.key_undo, run: undo },
   { keys: ["Slash"], label: texts.key_pick, when: () => view.selected.size > 0, run: pick },
@@ -240,5 +272,5 @@ if (asked) {
   colouredBy = asked.dataset.by;
 }
 colour();
-select([], []);
+clear();
 by("map").dataset.ready = "true";

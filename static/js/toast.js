@@ -2,9 +2,14 @@
 
 const SHOWN_MS = 10_000;
 const AT_MOST = 4;
+let closeOffer = () => {};
+
+/** Close the message that has a button: what it offers was done, or cannot be done any more. */
+export const withdraw = () => closeOffer();
 
 /**
- * Show `text`. An error stays until it is closed. `action` is {label, run}: one button, such as Undo.
+ * Show `text`. An error stays until it is closed. `action` is {label, run}: one button, such as Undo. Only the newest
+ * message has one, because what it takes back is the newest change.
  * Returns a function that closes the message.
  */
 export function toast(text, { error = false, action = null } = {}) {
@@ -20,6 +25,8 @@ export function toast(text, { error = false, action = null } = {}) {
     item.remove();
   };
   if (action) {
+    withdraw();
+    closeOffer = close;
     item.append(button(action.label, () => {
       close();
       action.run();

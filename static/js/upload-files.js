@@ -1,6 +1,7 @@
 // Files with their paths, out of a file input or a drop.
 
 const AT_ONCE = 100;
+const LARGEST_LIST = 64 * 2 ** 20; // MAX_SENT_BYTES in app/domain/lists.py
 
 /** Every file below an entry of a drop, with its path. */
 async function walk(entry, above = "") {
@@ -52,6 +53,20 @@ export async function dropped(transfer, splits) {
   for (const entry of entries) found.push(...(await walk(entry)));
   return withoutRoots(found, splits);
 }
+
+/**
+ * What may be a list of the pictures: tables and JSON at the top of what was chosen, `manifest.csv` first. Name and size
+ * alone decide, as in app/services/import_lists.py; what is in them only the server knows.
+ */
+export function listsOf(items) {
+  const top = ({ path, root }) => !(root && path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path).includes("/");
+  const found = items.filter((item) => /\.(csv|tsv|json)$/i.test(item.path) && item.file.size <= LARGEST_LIST && top(item));
+  const order = ({ path }) => [!/(^|\/)manifest\.csv$/i.test(path), path].join();
+  return found.sort((one, other) => (order(one) < order(other) ? -1 : 1));
+}
+
+/** Whether a file has the classes of an export. */
+export const describes = (path) => /(^|\/)dataset\.json$/.test(path);
 
 /** What the server is told of a file before it comes. */
 export const named = ({ file, path }) => ({ path, size: file.size, modified: Math.trunc(file.lastModified) || 0 });

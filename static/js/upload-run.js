@@ -1,9 +1,9 @@
 // Sends files in bundles and zips in pieces; after a break only what is not there yet.
 
-import { batches, bundle, named } from "./upload-files.js";
+import { batches, bundle, describes, listsOf, named } from "./upload-files.js";
 import { folderCounts, plan } from "./upload-plan.js";
 import { read, send } from "./upload-send.js";
-import { View, fill } from "./upload-view.js";
+import { View, fill, number } from "./upload-view.js";
 
 const LIMITS = { count: 100, bytes: 8 * 2 ** 20 };
 const PARALLEL = 3;
@@ -40,6 +40,7 @@ export class Run {
     this.view = new View(this.texts, { name, total: items.length, bytes });
     if (begun.error !== undefined) return this.view.draw(begun.error);
     this.urls = begun;
+    await this.#inside(items);
     const left = open ? await this.#missing(items) : items;
     if (!left) return undefined;
     if (open) this.#goOn(items, left);
@@ -49,13 +50,14 @@ export class Run {
   #goOn(items, left) {
     this.view.already = items.length - left.length;
     this.view.sent = this.view.bytes - left.reduce((sum, { file }) => sum + file.size, 0);
-    this.view.draw(fill(this.texts.goes_on, { number: this.urls.number, count: this.view.already }));
+    this.view.draw(fill(this.texts.goes_on, { number: this.urls.number, count: number(this.view.already) }));
   }
 
   async #begin(name, items) {
     const choice = this.page.choice();
     const asked = await this.post(this.page.folders, { folders: folderCounts(items), ...choice });
-    const rules = await this.decide(name, items.length, asked.body?.folders ?? []);
+    const lists = listsOf(items).map(({ path }) => path.split("/").at(-1));
+    const rules = await this.decide(name, items.length, asked.body?.folders ?? [], lists);
     if (!rules) return null;
     const made = await this.post(this.page.create, { name, total: items.length, source: "browser", rules, ...choice, ...this.page.about() });
     if (!made.ok) return { error: made.message };
@@ -70,12 +72,32 @@ export class Run {
     const type = "application/octet-stream";
     const answer = await send(this.control, `${urls.list}?${new URLSearchParams({ name: file.name })}`, file, { type });
     if (answer.ok) return "";
-    await fetch(urls.cancel, { method: "POST" });
+    this.urls = urls;
+    await this.cancel();
     return `${file.name}: ${answer.message || this.texts.unreadable}`;
   }
 
-  decide(name, count, folders) {
-    return plan({ name, count, folders, texts: this.texts, classes: this.page.classes });
+  /**
+   * Lists among the files go first, because they say what the others are. One that cannot be used is named, and ends
+   * nothing; after one that can be, only the classes of an export are of use.
+   */
+  async #inside(items) {
+    const onWait = () => this.view.draw(this.texts.offline);
+    let found = false;
+    for (const { path, file } of listsOf(items)) {
+      if (found && !describes(path)) continue;
+      const url = `${this.urls.list}?${new URLSearchParams({ path })}`;
+      const answer = await send(this.control, url, file, { type: "application/octet-stream", onWait });
+      if (answer.stopped) return;
+      found ||= Boolean(answer.body?.kind);
+      const reason = answer.ok ? answer.body.reason : answer.message || this.texts.unreadable;
+      if (reason) this.view.problem(path, reason);
+      this.view.draw(reason ? `${path}: ${reason}` : "");
+    }
+  }
+
+  decide(name, count, folders, lists = []) {
+    return plan({ name, count, folders, lists, texts: this.texts, classes: this.page.classes });
   }
 
   async #missing(items) {
@@ -106,7 +128,7 @@ export class Run {
     await Promise.all(Array.from({ length: PARALLEL }, lane));
     if (this.control.stopped) return this.cancel();
     if (this.failed.length) {
-      this.view.draw(fill(this.texts.failed, { count: this.failed.length }));
+      this.view.draw(fill(this.texts.failed, { count: number(this.failed.length) }));
       return undefined;
     }
     await this.post(this.urls.finish, {});
@@ -145,7 +167,11 @@ export class Run {
 
   /** End an import where it stands; the address of what is to be seen then. */
   async cancel() {
-    return (await fetch(this.urls.cancel, { method: "POST" })).url;
+    try {
+      return (await fetch(this.urls.cancel, { method: "POST" })).url;
+    } catch {
+      return undefined; // the server is away: the import stays open, and can go on or be ended later
+    }
   }
 
   /** A zip of any size; the address of its report, or undefined. */
@@ -198,7 +224,7 @@ export class Run {
     if (told.stopped) return this.cancel();
     if (told.error !== undefined) return this.#refused(file, { status: 400, message: told.error });
     this.view.draw("");
-    const rules = await this.decide(file.name, told.total, told.folders);
+    const rules = await this.decide(file.name, told.total, told.folders, told.lists);
     if (!rules) {
       await this.cancel();
       return this.view.draw(this.texts.called_off);

@@ -5,6 +5,9 @@ const SHOWN_PICTURES = 24;
 const WINDOW = 15; // seconds that rates are taken over
 
 const by = (id) => document.getElementById(id);
+const numbers = new Intl.NumberFormat(document.documentElement.lang);
+/** A number as the reader writes it. */
+export const number = (value) => numbers.format(value);
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
 
 /** How fast a number grows, over the last seconds. */
@@ -49,11 +52,12 @@ export class View {
   /** Show the numbers of this moment; `note` stays until the next one. */
   draw(note = this.note) {
     this.note = note;
+    const sent = Math.min(this.sent, this.bytes); // what a request says besides the files was counted, too
     this.#sending.add(this.sent);
     this.#storing.add(this.done);
-    bar("running-bar", this.sent, this.bytes);
+    bar("running-bar", sent, this.bytes);
     by("running-text").textContent = fill(this.texts.sending, {
-      sent: (this.sent / 2 ** 20).toFixed(1),
+      sent: (sent / 2 ** 20).toFixed(1),
       bytes: (this.bytes / 2 ** 20).toFixed(1),
       speed: (this.#sending.perSecond / 2 ** 20).toFixed(1),
     });
@@ -67,8 +71,8 @@ export class View {
     const left = this.total - this.already - this.done;
     const rate = this.#storing.perSecond;
     const lines = [
-      fill(this.texts.stored, { done: this.already + this.done, total: this.total, rate: Math.round(rate) }),
-      fill(this.texts.counts, this.counts),
+      fill(this.texts.stored, { done: number(this.already + this.done), total: number(this.total), rate: number(Math.round(rate)) }),
+      fill(this.texts.counts, Object.fromEntries(Object.entries(this.counts).map(([name, count]) => [name, number(count)]))),
     ];
     if (left > 0 && rate > 0) lines.push(fill(this.texts.left, { time: span(left / rate, this.texts) }));
     by("running-done-text").textContent = lines.join(" · ");
@@ -93,6 +97,7 @@ export class View {
     for (const address of addresses) {
       const picture = document.createElement("img");
       Object.assign(picture, { src: address, alt: "", width: 64, height: 64, decoding: "async" });
+      picture.addEventListener("error", () => picture.remove()); // the server is away
       by("running-pictures").prepend(picture);
     }
     const shown = [...by("running-pictures").children];

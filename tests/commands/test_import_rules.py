@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from app.commands import line
 from app.db.models import Image, LabelClass
 from app.domain.errors import Invalid
-from app.domain.folder_rules import Rule, Rules, typed
+from app.domain.folder_rules import Rule, Rules, alike, typed
 from tests.imports.pictures import picture
 from tests.imports.services import write
 
@@ -56,3 +56,28 @@ def test_rules__survive_as_json():
     rules = Rules({"a/b": Rule("x", None, left_out=True), "*/c": Rule(None, names_split=True)}, "all")
     assert Rules.of(rules.to_json()) == rules
     assert Rules.of({}) == Rules.of(None) == Rules()
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("非感染", "感染"),
+        ("感染", "未感染"),
+        ("異常なし", "異常"),
+        ("no infection", "infection"),
+        ("infected", "not infected"),
+        ("without_debris", "debris"),
+        ("abnormal", "normal"),
+        ("unlabelled cells", "labelled cells"),
+    ],
+)
+def test_alike__never_offers_the_opposite(name, known):
+    assert alike(name, [known]) == ""
+    assert alike(name, [known, f"{name} 2"]) == f"{name} 2"
+
+
+def test_alike__the_likest_name_else_the_longest_part():
+    assert alike("未分化細胞", ["細胞", "未分化"]) == "未分化"
+    assert alike("neutrophils", ["neutrophil", "scatter"]) == "neutrophil"
+    assert alike("cat", ["scatter", "black cat sitting"]) == "black cat sitting"
+    assert alike("x" * 5, [f"class {number}" for number in range(600)]) == ""

@@ -222,13 +222,18 @@ def test_port__that_cannot_be_is_a_sentence(port, capsys):
     assert f"Port {port}" in capsys.readouterr().err
 
 
-def test_train__best_starts_a_search_among_ready_recipes(pictures, database, capsys):
+@pytest.mark.parametrize(
+    ("words", "started"), [([], "search"), (["--preset", "best"], "search"), (["--set", "epochs=2"], "run")]
+)
+def test_train__without_a_preset_the_ready_recipes_are_tried(words, started, pictures, database, capsys):
     line.main(["import", "血球", str(pictures), "--json"])
     capsys.readouterr()
-    assert line.main(["train", "血球", "--preset", "best", "--seed", "3", "--json"]) == Exit.OK
+    assert line.main(["train", "血球", *words, "--seed", "3", "--json"]) == Exit.OK
     told = json_of(capsys)
+    assert started in told
     with database.read() as session:
-        found = session.scalars(sa.select(Run).order_by(Run.id)).all()
-        assert session.get_one(Job, told["search"]).state == "waiting"
-        assert {run.recipe["preset"] for run in found} == {"transfer-few", "wbc-plus"}
-        assert {run.recipe["seed"] for run in found} == {3}
+        found = session.scalars(sa.select(Run)).one()
+        assert (found.recipe["preset"], found.recipe["seed"]) == ("wbc-plus", 3)
+        assert (found.recipe["epochs"] == 2) is (started == "run")
+        if started == "search":
+            assert session.get_one(Job, told["search"]).state == "waiting"

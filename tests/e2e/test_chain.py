@@ -130,7 +130,17 @@ def correct_a_label(page: Page, project: str) -> None:
     page.goto(f"{project}/runs/1")
     page.get_by_role("button", name="Train again").first.click()
     expect(page.locator("h1")).to_contain_text("Run 2")
-    page.get_by_role("button", name="discard").or_(page.get_by_role("button", name="Take out")).first.click()
+    expect(page.locator("h1 .badge")).to_have_text("done", timeout=TRAINING)
+
+
+def stop_a_training(page: Page, project: str) -> None:
+    page.goto(f"{project}/train?preset=wbc")
+    for name, value in {"epochs": "2000", "folds": "0", "image_size": "40", "patience": "0"}.items():
+        page.locator(f"[name={name}]").first.fill(value)
+    page.locator(".start-box .start").click()
+    page.wait_for_url("**/runs/3*", wait_until="load")
+    expect(page.locator("h1 .badge")).to_have_text("running", timeout=TRAINING)
+    page.get_by_role("button", name="discard").first.click()
     expect(page.locator("h1 .badge")).to_have_text("stopped", timeout=30_000)
 
 
@@ -143,3 +153,4 @@ def test_chain__from_files_to_corrected_labels(page: Page, address: str, tmp_pat
     start_training(page, project)
     watch(page)
     correct_a_label(page, project)
+    stop_a_training(page, project)

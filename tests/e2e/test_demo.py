@@ -1,7 +1,7 @@
 """``make demo``: a sample project that trains at once; its main pages are the pictures of the documentation.
 
-With ``WRITE_SHOTS=1`` the screenshots are written to docs/shots (``make shots``); otherwise they go to the folder of
-the test and are only checked to be pictures of a page.
+With ``WRITE_SHOTS=1`` the screenshots are written to docs/shots (``make shots``), with one more training to compare
+with; otherwise they go to the folder of the test and are only checked to be pictures of a page.
 """
 
 import os
@@ -21,12 +21,16 @@ PAGES = {
     "label": f"{PROJECT}/label?queue=all",
     "train": f"{PROJECT}/train?preset=wbc",
     "run": f"{PROJECT}/runs/1",
+    "classes": f"{PROJECT}/runs/1/classes?on=validation",
+    "labels": f"{PROJECT}/runs/1/labels",
+    "report": f"{PROJECT}/runs/1/report",
     "review": f"{PROJECT}/runs/1/review?on=validation",
 }
+WRITTEN = bool(os.environ.get("WRITE_SHOTS"))
 
 
 def folder(tmp_path: Path) -> Path:
-    found = ROOT / "docs" / "shots" if os.environ.get("WRITE_SHOTS") else tmp_path / "shots"
+    found = ROOT / "docs" / "shots" if WRITTEN else tmp_path / "shots"
     found.mkdir(parents=True, exist_ok=True)
     return found
 
@@ -38,6 +42,28 @@ def shoot(page: Page, path: Path) -> None:
         assert shot.size == (1280, 900)
         assert len(shot.convert("RGB").getcolors(2**24) or []) > 50, "an empty page"
         shot.convert("RGB").save(path, optimize=True)
+
+
+def shoot_two_runs(page: Page, address: str, path: Path) -> None:
+    """Train the improved recipe too, and look at what has changed."""
+    page.goto(f"{address}{PROJECT}/train?preset=wbc-plus&lang=en")
+    page.get_by_role("button", name="Start training").last.click()
+    page.wait_for_url("**/runs/2*", wait_until="load")
+    expect(page.locator("h1 .badge")).to_have_text("done", timeout=TRAINING)
+    page.goto(f"{address}{PROJECT}/compare?runs=1,2")
+    page.wait_for_load_state("networkidle")
+    shoot(page, path)
+
+
+def fits_on_paper(page: Page) -> None:
+    """Nothing of a table is cut off where nobody can scroll: A4 without its margins."""
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 900})
+    tables = page.locator(".table-scroll:visible")
+    assert tables.count() > 2
+    assert tables.evaluate_all("found => found.every((one) => one.scrollWidth <= one.clientWidth + 1)")
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
 
 
 def go_to_a_map(page: Page) -> None:
@@ -61,9 +87,17 @@ def test_demo__trains_and_its_pages_work_in_both_languages(page: Page, demo_addr
             go_to_a_map(page)
             page.wait_for_load_state("networkidle")
         shoot(page, shots / f"{name}.png")
+        if name == "report":
+            fits_on_paper(page)
     expect(page.locator("#selected img").first).to_be_visible()
+    shoot_in_japanese(page, shots / "review-ja.png")
+    if WRITTEN:
+        shoot_two_runs(page, demo_address, shots / "compare.png")
+
+
+def shoot_in_japanese(page: Page, path: Path) -> None:
     page.goto(f"{page.url.partition('#')[0]}&lang=ja")
     expect(page.locator("html")).to_have_attribute("lang", "ja")
     expect(page.locator("body")).to_contain_text("混同行列")
     page.wait_for_load_state("networkidle")
-    shoot(page, shots / "review-ja.png")
+    shoot(page, path)

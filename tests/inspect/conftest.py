@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.migrate import upgrade
+from app.db.run_models import RunFold
 from app.db.session import Database
+from app.services import packing, packs
 from app.storage import LocalStore
 from tests.inspect import factory
 
@@ -92,3 +94,19 @@ def holdout(made, restore, database, request):
     restore(*([5] if both else []), 0)
     with database.read() as session:
         return factory.known_run(session, 2 if both else 1)
+
+
+@pytest.fixture
+def trained(kfold, database):
+    """Run 1 of five folds whose weights are said to be there."""
+    with database.write() as session:
+        session.execute(sa.update(RunFold).values(weights_sha256="a" * 64))
+    return kfold
+
+
+@pytest.fixture
+def packed(database, store, kfold):
+    """The run of K folds with its files of arrays, as the worker leaves them."""
+    with database.write() as session:
+        assert packs.keep(session, kfold, packing.make(session, store, kfold))
+    return kfold

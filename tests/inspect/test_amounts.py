@@ -18,6 +18,8 @@ from app.domain.recipe import Recipe
 from app.services import amounts, jobs
 from app.storage.arrays import Arrays
 from tests.features.factory import CLASSES, add_features, add_pictures, clouds
+from tests.jobs import processes
+from worker import runner
 
 SIZES = np.repeat([250.0, 500.0, 750.0, 1000.0], 5)
 
@@ -193,21 +195,21 @@ def words(answer):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
 
 
-def answer(database, store, run):
-    """Do what the worker does with the newest question."""
+def answer(settings, database, store, run):
+    """The worker's own code carries out the newest question."""
     with database.write() as session:
-        data, job = amounts.load(session, Arrays(store), run), amounts.newest(session, run)
-        assert data is not None
+        job = amounts.newest(session, run)
         assert job is not None
         claim = jobs.claim(session, job.id, "me", 60)
         assert claim is not None
-        values = amounts.measure(data, lambda _done, _total: True)
-        assert values is not None
-        jobs.set_result(session, job.id, claim.attempt, values)
-        jobs.finish(session, job.id, claim.attempt)
+    runner.run(processes.parts(settings, database, store), claim)
+    with database.read() as session:
+        job = session.get_one(Job, job.id)
+        assert (job.state, job.error_code) == (JobState.DONE, None)
+        assert job.progress["phase"] == "amount"
 
 
-def test_page__from_the_features_to_the_sentence(client, database, store, many):
+def test_page__from_the_features_to_the_sentence(client, settings, database, store, many):
     run = many()
     path = "/p/blood/runs/1/more"
     assert "Measure how much more pictures would help" in words(client.get(path))
@@ -217,7 +219,7 @@ def test_page__from_the_features_to_the_sentence(client, database, store, many):
     assert "A worker measures" in words(page)
     assert "No worker answers." in words(page)
     assert client.get(f"{path}/state").json() == {"over": False, "done": 0, "total": 0}
-    answer(database, store, run)
+    answer(settings, database, store, run)
     assert client.get(f"{path}/state").json()["over"] is True
     page = client.get(path)
     assert re.search(r"Twice as many pictures: about|It is not proven that|carries no forecast", words(page))
@@ -225,14 +227,39 @@ def test_page__from_the_features_to_the_sentence(client, database, store, many):
     assert page.text.count('<circle class="best"') == 16
     assert 'text-anchor="end">180</text>' in page.text, "the last number is not cut off"
     assert all(name in words(page) for name in CLASSES)
+    every_training_with_all_pictures_counts(client, database, run)
     assert "画像" in words(client.get(f"{path}?lang=ja"))
 
 
-def test_page__a_former_measurement_stays_while_another_runs_or_has_ended_in_nothing(client, database, store, many):
+def every_training_with_all_pictures_counts(client, database, run):
+    with database.write() as session:  # another training with all pictures, of which one more was held out
+        job = amounts.newest(session, run)
+        assert job is not None
+        assert job.result is not None
+        points = job.result["points"]
+        whole = max(points, key=lambda one: one["size"])
+        right, *others = whole["class_right"]
+        assert right
+        less = [whole["class_size"][0] - 1, *whole["class_size"][1:]]
+        more = whole | {
+            "size": whole["size"] - 1,
+            "right": sum(others),
+            "class_size": less,
+            "class_right": [0, *others],
+        }
+        job.result = job.result | {"points": [*points, more]}
+    page = words(client.get("/p/blood/runs/1/more"))
+    assert f"{100 * right / whole['class_total'][0] / 2:.1f}%" in page, "both count for the recall of the class"
+    assert f"{50 * (whole['right'] + sum(others)) / whole['total']:.1f}% of the answers are right" in page
+
+
+def test_page__a_former_measurement_stays_while_another_runs_or_has_ended_in_nothing(
+    client, settings, database, store, many
+):
     run = many()
     path = "/p/blood/runs/1/more"
     client.post(path)
-    answer(database, store, run)
+    answer(settings, database, store, run)
     with database.write() as session:  # those of many other runs do not push it out
         other = {"project_id": run.project_id, "kind": JobKind.AMOUNT, "lane": Lane.CPU, "state": JobState.DONE}
         session.add_all(Job(**other, spec={"run_id": run.id + number}) for number in range(1, 60))

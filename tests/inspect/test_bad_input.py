@@ -52,12 +52,19 @@ def one_class_answered(session, store, run):
 
 
 SAID = {
-    pictures_gone: [("/report", "The file of this picture is gone.")],
+    pictures_gone: [("/report", "The file of this picture is gone."), ("/review", "no new heat map of it can be made")],
     class_retired: [("/classes", "retired since")],
     one_test_picture: [("/weak", "There are too few images"), ("/report", "of 1 right")],
-    all_ties: [("/classes", "The run is not proven to be better than always answering")],
-    no_convolution: [("/borders", "This run has no heat maps")],
-    one_class_answered: [("/classes", "The run is not proven to be better than always answering")],
+    all_ties: [
+        ("/classes", "The run is not proven to be better than always answering"),
+        ("/classes", "For 12 pictures several classes were equally the most probable"),
+        ("/labels", "so what it doubts says nothing"),
+    ],
+    no_convolution: [("/borders", "This run has no heat maps"), ("/layers", "Nothing can be shown")],
+    one_class_answered: [
+        ("/classes", "The run is not proven to be better than always answering"),
+        ("/labels", "so what it doubts says nothing"),
+    ],
 }
 
 

@@ -52,6 +52,13 @@ def test_look__an_even_map_does_not_care_and_an_empty_one_says_nothing():
     assert borders.look(np.zeros((12, 12)), part) is None
 
 
+@pytest.mark.parametrize(
+    ("energy", "area", "much"), [(0.61, 0.5, True), (0.59, 0.5, False), (0.08, 0.05, True), (0.07, 0.05, False)]
+)
+def test_look__a_part_is_measured_by_the_rest_so_that_half_a_picture_can_be_looked_at_much(energy, area, much):
+    assert Look(energy, area).much is much
+
+
 def test_tally__rings_only_when_surely_many_look_there():
     there, elsewhere, none = Look(0.8, 0.3), Look(0.2, 0.3), Look(0.5, 0.01)
     loud = borders.tally([there] * 12 + [elsewhere] * 12 + [none])

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from app.db.base import utc_now
 from app.db.diary_models import DiaryEntry
-from app.db.run_models import Job, RunFold, RunItem
+from app.db.run_models import Job, RunItem
 from app.domain import altered
 from app.domain.alterations import Alteration, Change
 from app.domain.enums import JobKind, JobState, Lane
@@ -25,14 +25,6 @@ from worker.supervisor import End, Outcome
 
 DIARY = "/p/blood/runs/1/diary"
 WHOLE = np.array([[100, 100]])
-
-
-@pytest.fixture
-def trained(kfold, database):
-    """Run 1 of five folds whose weights are said to be there."""
-    with database.write() as session:
-        session.execute(sa.update(RunFold).values(weights_sha256="a" * 64))
-    return kfold
 
 
 def noise(side=40, seed=0):
@@ -248,6 +240,7 @@ def test_answer__is_adjusted_for_all_questions_of_the_diary_the_removed_ones_too
     client.post(f"{DIARY}/1", data={"do": "remove"})
     page = client.get(DIARY).text
     assert page.count("0.0469") == 2, "three questions, one of them asked twice"
+    assert page.count("adjusted for 3 tests") == 3, "each p says why it is not that of its test alone"
     assert page.count("proven to be worse") == 2
     client.post(DIARY, data={"text": "", "change": "flip"})
     answered(database, 5, flips=0)
@@ -278,6 +271,11 @@ def test_borders__its_tests_are_started_shown_and_stopped_there(client, trained,
     assert "The answers to all 30 pictures stayed the same." in page
     assert "[0.0% – 11.4%]" in page, "thirty pictures cannot show that the border is never needed"
     assert "No difference in right answers is proven." in page
+    client.post(DIARY, data=form)
+    answered(database, 2, flips=12)
+    page = client.get("/p/blood/runs/1/borders?on=validation").text
+    assert "Without it 12 of 30 answers change, and the run is proven to be worse." in page
+    assert "The border is part of the answer." in page, "whatever the heat says"
 
 
 def test_worker__a_test_that_heard_nothing_fails_with_a_sentence(monkeypatch):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from app.db.models import Image, LabelEvent
 from app.db.run_models import Job, RunItem
@@ -93,6 +93,33 @@ def test_review__digit_fixes_the_label_and_z_undoes(page: Page, live_server, dat
     expect(first.locator(".tile-now")).to_be_hidden()
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(LabelEvent)) == 2
+    marks_are_put_and_taken_back(page, database, first, image)
+
+
+def marks_are_put_and_taken_back(page: Page, database, tile: Locator, image: int) -> None:
+    name = tile.get_attribute("data-name") or ""
+
+    def now():
+        with database.read() as session:
+            row = session.get_one(Image, image)
+            return row.state, row.reason, row.checked_id
+
+    expect(page.locator(".selected-head .file-name")).to_have_text(name)
+    expect(page.locator(".alike")).to_contain_text("The offline network has not looked at this picture yet.")
+    page.keyboard.press("Shift+KeyX")
+    page.locator("#reason-dialog [data-reason=blurred]").click()
+    expect(page.locator(".selected-head .file-name")).not_to_have_text(name)
+    expect(tile.locator(".tile-mark")).to_have_text("excluded today")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".mark-excluded")).to_have_text("excluded today: blurred")
+    page.locator(".mark-act[data-mark=checked]").click()
+    expect(page.locator(".selected-head .file-name")).not_to_have_text(name)
+    until(lambda: now()[:2] == ("excluded", "blurred") and now()[2] is not None)
+    page.keyboard.press("KeyZ")
+    expect(page.locator(".selected-head .file-name")).to_have_text(name)
+    page.keyboard.press("KeyX")  # takes it in again
+    expect(page.locator(".marks-now")).to_be_hidden()
+    until(lambda: now() == ("active", "", None))
 
 
 def test_review__two_fixes_in_a_row_are_both_undone(page: Page, live_server, database, kfold, made):
@@ -103,7 +130,9 @@ def test_review__two_fixes_in_a_row_are_both_undone(page: Page, live_server, dat
         expect(page.locator(".tile[aria-current]")).to_have_attribute("data-name", names(page)[place])
     until(lambda: [label_of(database, image) for image in images] == [made.classes[1].id] * 2)
     expect(page.locator("#changed-count")).to_have_text("2 labels changed since this run.")
+    expect(page.locator("#toasts .toast")).to_have_count(1)  # "Undo" takes the last one back
     page.keyboard.press("KeyZ")
+    expect(page.locator("#toasts .toast")).to_have_count(0)
     page.keyboard.press("KeyZ")
     until(lambda: [label_of(database, image) for image in images] == [made.classes[0].id] * 2)
     expect(page.locator("#changed-labels")).to_be_hidden()

@@ -26,6 +26,9 @@ def test_label_errors__keys_settle_all_and_undo(page: Page, live_server, databas
     expect(shown).to_have_text(names[2])
     page.keyboard.press("KeyK")
     expect(page.locator("#settled")).to_be_visible()
+    expect(page.locator("#toasts").get_by_role("button", name="Undo")).to_have_count(1)  # that of the newest change
+    expect(page.locator("#open-counts")).to_contain_text("0 open, 1 changed since, 2 found right.")
+    expect(page.locator("#settled").get_by_role("button")).to_have_text("Train again with the new labels")
     page.keyboard.press("KeyZ")
     expect(page.locator("#tiles .tile")).to_have_count(1)
     expect(shown).to_have_text(names[2])

@@ -1,6 +1,7 @@
 """The laboratory of changes for single classes: its arms, the test over seeds, the pages."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from scipy import stats
 
+from app.db.models import Image
 from app.db.run_models import Job, Prediction, Run, RunItem
 from app.domain import laboratory
 from app.domain.enums import JobKind, JobState, Lane, PredictionRole
@@ -100,17 +102,29 @@ def _answer(session, run: Run, *, helped: bool):
         prediction.predicted = 1 if label == 0 and first.index(place) in wrong else label
 
 
-def test_result__shows_what_is_proven_over_the_seeds(client, made, database, store):
-    group = group_of(database, store)
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_result__shows_what_is_proven_over_the_seeds(client, made, database, store, seeds):
+    """The gaps of the first class are 1/4 and 2/4 in turn: p 0.057 with three seeds, 0.0047 with five."""
+    gaps = np.array([0.25 * (1 + seed % 2) for seed in range(seeds)])
+    assert (stats.ttest_1samp(gaps, 0).pvalue < 0.05) == (seeds == 5)
+    group = group_of(database, store, seeds=seeds)
     page = client.get(f"/p/blood/groups/{group}/laboratory")
     assert page.status_code == 200
     text = " ".join(page.text.split())
     assert "no changes" in text
     assert "好中球 + 好酸球" in text
     assert "gained" in text
-    assert "p " in text
     assert "Laboratory of changes" in client.get(f"/p/blood/groups/{group}").text
-    assert "found more often" in text or "No recall is proven" in text
+    found = re.findall("With changes of (.+?), “(.+?)” is found (more|less) often: (\\S+) points", text)
+    if seeds == 3:
+        assert found == []
+        assert "No recall is proven to change: the differences are within what the 3 seeds show by chance." in text
+        assert 'class="proven"' not in page.text
+    else:
+        both = sorted([("好中球", "好中球", "more", "+35.0"), ("好中球 + 好酸球", "好中球", "more", "+35.0")])
+        assert sorted(found) == both
+        assert page.text.count('class="proven"') == 2
+        assert "No recall is proven" not in text
 
 
 def test_result__of_one_seed_and_of_another_group(client, made, database, store):
@@ -143,9 +157,27 @@ def test_plan__shows_how_many_and_starts_them_as_one_group(client, made, databas
     assert "compares two to 6" in refused.text
 
 
-def test_plan__without_changes_says_what_is_missing(client, made):
-    page = client.get(LAB).text
-    assert 'role="alert"' in page
+def test_plan__that_cannot_be_started_says_why_in_place_of_its_button(client, made, database):
+    changing = {"form": "1", **{name: str(value) for name, value in _flat(replace(CHANGING, folds=0)).items()}}
+    plain = {"form": "1", **{name: str(value) for name, value in _flat(Recipe()).items()}}
+    for values, sentence in ((plain, "No change of pictures is switched on"), (changing | {"image_size": "x"}, "")):
+        page = client.get(LAB, params=values).text
+        assert "This cannot be started yet" in page
+        assert sentence in page
+        assert "Start the trainings" not in page
+        assert "Back to the form" in page
+    one = client.get(LAB, params=changing | {"lab-class:好中球": "1"}).text
+    assert "compares two to 6" in one
+    assert "Start the trainings" in one, "another class can be ticked here"
+    assert "This cannot be started yet" not in client.get(LAB, params=changing).text
+    with database.write() as session:
+        session.execute(sa.update(Image).values(class_id=None))
+    page = client.get(LAB, params=changing).text
+    assert "No image has a label yet." in page
+    assert "Start the trainings" not in page
+    answer = client.post(LAB, data=changing)
+    assert answer.status_code == 422
+    assert "No image has a label yet." in answer.text
 
 
 def _flat(recipe: Recipe):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from app.db.models import Image
 from app.db.run_models import AnswerPack, Explanation, Job, Prediction
 from app.domain.enums import JobState, PredictionRole
 from app.services import (
@@ -21,6 +22,7 @@ from app.services import (
     packing,
     packs,
     references,
+    relabelled,
     report,
     results,
     review,
@@ -33,14 +35,6 @@ from worker.packing import Packing
 from worker.parts import Parts
 
 ROLES = (PredictionRole.VALIDATION, PredictionRole.TEST)
-
-
-@pytest.fixture
-def packed(database, store, kfold):
-    """The run with its files, as the worker leaves them."""
-    with database.write() as session:
-        assert packs.keep(session, kfold, packing.make(session, store, kfold))
-    return kfold
 
 
 def without_arrays(value):
@@ -159,7 +153,8 @@ def test_due__newest_first_and_only_what_is_missing(database, store, kfold, hold
 def test_cleaning__files_of_answers_are_needed(database, store, packed):
     with database.read() as session:
         digests = set(session.scalars(sa.select(AnswerPack.sha256)))
-        assert len(digests) == 9  # validation, test, five models, the models together, the maps
+        # images, validation, test, the weak groups of both, five models, the models together, the maps
+        assert len(digests) == 12
         assert references.still_needed(session, sorted(digests)) == digests
     maintenance.clean(database, store)
     assert all(store.exists(digest) for digest in digests)
@@ -265,3 +260,22 @@ def test_worker__a_run_that_cannot_be_packed_stops_nobody(database, store, kfold
     with database.read() as session:
         assert packs.due(session, 10) == [holdout.id]
     assert "were not packed" in caplog.text
+
+
+def test_changed_labels__only_blocks_that_changed_are_counted_again(client, database, store, packed, statements):
+    path = "/p/blood/runs/1/review?on=validation"
+    with database.write() as session:
+        images = list(session.scalars(sa.select(Image).order_by(Image.id).limit(2)))
+        other = images[1].class_id
+        assert images[0].class_id != other
+        assert relabelled.count(session, packed, store) == relabelled.count(session, packed) == 0
+        images[0].class_id = other
+        images[0].label_version += 1
+    assert 'data-count="1"' in client.get(path).text
+    with database.write() as session:
+        assert packs.keep(session, packed, packing.make(session, store, packed))
+    assert 'data-count="1"' in client.get(path).text
+    with database.read() as session:
+        statements.clear()
+        assert relabelled.count(session, packed, store) == 1
+        assert not any("run_item" in one for one in statements), "nothing changed since, so no image is looked at"

@@ -275,5 +275,5 @@ def test_explain__refuses_items_of_other_runs(client, database, kfold, holdout):
         assert session.query(Explanation).filter_by(run_id=kfold.id).count()
     form = {"item": [str(other)], "fold": "0", "layer": "x", "position": "0"}
     assert client.post("/p/blood/runs/1/explain", data=form).status_code == 404
-    many = {"item": [str(number) for number in range(1, 300)], "fold": "0", "layer": "x", "position": "0"}
+    many = {"item": [str(number) for number in range(1, 500)], "fold": "0", "layer": "x", "position": "0"}
     assert client.post("/p/blood/runs/1/explain", data=many).status_code == 422

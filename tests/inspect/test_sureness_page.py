@@ -6,6 +6,7 @@ from html import unescape
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from app.db.run_models import Job, Prediction, Run, RunItem
 from app.domain.calibration import bins, softened
@@ -84,6 +85,19 @@ def test_temperature__is_kept_with_the_models_and_used_for_new_pictures(client, 
         run = session.get_one(Run, kfold.id)
         assert run.temperature is None
         assert predictions.answer(session, run, job.id).mean == pytest.approx([0.7, 0.2, 0.1])
+
+
+def test_temperature__that_is_as_far_as_is_looked_is_no_temperature(client, database, kfold):
+    assert "That is as far as is looked" not in page(client)
+    with database.write() as session:
+        for answer in session.scalars(sa.select(Prediction).options(joinedload(Prediction.item))):
+            answer.predicted = answer.item.label
+            answer.probabilities = (np.eye(3, dtype="<f4")[answer.predicted] * 0.7 + 0.1).tobytes()
+    told = page(client)
+    assert "With the temperature 0.05" in told
+    assert "That is as far as is looked" in told
+    assert "The models are not sure enough." not in told
+    assert 'class="button" name="do" value="keep"' in told
 
 
 def test_temperature__softens_each_model_before_the_mean_over_the_test_set(database, kfold):

@@ -12,7 +12,7 @@ from PIL import Image as Picture
 
 from app.db.base import utc_now
 from app.db.models import Image
-from app.db.run_models import Job, RunFold
+from app.db.run_models import Job, Run, RunFold
 from app.domain.enums import JobKind, JobState, Lane
 from app.domain.recipe import Recipe
 from app.services import predictions
@@ -116,6 +116,12 @@ def test_page__shows_the_answer_and_the_map_of_another_class(client, trained, ma
     page = client.get(f"/p/blood/runs/1/try?job={job_id}").text
     assert "The run says <strong>好中球</strong> 60.0%" in page
     assert "position=0" in page
+    assert "kept with the run" not in page
+    with database.write() as session:
+        session.get_one(Run, trained.id).temperature = 0.5
+    scaled = client.get(f"/p/blood/runs/1/try?job={job_id}").text
+    assert "Scaled by the temperature 0.50 that is kept with the run." in scaled
+    assert "The run says <strong>好中球</strong> 60.0%" not in scaled
     assert "learned from this image" not in page
     part = client.get(
         f"/p/blood/runs/1/try/{job_id}?part=answer&position=1&own=true", headers={"HX-Request": "true"}

@@ -1,6 +1,7 @@
 """Weak groups: the test against scipy and statsmodels, planted ones found, chance left alone, page and bad input."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 from importlib import import_module
 
@@ -9,11 +10,16 @@ import pytest
 import sqlalchemy as sa
 from scipy import stats
 
-from app.db.health_models import ImageFact
+from app.db.feature_models import ProjectArray
+from app.db.health_models import HealthCheck, ImageFact
 from app.db.models import Image
 from app.db.run_models import Prediction, RunItem
 from app.domain import weak
+from app.domain.enums import PredictionRole
 from app.domain.picture_facts import METHOD
+from app.services import answers, features, packing, packs, weak_groups
+from app.storage.arrays import Arrays
+from app.web import weak_page
 from tests.inspect import factory
 
 PAGE = "/p/blood/runs/1/weak"
@@ -73,6 +79,14 @@ def test_parts__ties_stay_together_and_what_is_unknown_is_left_out():
     assert len(weak.by_value("folder", many)[0]) == weak.MOST_VALUES
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "digits", "shown"),
+    [(0.171, 0.1736, 2, ("0.171", "0.174")), (0.17, 0.48, 2, ("0.17", "0.48")), (64, 64, 0, ("64", "64"))],
+)
+def test_limits__that_lie_close_together_can_be_told_apart(low, high, digits, shown):
+    assert weak_page.limits(low, high, digits, "en") == shown
+
+
 def words(answer):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
 
@@ -90,7 +104,7 @@ def dark(client, database, store):
                           brightness=0.1 + place / 1000 if is_dark else 0.6 + place / 1000, sharpness=1.0, entropy=5.0,
                           colourfulness=0.3, border_brightness=0.5, border_contrast=0.1)
             )  # fmt: skip
-            folder = "暗い" if is_dark else f"batch {place % 2}"
+            folder = f"暗い/{place % 2}" if is_dark else f"batch {place % 2}/0"
             session.execute(sa.update(Image).where(Image.id == item.image_id).values(path=f"{folder}/{place}.png"))
             if is_dark:
                 wrong = sa.update(Prediction).where(Prediction.item_id == item.id)
@@ -102,9 +116,9 @@ def test_page__lists_what_is_weak_and_opens_its_pictures(client, dark):
     page = client.get(PAGE)
     text = words(page)
     assert re.search(r"In \d+ of \d+ groups the run is provably right less often", text)
-    assert "Folder 暗い 20" in text
+    assert "Folder one level up 暗い 20" in text, "the source, whose own folders are not all of it"
     assert "Brightness 0.1" in text
-    key = re.search(r"group=(folder-\d+)#shown\"[^>]*><bdi>暗い", page.text)
+    key = re.search(r"group=(above-\d+)#shown\"[^>]*><bdi>暗い", page.text)
     assert key is not None
     group = client.get(f"{PAGE}?on=validation&group={key[1]}")
     assert group.text.count('class="tile wrong"') == 20
@@ -130,3 +144,42 @@ def test_page__nothing_weak_and_what_is_not_known_yet(client, kfold):
     assert "none is provably worse" in text or "There are too few images" in text
     assert "are known once the health page has checked the pictures" in text
     assert "once the offline network has looked at the pictures" in text
+
+
+def test_groups__of_other_properties_or_features_of_as_many_pictures_are_found_anew(client, dark, database, store):
+    with database.write() as session:
+        session.add(
+            HealthCheck(project_id=dark.project_id, image_count=60, checked_at=datetime(2026, 11, 21, tzinfo=UTC))
+        )
+        run = factory.known_run(session, 1)
+        assert packs.keep(session, run, packing.make(session, store, run))
+    assert "Brightness 0.1" in words(client.get(PAGE)), "from the file"
+    with database.write() as session:
+        session.execute(sa.update(ImageFact).values(brightness=ImageFact.contrast + 0.01 * (ImageFact.image_id % 7)))
+        session.get_one(HealthCheck, dark.project_id).checked_at = datetime(2026, 11, 22, tzinfo=UTC)
+    text = words(client.get(PAGE))
+    assert "Brightness 0.1" not in text
+    assert "Brightness 0.2" in text
+    with database.read() as session:
+        run = factory.known_run(session, 1)
+        before = weak_groups.basis(session, run, PredictionRole.VALIDATION)
+    with database.write() as session:
+        session.add(ProjectArray(project_id=run.project_id, kind=features.SPACE, sha256="a" * 64, count=60, info={}))
+    with database.read() as session:
+        assert weak_groups.basis(session, run, PredictionRole.VALIDATION) != before
+
+
+def test_groups__of_the_file_are_those_that_were_computed(client, dark, database, store):
+    pages = [PAGE, f"{PAGE}?on=validation&group=folder-1", f"{PAGE}?on=validation&group=class-2"]
+    plain = [words(client.get(page)) for page in pages]
+    with database.write() as session:
+        run = factory.known_run(session, 1)
+        assert packs.keep(session, run, packing.make(session, store, run))
+        kept = answers.Kept(store)
+        found = weak_groups.find(session, kept, Arrays(store), run, PredictionRole.VALIDATION)
+        made = weak_groups.find(session, answers.Kept(), Arrays(store), run, PredictionRole.VALIDATION)
+        assert found.groups == made.groups
+        for name, (slices, part) in made.properties.items():
+            assert found.properties[name][0] == slices
+            np.testing.assert_array_equal(found.properties[name][1], part)
+    assert [words(client.get(page)) for page in pages] == plain

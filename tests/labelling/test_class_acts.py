@@ -1,5 +1,7 @@
 """Rename, merge, split, retire, reorder: one change set each, nothing lost, all of it taken back."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -83,6 +85,17 @@ def test_merge__moves_every_image_and_undo_gives_all_back(bench):
     assert (bench.now(), now(bench)) == ([0, 0, 1], PLAIN)
 
 
+def test_history__names_the_class_of_each_change(bench, client):
+    a, _, _ = bench.images
+    bench.assign((a, bench.classes[0]))
+    act(bench, "move", bench.classes[0], 2)
+    act(bench, "edit", bench.classes[1], {"key": "Q", "color": "#123456"})
+    act(bench, "merge", bench.classes[0], bench.classes[1])
+    page = client.get("/p/cells/history").text
+    told = [" ".join(text.split()) for text in re.findall(r'<span class="class-change">(.*?)</span>', page, re.DOTALL)]
+    assert told == ["“好中球”: key 1 → –, merged and retired", "“好酸球”: another colour, key 2 → Q", "another order"]
+
+
 def test_merge__undo_names_images_labelled_again_since(bench):
     a, b, _ = bench.images
     bench.assign((a, bench.classes[0]), (b, bench.classes[0]))
@@ -131,6 +144,7 @@ def test_split__makes_a_class_and_undo_retires_it(bench):
         act(bench, "split", ImageFilter(state=None, ids=()), "x")
 
 
+@pytest.mark.slow
 def test_split__forty_thousand_in_one_change(database):
     bench = Bench(database, 40_000)
     change = act(bench, "split", ImageFilter(unlabelled=True), "all")

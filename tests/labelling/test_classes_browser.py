@@ -49,6 +49,31 @@ def test_gallery__makes_a_class_of_the_selection(page: Page, live_server, databa
     expect(page.locator("#total")).to_have_text("32")
 
 
+def test_gallery__a_click_on_a_tile_whose_image_is_still_on_its_way_is_not_lost(page: Page, live_server, rows):
+    held = []
+    page.route("**/images/ids?*", lambda route: held.append(route))  # noqa: PLW0108 - a built-in cannot be registered
+    page.goto(f"{live_server}{rows.path}/images")
+    page.locator(".grid-tile").nth(1).click()
+    page.locator(".grid-tile").nth(4).click(modifiers=["Shift"])
+    expect(page.locator("#selection")).to_be_hidden()
+    for route in held:
+        route.continue_()
+    expect(page.locator("#selection")).to_have_text("4 selected")
+
+
+def test_a_very_long_name__stays_inside_of_the_pages(page: Page, live_server, database, store):
+    rows = add_rows(database, store, 3, ["桿状核好中球と分葉核好中球" * 8, "単球"])
+    with database.write() as session:
+        session.execute(sa.update(Image).values(class_id=rows.classes[0]))
+    page.set_viewport_size({"width": 390, "height": 800})
+    for path, last in (("classes", ".class-more summary"), ("label?queue=all", ".class-button")):
+        page.goto(f"{live_server}{rows.path}/{path}")
+        page.locator(last).first.scroll_into_view_if_needed()
+        if path == "classes":
+            page.locator(last).first.click()
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= 390, path
+
+
 def names(page: Page) -> list[str]:
     return [field.input_value() for field in page.locator("#class-list input[name=name]").all()]
 

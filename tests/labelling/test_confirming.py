@@ -75,6 +75,7 @@ def test_confirm__is_one_change_that_is_taken_back_as_a_whole(client, database, 
     page = save(client, rows, (0, 1, 3, 4), left=(3,))
     assert "3 pictures were labelled." in page.text
     assert shown(page.text) == [rows.images[5], rows.images[6]]  # what was clicked away does not come again
+    assert re.findall(r'<span class="count">(\d+)</span></label>', page.text) == ["0", "2", "0"]
     with database.read() as session:
         marked, given = session.scalars(sa.select(ChangeSet).order_by(ChangeSet.id)).all()
         assert (marked.field, given.source, given.image_count) == ("unsure", LabelSource.SUGGESTION, 3)
@@ -84,7 +85,12 @@ def test_confirm__is_one_change_that_is_taken_back_as_a_whole(client, database, 
     save(client, rows, (0, 1, 3, 4), left=(3,))  # sent twice by a bad line
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(ChangeSet)) == 2
-    client.post(f"{rows.path}/history/{given.id}", data={"request_id": "u"})
+    shown_then = {"class_id": rows.classes[1], "least": 0.9}
+    back = client.post(f"{rows.path}/label/sure/undo/{given.id}", data={"request_id": "u", **shown_then})
+    once_more = [int(found) for found in re.findall(r'name="image" value="(\d+):', back.text)]
+    assert once_more == [rows.images[place] for place in (0, 1, 4, 5, 6)]
+    again = client.post(f"{rows.path}/label/sure/undo/{given.id}", data={"request_id": "u2", **shown_then})
+    assert (again.status_code, "Confirm many" in again.text) == (409, True)
     with database.read() as session:
         assert session.scalars(sa.select(Image.class_id).where(Image.class_id.is_not(None))).all() == []
 

@@ -77,7 +77,9 @@ def test_all_that_match__one_request(page: Page, live_server, database, rows):
     assert stored(database, rows) == [0] * 7 + [2] * 25
     with database.read() as session:
         assert session.scalars(sa.select(ChangeSet.image_count).order_by(ChangeSet.id)).all() == [7, 25]
+    expect(page.locator(".toast")).to_have_count(1)
     page.get_by_role("button", name="Undo").first.click()
+    expect(page.locator(".toast")).to_have_count(0)  # there is nothing left that its Undo would take back
     expect(page.locator("#total")).to_have_text("25")
     assert stored(database, rows) == [0] * 7 + [None] * 25
 

@@ -63,6 +63,7 @@ def counted(session, table, count):
     return sorted(tuple(row) for row in session.execute(query) if row[-2])
 
 
+@pytest.mark.slow
 def test_kept_counts__are_those_of_the_images(any_database, images):
     project, image_ids = images
     draw = random.Random(8)

@@ -54,6 +54,7 @@ class Editor:
         return True
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_labels__behave_like_an_editor(empty_sqlite: Path, acts) -> None:

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -12,7 +13,7 @@ from app.db.count_models import ImageStamp
 from app.db.models import ChangeSet, Image, LabelEvent
 from app.domain.enums import Field, LabelSource, Split
 from app.domain.errors import AppError, Invalid, NotFound
-from app.services import gallery, labels, marks
+from app.services import gallery, labels, marks, run_answers
 from app.services.gallery import ImageFilter
 from app.services.image_filter import BEYOND
 from tests import factories
@@ -199,10 +200,21 @@ def test_answers_of_a_run__choose_and_order(database, store):
         by_class = [gallery.total(session, project_id, ImageFilter(run=number, said=one.id)) for one in made.classes]
         assert sum(by_class) == len(judged)
         surprised = gallery.ids(session, project_id, ImageFilter(run=number, sort="-loss")).rows
-        assert {row.id for row in surprised[: len(wrong)]} & {row.id for row in wrong}
+        said = run_answers.of(session, project_id, number)
+        losses = said.loss[said.at(np.array([row.id for row in surprised]))].tolist()
+        assert len(losses) > 1
+        assert losses == sorted(losses, reverse=True)
         assert [row.id for row in gallery.ids(session, project_id, ImageFilter(run=number, sort="loss")).rows] != [
             row.id for row in surprised
         ]
+        tested = {image.id for image in made.test}
+        for sort in ("confidence", "-confidence", "loss", "-loss"):  # a model chooses nothing of the test set
+            chosen = ImageFilter(run=number, sort=sort)
+            shown = gallery.ids(session, project_id, chosen)
+            assert not tested & {row.id for row in shown.rows}
+            counts = gallery.counts(session, project_id, chosen)
+            assert shown.total == counts.total == len(judged) - len(tested & {row.id for row in judged})
+            assert not tested & set(gallery.resolved(session, project_id, chosen).ids or ())
         with pytest.raises(NotFound):
             gallery.total(session, project_id, ImageFilter(run=99))
 

@@ -118,6 +118,7 @@ def test_filters__count_what_they_show(bench):
         assert ([row.id for row in page.rows], counts.reasons) == ([c], {"": 2, "blurred": 1})
 
 
+@pytest.mark.slow
 def test_put__forty_thousand_are_one_change(database):
     bench = Bench(database, 40_000)
     with database.write() as session:

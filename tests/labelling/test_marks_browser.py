@@ -30,6 +30,7 @@ def test_label_mode__marks_by_key_and_takes_them_back(page: Page, live_server, d
     page.keyboard.press("Shift+KeyX")
     page.keyboard.press("Digit2")
     expect(name).to_have_text("血液_00001.png")
+    expect(page.locator("#strip .strip-name").first).to_have_text("excluded")
     page.keyboard.press("Shift+KeyX")
     page.locator("#reason-input").fill("手袋")
     page.keyboard.press("Enter")

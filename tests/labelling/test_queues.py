@@ -78,6 +78,7 @@ def test_leases__do_not_hold_up_looking_through_everything(many):
     assert drawn(many, Queue(Order.ALL, ImageFilter()), "b") == many.images
 
 
+@pytest.mark.slow
 def test_two_hundred_pictures__go_to_one_of_four_people_each(any_database):
     """Four people draw and label at the same time until nothing is left; nobody gets a picture that another one has."""
     bench = Bench(any_database, 200)

@@ -114,7 +114,7 @@ def test_confirm_many__by_mouse_and_keys(page: Page, live_server, database, stor
     assert stored(database, rows)[:8] == [1, None, None, 1, 1, 1, 1, 1]
     page.wait_for_load_state("load")  # keys act when the modules have run
     page.keyboard.press("KeyZ")
-    expect(page.locator(".history-table")).to_contain_text("taken back")
+    expect(page.locator("#sure-count")).to_have_text("Confirm 6 as “好酸球”")  # they are back to be looked over again
     assert stored(database, rows) == [None] * 12
 
 

@@ -91,6 +91,8 @@ def test_view__is_saved_renamed_deleted_and_brought_back(client, rows_by):
     assert client.post("/p/blood/views/1/delete").status_code == 404
     back = client.post("/p/blood/views", data={"name": "Ken", "query": "by=健&sort=name"})
     assert back.url.params["by"] == "健"
+    assert client.get("/p/blood/views/1").status_code == 404  # an old link shows no other view
+    assert client.get("/p/blood/views/2").status_code == 200
     assert client.post("/p/blood/views", data={"name": "x" * 101, "query": ""}).status_code == 422
     assert client.post("/p/blood/views", data={"name": "y", "query": "means=magic"}).status_code == 422
 

@@ -84,5 +84,6 @@ def go_by_keys(page: Page, images: list[int]) -> None:
     page.keyboard.press("KeyN")
     page.wait_for_url("**run=1&sort=confidence**", wait_until="load")
     expect(page.locator(".filter-words")).to_contain_text("Run least sure first")
+    expect(page.locator("#without-test")).to_contain_text("pinned test set is left out")
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -110,6 +110,7 @@ def test_put__of_bytes_that_are_there_makes_them_young(filled, database, store):
     assert store.exists(digest)
 
 
+@pytest.mark.slow
 def test_clean__beside_imports_of_the_same_bytes_loses_nothing(filled, database, store):
     """Threads put old, unneeded bytes and write their row while others clean: every row keeps its file."""
     blobs = [f"blob {number}".encode() for number in range(40)]

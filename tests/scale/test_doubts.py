@@ -10,6 +10,8 @@ from app.services import doubted, gallery, labels, marks, split_moves
 from app.services.gallery import ImageFilter
 from benchmarks import big_extras, big_project
 
+pytestmark = pytest.mark.slow
+
 COUNT = 10_000  # images: three blocks of ids
 
 
@@ -66,11 +68,17 @@ def test_doubts__of_images_that_did_not_change_are_not_asked_again(any_database,
     asked: list[str] = []
 
     def count(_connection, _cursor, statement, *_rest):
-        asked.append(statement)
+        if statement != "BEGIN":
+            asked.append(statement)
 
     with any_database.read() as session:
         doubted.in_use(session, big.project_id)
+    with any_database.read() as session:
         sa.event.listen(any_database.engine, "before_cursor_execute", count)
         doubted.in_use(session, big.project_id)
+        first = len(asked)
+        doubted.in_use(session, big.project_id)
+    assert len(asked) - first <= 1  # the same page asks again: it knows the run
+    del asked[first:]
     assert not any("FROM image " in statement for statement in asked)
     assert len(asked) == 3  # the run, the classes that are offered no more, the blocks

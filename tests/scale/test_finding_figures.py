@@ -15,6 +15,8 @@ from app.services.gallery import ImageFilter
 from app.services.health_check import Found
 from benchmarks import big_project
 
+pytestmark = pytest.mark.slow
+
 COUNT = 3000
 
 

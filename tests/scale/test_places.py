@@ -15,6 +15,8 @@ from app.services.gallery import ImageFilter
 from benchmarks import big_project
 from tests import factories
 
+pytestmark = pytest.mark.slow
+
 Wishes = tuple[dict[str, Any], ...]
 COUNT = 10_000  # images: three blocks of ids
 

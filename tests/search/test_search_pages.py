@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -13,9 +14,8 @@ from app.domain import architectures, best, footprint, search
 from app.domain.enums import JobState, PredictionRole, Split
 from app.domain.errors import Invalid
 from app.domain.presets import PRESETS
-from app.domain.recipe import Recipe
 from app.services import jobs, searches
-from tests.train.pages import JSON, form_of, rows_of
+from tests.train.pages import JSON, form_of, read_form, rows_of
 from worker import search_jobs
 from worker.supervisor import Outcome
 
@@ -50,11 +50,13 @@ def end_trials(database, job_id, *, failing=()):
             job.result = {} if going else searches.result(session, job_id)
 
 
-def finish(session, run, recipe):
+def finish(session, run, recipe, part=None):
     held = RunItem.fold.is_not(None) if recipe.folds else RunItem.split == Split.VALIDATION
     items = session.scalars(sa.select(RunItem).where(RunItem.run_id == run.id, held)).all()
     share = 0.5 + 0.4 * min(recipe.learning_rate / 0.02, 1)
     right = np.random.default_rng(run.id).random(len(items)) < share
+    if part is not None:
+        right = np.arange(len(items)) < round(part * len(items))
     for item, said in zip(items, right.tolist(), strict=True):
         truth = np.full(2, 0.2 if said else 0.8)
         truth[item.label] = 1 - truth[item.label]
@@ -63,7 +65,7 @@ def finish(session, run, recipe):
             Prediction(run_id=run.id, item_id=item.id, fold=0, role=PredictionRole.VALIDATION, predicted=predicted,
                        confidence=0.8, probabilities=truth.astype("<f4").tobytes())
         )  # fmt: skip
-    values = {"val_accuracy": float(right.mean()), "val_loss": 1 - share}
+    values = {"val_accuracy": float(right.mean()), "val_loss": 1 - float(right.mean())}
     session.execute(sa.update(RunFold).where(RunFold.run_id == run.id).values(metrics=values, stop_reason="epochs"))
     session.execute(sa.update(Job).where(Job.id == run.job_id).values(state=JobState.DONE))
     run.seconds = 30.0
@@ -128,22 +130,62 @@ def test_random__a_draw_that_no_worker_can_hold_is_tried_with_steps_that_fit(cli
     assert len(state_of(database, number)[1]) == 12
 
 
-def test_ready__trains_two_recipes_and_then_the_better_one_with_the_test_set(client, database):
-    slug, url, number = begin(client, database, method="ready")
-    _, found = state_of(database, number)
-    assert [trial.recipe for trial in found] == list(best.candidates(60, 100))
+def begin_ready(client, database, counts=60):
+    slug = rows_of(database, {"猫": counts // 2, "犬": counts - counts // 2}, test=6).slug
+    page = client.get(f"/p/{slug}/train").text
+    answer = client.post(f"/p/{slug}/train", data=read_form(page), follow_redirects=False)
+    url = answer.headers["location"]
+    assert client.post(f"/p/{slug}/train", data=read_form(page), follow_redirects=False).headers["location"] == url
+    return slug, url.removeprefix("http://testserver"), int(url.rsplit("/", 1)[1])
+
+
+def say(database, number, right, images=60):
+    """The training that was begun ends, so many of its validation images right; the search goes on."""
     with database.write() as session:
-        for trial in searches.trials(session, number):
-            finish(session, trial.run, trial.recipe)
+        trial = searches.trials(session, number)[-1]
+        finish(session, trial.run, trial.recipe, right / images)
     end_trials(database, number)
-    end_trials(database, number)
+
+
+def test_ready__the_second_recipe_is_tried_after_the_first_and_the_better_one_is_the_result(client, database):
+    slug, url, number = begin_ready(client, database)
+    first, second = best.candidates(60, 100)
+    assert [trial.recipe for trial in state_of(database, number)[1]] == [first]
+    assert "0 of 2 ended" in client.get(url).text
+    say(database, number, 50)
+    assert [trial.recipe for trial in state_of(database, number)[1]] == [first, second]
+    say(database, number, 60)
     state, found = state_of(database, number)
     assert state == JobState.DONE
-    assert [trial.number for trial in found] == [0, 1, None]
-    assert found[-1].recipe in [trial.recipe for trial in found[:2]]
-    assert "Trained with the best settings and tested" in client.get(url).text
+    page = client.get(url).text
+    assert f'id="open-best" href="/p/{quote(slug)}/runs/{found[1].run.number}"' in page
+    assert "Of the validation images 10 are right only with run 2, and 0 only with run 1." in page
+    assert "Run 2 is better beyond chance (McNemar, p = 0.002)." in page
+    assert "Without the luck of having been chosen" in page
+    with database.read() as session:  # they are ordinary trainings
+        tested = sa.select(RunItem.run_id, sa.func.count()).where(RunItem.split == Split.TEST).group_by(RunItem.run_id)
+        assert [count for _, count in session.execute(tested)] == [12, 12]
     # The table of the runs leads to it, and so does the way of a group.
     assert client.get(f"/p/{slug}/groups/{number}", follow_redirects=False).headers["location"] == url
+
+
+def test_ready__a_second_recipe_that_could_not_win_is_left_out(client, database):
+    _, url, number = begin_ready(client, database)
+    say(database, number, 60)
+    state, found = state_of(database, number)
+    assert (state, len(found)) == (JobState.DONE, 1)
+    assert "1 recipe was left out: run 1 has 0 of 60 validation images wrong" in client.get(url).text
+
+
+def test_ready__the_second_gets_no_more_time_than_there_is(client, database):
+    _, _, number = begin_ready(client, database, 600)
+    with database.write() as session:
+        trial = searches.trials(session, number)[0]
+        finish(session, trial.run, trial.recipe, 0.5)
+        trial.run.seconds = 60.0
+    end_trials(database, number)
+    second = state_of(database, number)[1][1].recipe
+    assert second == best.bounded(best.candidates(600, 100)[1], 480, best.pace(second), 60.0)
 
 
 def test_search__nothing_to_choose_from_is_said(client, database):
@@ -190,7 +232,7 @@ def test_page__starts_from_the_form_once_and_refuses_what_cannot_be(client, data
     for wrong, words in (
         ({"trials": "many"}, "“many” cannot be used."),
         ({"varies-learning_rate": ""}, ""),
-        ({"method": "guess"}, "“guess” is not one of the choices."),
+        ({"method": "ready"}, "“ready” is not one of the choices."),
     ):
         refused = client.post(f"/p/{slug}/searches", data={**sent, **wrong, "request": ""}, follow_redirects=False)
         assert refused.status_code == (422 if words else 303)
@@ -198,13 +240,3 @@ def test_page__starts_from_the_form_once_and_refuses_what_cannot_be(client, data
     del sent["varies-learning_rate"]
     assert "Tick at least one setting." in client.post(f"/p/{slug}/searches", data=sent).text
     assert client.get(f"/p/{slug}/searches/9999").status_code == 404
-
-
-@pytest.mark.parametrize("images", [20, 300, 301, 5000])
-@pytest.mark.parametrize("side", [28, 64, 65, 1000])
-def test_candidates__begin_with_the_recommended_one_and_are_validated_alike(images, side):
-    found = best.candidates(images, side)
-    assert found[0].preset == best.recommended(images, side)
-    assert len({recipe.pretrained for recipe in found}) == 2
-    assert len({(recipe.folds, recipe.validation_share) for recipe in found}) == 1
-    assert all(Recipe.from_json(recipe.to_json()) == recipe for recipe in found)

@@ -4,9 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.models import Image, Project
-from app.domain import rate_search
+from app.domain import rate_search, search
 from app.domain.enums import JobState, Split
-from app.services import rates, searches
+from app.services import rates, report, searches
 from app.services.searches import Plan
 from tests.jobs import processes
 from tests.jobs.processes import QUICK
@@ -33,17 +33,23 @@ def test_rates__a_worker_finds_one_without_looking_at_test_or_validation(bench):
     assert found.seconds is not None
 
 
-def test_search__a_worker_carries_it_on_to_its_end(bench):
-    """Two trials on eight pictures of validation, then nothing: the trials have no test images."""
+@pytest.mark.parametrize("method", [search.RANDOM, search.READY])
+def test_search__a_worker_carries_it_on_to_its_end(bench, method):
+    """Two trials on eight pictures of validation; drawn ones have no test images, ready recipes come one by one."""
     recipe = QUICK.updated({"validation_share": 0.4, "epochs": 1})
-    plan = Plan("random", trials=2, fields=("learning_rate",))
+    ready = (recipe.to_json(), recipe.updated({"architecture": "conv2-plus"}).to_json())
+    plan = Plan(method, trials=2, fields=("learning_rate",), ready=ready)
     with bench.database.write() as session:
         job = searches.start(session, session.get_one(Project, bench.project_id), recipe, plan, actor="tester")
+        assert len(searches.trials(session, job.id)) == (1 if method == search.READY else 2)
     ended = processes.ended(bench.database, job.id)
     assert ended.state == JobState.DONE, f"{ended.error_code} {ended.error_params} {ended.error_trace}"
     with bench.database.read() as session:
         found = searches.trials(session, job.id)
         best = searches.chosen(found)
+        tested = [report.result_json(session, trial.run)["test"] for trial in found]
     assert [trial.state for trial in found] == [JobState.DONE] * 2
     assert best is not None
+    assert [bool(one) for one in tested] == [method == search.READY] * 2
     assert ended.result["honest"]["low"] <= ended.result["honest"]["accuracy"] <= ended.result["honest"]["high"]
+    assert ("lead" in ended.result) is (method == search.READY)

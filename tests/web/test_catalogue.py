@@ -6,6 +6,8 @@ import pytest
 
 from app.web import catalogue, i18n
 
+pytestmark = pytest.mark.slow
+
 LANGUAGES = [language for language in i18n.LANGUAGES if language != i18n.DEFAULT]
 
 

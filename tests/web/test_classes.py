@@ -75,6 +75,14 @@ def test_classes__delete_unused(client, database, project, address):
     assert names(database, project) == ["好中球", "単球"]
 
 
+def test_classes__a_new_one_never_gets_the_id_of_a_deleted_one(client, database, project, address):
+    gone = max(item.id for item in project.classes)
+    client.post(f"{address}/{gone}/delete")
+    client.post(address, data={"name": "芽球"})
+    with database.read() as session:
+        assert max(item.id for item in classes.listed(session, project)) > gone
+
+
 def test_classes__delete_used_says_why(client, database, store, project, address):
     used = project.classes[0]
     with database.write() as session:
@@ -155,6 +163,7 @@ def test_page__merges_with_its_count_and_takes_it_back(client, database, store, 
     assert "Give 3 images the class" in client.get(address).text
     page = client.post(f"{address}/{one.id}/merge", data={"into": other.id, "shown": "3"})
     assert "3 images changed" in page.text
+    assert re.search(r"“好中球”: key \d → –, merged and retired", page.text), "what one act changed is told apart"
     undo = re.search(r'action="([^"]*/classes/undo/\d+)"', page.text)
     assert undo is not None
     page = client.post(undo.group(1))

@@ -13,6 +13,8 @@ from app.main import create_app
 from app.web.deps import WriteSession
 from tests.conftest import ORIGIN, Client
 
+pytestmark = pytest.mark.page
+
 JSON = {"Accept": "application/json"}
 router = APIRouter()
 

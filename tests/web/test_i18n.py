@@ -1,8 +1,11 @@
 """Languages, dates and numbers."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from babel.numbers import format_decimal, format_percent
 
 from app.web import i18n
 
@@ -85,3 +88,24 @@ def test_number__groups():
     assert i18n.show_number(1234567, "ja") == "1,234,567"
     assert i18n.show_number(0.5, "en", 3) == "0.500"
     assert i18n.show_number(None, "en") == i18n.DASH
+
+
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_numbers__are_written_as_babel_writes_them(language):
+    rng = np.random.default_rng(0)
+    values = [0, 1, 0.5, 0.125, 0.0625, 0.99995, 1e-9, -0.0, -0.0125, 12.5, 1234567.891, 1e15, float("inf")]
+    values += [*rng.random(300).tolist(), *rng.random(100).astype(np.float32), *(rng.random(100) * 1e5)]
+    for value, digits in itertools.product(values, (0, 1, 2, 3)):
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        assert i18n.show_percent(value, language, digits) == format_percent(
+            value, format=pattern + "%", locale=language
+        )
+        assert i18n.show_number(value, language, digits) == format_decimal(value, format=pattern, locale=language)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.0416, "+4.2"), (-0.0951, "−9.5"), (0.0, "±0.0"), (-0.0004, "±0.0"), (None, "–"), (10.5, "+1,050.0")],
+)
+def test_points__have_the_sign_of_a_difference_and_none_for_as_good_as_none(share, text):
+    assert i18n.show_points(share, "ja") == text

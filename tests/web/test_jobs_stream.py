@@ -19,6 +19,8 @@ from app.services import jobs
 from app.web import events, job_board
 from tests.web.proxy import Proxy
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server(settings, database):

@@ -80,6 +80,7 @@ def stored():
     return found
 
 
+@pytest.mark.slow
 def test_scan__finds_the_errors():
     codes = {code for code, _, _ in raised()}
     assert {"class_name_taken", "image_broken", "blob_missing", "body_too_large"} <= codes

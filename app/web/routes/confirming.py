@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.db.models import LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError, Invalid
-from app.services import confirming, history, leases, suggestions
+from app.services import confirming, history, labels, leases
 from app.services.confirming import LEAST, Sure, Trial
 from app.services.suggestions import Source
 from app.web import i18n, suggested
@@ -59,6 +59,14 @@ class Confirmed(BaseModel):
     request_id: str = Field(min_length=1, max_length=64)
 
 
+class TakenBack(BaseModel):
+    """What the page showed when somebody took the newest confirmation back."""
+
+    class_id: Id
+    least: float = Field(ge=0, le=1)
+    request_id: str = Field(min_length=1, max_length=64)
+
+
 @router.get("", name="label_sure")
 def show(
     request: Request,
@@ -90,6 +98,26 @@ def save(
     return redirect(request, "label_sure", slug=project.slug, query=query)
 
 
+@router.post("/undo/{change_set_id}", name="label_sure_undo")
+def undo(
+    request: Request,
+    project: ProjectDep,
+    state: StateDep,
+    actor: ActorDep,
+    change_set_id: Annotated[int, Path(ge=1, le=2**53)],
+    body: Annotated[TakenBack, Form()],
+) -> Response:
+    """Take back what was confirmed, and show those pictures again."""
+    take = partial(
+        labels.undo, project_id=project.id, change_set_id=change_set_id, actor=actor, request_id=body.request_id
+    )
+    try:
+        state.database.write_together(take)
+    except AppError as error:
+        return page(request, state, project, body.class_id, body.least, None, error)
+    return redirect(request, "label_sure", slug=project.slug, query={"class": body.class_id, "least": body.least})
+
+
 def taken(session: Session, *, project_id: int, body: Confirmed, actor: str, holder: str) -> int:
     """Label what was not clicked away and give all back; the change set that says so."""
     left = set(body.leave)
@@ -113,7 +141,7 @@ def page(
     """The page; with ``error`` it says what was refused."""
     holder = labeller(request)
     with state.database.read() as session:
-        counts = suggestions.counts(session, state.arrays, project.id, least)
+        counts = confirming.counts(session, state.arrays, project.id, least)
     chosen = choose(project, counts, class_id)
     images = confirming.draw(state.database, state.arrays, project.id, chosen.id, least, holder) if chosen else []
     source = images[0].suggestion.source if images else None

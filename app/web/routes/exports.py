@@ -1,7 +1,7 @@
 """Export of a data set: the page, and the files, which are sent while they are written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -29,20 +29,21 @@ class ExportPage:
     project: Project
     amount: Amount
     query: Mapping[str, str]
-    filtered: bool
-
-
-def chosen(request: Request) -> ImageFilter:
-    """The images of the query string; without one all of them, excluded ones too."""
-    return ImageFilter.from_query({"state": ALL, **request.query_params})
+    filtered: bool  # by more than whether images are excluded
+    state: str  # "active", "excluded" or "all"
 
 
 @router.get("/export", name="export")
 def page(request: Request, project: ProjectDep, session: ReadSession) -> Response:
-    """Offer the three formats."""
-    wanted = chosen(request)
-    query = {**wanted.to_query(), "state": wanted.state or ALL}
-    context = ExportPage(project, exports.amount(session, project.id, wanted), query, wanted != ImageFilter(state=None))
+    """Offer the three formats for what the query string says; excluded images are left out unless it asks for them."""
+    wanted = ImageFilter.from_query(request.query_params)
+    context = ExportPage(
+        project=project,
+        amount=exports.amount(session, project.id, wanted),
+        query=wanted.to_query(),
+        filtered=replace(wanted, state=None) != ImageFilter(state=None),
+        state=wanted.state or ALL,
+    )
     return render(request, "exports/index.html", context)
 
 
@@ -51,7 +52,8 @@ def file(
     request: Request, form: Format, project: ProjectDep, session: ReadSession, state: StateDep, allowed: bool = False
 ) -> StreamingResponse:
     """Send the data set; with ``allowed`` only what may be published."""
-    return sent(project, form, exports.prepare(session, project, chosen(request), allowed=allowed), session, state)
+    wanted = ImageFilter.from_query(request.query_params)
+    return sent(project, form, exports.prepare(session, project, wanted, allowed=allowed), session, state)
 
 
 @router.post("/export", name="export_selection")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.db.models import LabelClass, Project, SavedView
-from app.domain.enums import LabelSource
+from app.domain.enums import LabelSource, Split
 from app.domain.errors import AppError, Invalid
 from app.services import gallery, labels, marks, views
 from app.services.gallery import ImageFilter, ImageRow
@@ -121,7 +121,8 @@ def uncertain(request: Request, project: Project, chosen: ImageFilter, more: fil
     """Where what a model is least sure of comes first: answers of the newest run, or label mode without one."""
     if not more.runs:
         return address(request.app, "label", slug=project.slug, query={"queue": "uncertain"})
-    wanted = replace(chosen, run=more.runs[0].number, sort=str(Order.CONFIDENCE))
+    split = None if chosen.split == Split.TEST else chosen.split  # of the test set no model chooses anything
+    wanted = replace(chosen, split=split, run=more.runs[0].number, sort=str(Order.CONFIDENCE))
     return address(request.app, "gallery", slug=project.slug, query=wanted.to_query())
 
 

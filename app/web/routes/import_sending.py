@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -17,13 +19,23 @@ from app.domain.enums import EntryVerdict, LabelSource
 from app.domain.errors import Conflict, Invalid, OutOfSpace
 from app.domain.folder_rules import MAX_FOLDERS
 from app.domain.zipnames import Encoding
-from app.services import import_folders, import_lists, import_mend, import_resume, import_undo, imports, uploads
+from app.services import (
+    import_again,
+    import_folders,
+    import_lists,
+    import_mend,
+    import_resume,
+    import_undo,
+    imports,
+    uploads,
+)
 from app.services.import_records import Outcome
 from app.services.marks import Who
 from app.storage import FLOOR_BYTES
 from app.web import i18n
 from app.web.bundles import BundleDep, SentFile, SentRules
 from app.web.deps import ActorDep, AppState, ProjectDep, ReadSession, StateDep, WriteSession, release
+from app.web.errors import wants_json
 from app.web.importing import accept_zip, addresses, free_import, reader, result, thumbnails, tools
 from app.web.templating import address, redirect
 from app.web.uploading import ZipTooLarge, one_at_a_time
@@ -98,13 +110,23 @@ async def keep_list(
     session: ReadSession,
     state: StateDep,
     name: Annotated[str, Query(max_length=1000)] = "",
+    path: Annotated[str, Query(max_length=4000)] = "",
 ) -> dict[str, str]:
-    """Take the list of an import as the plain body of the request; it comes before the first picture."""
+    """Take the list of an import as the plain body of the request; it comes before the first picture.
+
+    ``path``: it was not chosen as a list, but lies among the files of the import, which may be no list of ours, or one
+    that cannot be used: then there is a ``reason``, and the import goes on without it.
+    """
     import_id = (await run_in_threadpool(imports.by_number, session, project, number)).id
     await run_in_threadpool(release, session)
     data = await request.body()
-    kept = await run_in_threadpool(import_lists.keep_apart, state.database, state.store, import_id, data, name)
-    return {"kind": kept.kind}
+    if not path:
+        keep = partial(import_lists.keep_apart, state.database, state.store)
+        return {"kind": (await run_in_threadpool(keep, import_id, data, name)).kind}
+    inside = partial(import_lists.keep_inside, state.database, state.store)
+    found = await run_in_threadpool(inside, import_id, data, path)
+    reason = reader(request)(found.fault.code, found.fault.params) if found.fault else ""
+    return {"kind": found.list_file.kind if found.list_file else "", "reason": reason}
 
 
 @router.post("/p/{slug}/imports/{number}/piece/zip", name="import_piece")
@@ -154,9 +176,12 @@ def zip_folders(
     batch = imports.by_number(session, project, number)
     path = whole_zip(state, batch)
     options = imports.options_of(batch)
-    found, root, names = import_folders.of_zip(path, state.settings.max_file_mb * MEGABYTE, encoding)
-    rows = import_folders.meanings(session, project, found, labels=options.labels, splits=options.splits, root=root)
-    return {"folders": [asdict(row) for row in rows], "encoding": names, "total": sum(found.values())}
+    held = import_folders.of_zip(path, state.settings.max_file_mb * MEGABYTE, encoding)
+    rows = import_folders.meanings(
+        session, project, held.folders, labels=options.labels, splits=options.splits, root=held.root
+    )
+    total = sum(held.folders.values())
+    return {"folders": [asdict(row) for row in rows], "encoding": held.encoding, "total": total, "lists": held.lists}
 
 
 @router.post("/p/{slug}/imports/{number}/start", name="import_start")
@@ -221,6 +246,18 @@ def cancel(request: Request, number: int, project: ProjectDep, session: WriteSes
     uploads.cancel(session, batch, state.settings.data_dir)
     if session.get(ImportBatch, batch.id) is None:
         return redirect(request, "imports", slug=project.slug)
+    return redirect(request, "import_report", slug=project.slug, number=number)
+
+
+@router.post("/p/{slug}/imports/{number}/again", name="import_again")
+def again(request: Request, number: int, project: ProjectDep, session: ReadSession, state: StateDep) -> Response:
+    """Have the workers go on with an import whose job failed; a program gets the address of the report."""
+    import_id = imports.by_number(session, project, number).id
+    release(session)
+    import_again.try_again(state.database, state.store, state.queue, import_id)
+    if wants_json(request):
+        report = address(request.app, "import_report", slug=project.slug, number=number)
+        return JSONResponse({"report": report}, status_code=202)
     return redirect(request, "import_report", slug=project.slug, number=number)
 
 

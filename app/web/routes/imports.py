@@ -251,7 +251,7 @@ def problems(request: Request, number: int, project: ProjectDep, session: ReadSe
     batch = imports.by_number(session, project, number)
     gettext = i18n.translations(i18n.choose(request)).gettext
     heading = (gettext("file"), gettext("verdict"), gettext("reason"))
-    text = import_report.as_csv(import_report.problems(session, batch, reader(request)), heading)
+    text = import_report.as_csv(import_report.problems(session, batch, reader(request)), heading, gettext)
     disposition = f'attachment; filename="import-{number}-problems.csv"'
     return Response(text, media_type="text/csv", headers={"Content-Disposition": disposition})
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.domain.errors import Invalid
@@ -32,7 +33,10 @@ LONGEST_ADDRESS = 6000
 
 @dataclass(frozen=True)
 class PlanPage:
-    """What will be trained. ``sent``: all values of the train form; ``errors``: why nothing can be."""
+    """What will be trained. ``sent``: all values of the train form; ``errors``: what is wrong with the choices.
+
+    ``hindrances``: why nothing can be started from here, whatever is chosen.
+    """
 
     project: Project
     sent: Mapping[str, str]
@@ -41,6 +45,7 @@ class PlanPage:
     seeds: int
     trainings: int
     errors: Sequence[str]
+    hindrances: Sequence[str]
     most_classes: int = MOST_CLASSES
     most_seeds: int = MOST_SEEDS
 
@@ -55,9 +60,9 @@ class ResultPage:
 
 
 @router.get("/laboratory", name="laboratory")
-def plan(request: Request, project: ProjectDep) -> Response:
+def plan(request: Request, project: ProjectDep, session: ReadSession) -> Response:
     """Show the trainings that the recipe in the address (the values of the train form) would make."""
-    return _plan(request, project, dict(request.query_params))
+    return _plan(request, session, project, dict(request.query_params))
 
 
 @router.post("/laboratory", name="laboratory_start")
@@ -68,7 +73,7 @@ def start(
     values = {name: str(value) for name, value in sent.values.items()}
     recipe, errors = _recipe(request, values)
     if recipe is None:
-        return _plan(request, project, values, errors, status=422)
+        return _plan(request, session, project, values, errors, status=422)
     chosen, seeds = _wishes(project, values)
     try:
         made = laboratory.start(session, project, recipe, chosen, seeds, actor=actor)
@@ -77,7 +82,7 @@ def start(
         told = [sentence(one, _gettext(request)) for one in error.fields.values()] or [
             sentence(error, _gettext(request))
         ]
-        return _plan(request, project, values, told, status=422)
+        return _plan(request, session, project, values, told, status=422)
     return redirect(request, "laboratory_result", slug=project.slug, number=made.id)
 
 
@@ -96,17 +101,24 @@ def result(
 
 
 def _plan(
-    request: Request, project: Project, values: dict[str, str], errors: Sequence[str] = (), status: int = 200
+    request: Request,
+    session: Session,
+    project: Project,
+    values: dict[str, str],
+    errors: Sequence[str] = (),
+    status: int = 200,
 ) -> Response:
     chosen, seeds = _wishes(project, values)
     recipe, wrong = _recipe(request, values)
-    if recipe is not None and not errors:
+    made: Sequence[Any] = []
+    hindrances = wrong
+    if recipe is not None:
+        hindrances = [sentence(one, _gettext(request)) for one in laboratory.hindrances(session, project, recipe)]
+    if recipe is not None and not hindrances and not errors:
         try:
-            made: Sequence[Any] = laboratory.planned(recipe, chosen, seeds)
+            made = laboratory.planned(recipe, chosen, seeds)
         except Invalid as error:
-            made, wrong = [], [sentence(error, _gettext(request))]
-    else:
-        made = []
+            errors = [sentence(error, _gettext(request))]
     kept = {name: value for name, value in values.items() if not name.startswith(CLASS) and name != SEEDS}
     back = urlencode(kept)
     page = PlanPage(
@@ -116,7 +128,8 @@ def _plan(
         chosen=chosen,
         seeds=seeds,
         trainings=len(made),
-        errors=[*errors, *(one for one in wrong if one not in errors)],
+        errors=[one for one in errors if one not in hindrances],
+        hindrances=hindrances,
     )
     return render(request, "laboratory/plan.html", page, status_code=status)
 

@@ -1,5 +1,6 @@
 """The review page: mistakes with their pictures, probabilities and heat maps, and the answer to a wrong label."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -12,7 +13,7 @@ from app.domain import heat
 from app.domain.explaining import Method
 from app.services import heatmaps, jobs, projects, runs
 from app.services.heatmaps import Wanted
-from app.web import ends, i18n, review_page
+from app.web import ends, i18n, pictures, review_page
 from app.web.deps import AppState, ProjectDep, ReadSession, StateDep
 from app.web.errors import plain, wants_json
 from app.web.messages import say
@@ -57,7 +58,11 @@ def show(
     run = runs.by_number(session, project.id, number)
     usual, roles = review_page.usual_role(session, run)
     query = ReviewQuery.parse(request.query_params, usual)
-    page = review_page.build(session, state.judged, project, run, query, roles)
+    gettext = i18n.translations(i18n.choose(request)).gettext
+    page = replace(
+        review_page.build(session, state.judged, state.arrays, project, run, query, roles),
+        reasons={code: gettext(text) for code, text in pictures.REASONS.items()},
+    )
     if part == "selected":
         return render(request, "review/_fragment.html", page)
     return render(request, "review/review.html", page)
@@ -131,6 +136,8 @@ def _fares(request: Request, state: AppState, slug: str, number: int, job_id: in
         "state": ordered.state,
         "finished": ordered.finished,
         "workers": workers,
+        "done": ordered.done,
+        "total": ordered.total,
         "message": say(ordered.error_code, plain(ordered.error_params), t.gettext) if ordered.error_code else "",
     }
     status = 202 if ordered_now and not ordered.finished else 200

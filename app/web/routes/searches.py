@@ -6,17 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.domain import search
+from app.domain import best, search
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Recipe
-from app.services import jobs, searches
+from app.services import choosing, jobs, searches
 from app.services.runs import ANYHOW
 from app.web import i18n, search_form, search_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
-from app.web.fields import TEXTS
 from app.web.forms import show as as_text
 from app.web.messages import sentence
 from app.web.search_form import SearchForm
@@ -37,19 +35,18 @@ class NewSearch:
     values: Mapping[str, str]  # of the recipe, as texts
     methods: Mapping[str, tuple[str, str]]
     offered: Sequence[tuple[str, str, str]]  # name, label and reach of what can vary
-    ready: Sequence[tuple[str, str]]  # network and validation of the recipes that are tried
     errors: Mapping[str, str]
     name: str
 
 
 @router.get("/new", name="search_new")
 def new(request: Request, project: ProjectDep, session: ReadSession) -> Response:
-    """What can be searched around the recipe of the address; without one, around the recommended recipe."""
+    """What can be searched around the recipe of the address; without one, around the first that would be tried."""
     query = request.query_params
-    ready = searches.candidates(session, project)
-    recipe = _recipe(query, ready[0]) if query.get("form") == "1" else ready[0]
+    recipe = choosing.ready(session, project)[0]
+    recipe = _recipe(query, recipe) if query.get("form") == "1" else recipe
     form = search_form.read({key: value for key, value in query.items() if search_form.mine(key)})
-    return _page(request, session, project, form, recipe, str(query.get("name", ""))[:200])
+    return _page(request, project, form, recipe, str(query.get("name", ""))[:200])
 
 
 @router.post("", name="search_start")
@@ -63,22 +60,20 @@ def start(
     """
     values, name = sent.values, str(sent.values.get("name", ""))[:200]
     form = search_form.read(values)
-    ready = searches.candidates(session, project)
-    recipe = ready[0]
+    recipe = choosing.ready(session, project)[0]
     key = request_key({**values, "wish": "search"}) if values.get("request") else ""
     try:
-        recipe = _recipe(values, ready[0])
+        recipe = _recipe(values, recipe)
         job = searches.asked_for(session, project.id, key) if key else None
         if job is None:
             how = replace(ANYHOW, request=key)
-            plan = form.plan(recipe, ready)
-            job = searches.start(session, project, recipe, plan, name=name, actor=actor, how=how)
+            job = searches.start(session, project, recipe, form.plan(recipe), name=name, actor=actor, how=how)
     except Invalid as error:
         if sent.by_program:
             raise
         session.rollback()
         form = replace(form, errors=error.fields or {"": error})
-        return _page(request, session, project, form, recipe, name, status=422)
+        return _page(request, project, form, recipe, name, status=422)
     if sent.by_program:
         url = address(request.app, "search", slug=project.slug, number=job.id)
         return JSONResponse({"search": job.id, "url": url}, status_code=201, headers={"Location": url})
@@ -122,17 +117,15 @@ def _recipe(values: Mapping[str, Any], base: Recipe) -> Recipe:
     sent = {key: value for key, value in values.items() if key in FIELDS}
     if values.get("form") == "1":
         sent = {key: "0" for key, spec in FIELDS.items() if spec.kind == "bool"} | sent
-    return base.updated(sent)
+    recipe = base.updated(sent)
+    return replace(recipe, preset=base.preset) if recipe.preset == best.NAME else recipe
 
 
 def _page(
-    request: Request, session: Session, project: Project, form: SearchForm, recipe: Recipe, name: str,
-    status: int = 200,
-) -> Response:  # fmt: skip
+    request: Request, project: Project, form: SearchForm, recipe: Recipe, name: str, status: int = 200
+) -> Response:
     gettext = i18n.translations(i18n.choose(request)).gettext
-    ready = searches.candidates(session, project)
     offered = search.dimensions(recipe).values()
-    networks = TEXTS["architecture"].choices
     errors: dict[str, AppError] = dict(form.errors)
     page = NewSearch(
         project=project,
@@ -142,7 +135,6 @@ def _page(
         offered=[
             (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext)) for one in offered
         ],
-        ready=[(gettext(networks[one.architecture]), str(one.folds)) for one in ready],
         errors={key: sentence(error, gettext) for key, error in errors.items()},
         name=name,
     )

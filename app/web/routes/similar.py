@@ -24,6 +24,7 @@ from app.web.templating import address, redirect, render
 router = APIRouter(prefix="/p/{slug}")
 
 PLAIN = 100  # tiles without JavaScript
+LISTS = ("to", "area", "ids", "group", "of", "class")  # names in the query string of a list
 SHOWN = 12  # images asked for that are shown above the list
 Number = Annotated[int, Query(ge=0, le=2**53)]
 
@@ -149,5 +150,7 @@ def request_features(request: Request, sent: SubmittedDep, project: ProjectDep, 
     features.request(session, project.id)
     if sent.values.get("back") == "map":
         return redirect(request, "map", slug=project.slug)
-    query = {name: str(value) for name, value in sent.values.items() if name in ("to", "area", "group", "class")}
+    query = {
+        name: str(value) for name, value in sent.values.items() if name in ("to", "area", "ids", "group", "of", "class")
+    }
     return redirect(request, "similar" if query else "map", slug=project.slug, query=query)

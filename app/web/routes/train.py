@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
+from app.domain import best
 from app.domain.enums import JobKind
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import FIELDS, Augmentation, Recipe
-from app.services import examples, rates, runs, splits
+from app.services import choosing, examples, rates, runs
 from app.services.runs import ANYHOW, How
 from app.web import preview, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
@@ -30,6 +31,7 @@ PICTURE_HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cache-Control": "private, max-age=3600",  # the same address always gives the same picture
 }
+PAGE_OF = {JobKind.GROUP: "group", JobKind.SEARCH: "search"}  # where the trainings of a job are shown
 MOST = 2**53 - 1  # larger ids do not survive JSON, and no database here has them
 
 
@@ -52,7 +54,7 @@ def show(
     if searched and not typed:
         base = rates.with_rate(session, project.id, searched, query.get("rate", ""))
     form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name, how)
-    wishes = Wishes(not (typed or preset or copied or searched), copied, image, read_draw(query.get("draw", "0")))
+    wishes = Wishes(copied, image, read_draw(query.get("draw", "0")))
     return page(request, session, project, form, base, wishes)
 
 
@@ -74,13 +76,13 @@ def start(
         return page(request, session, project, train_page.refused(form, error), base, wishes, status=422)
     if isinstance(made, Run):
         return redirect(request, "run", slug=project.slug, number=made.number)
-    return redirect(request, "group", slug=project.slug, number=made.id)
+    return redirect(request, PAGE_OF[JobKind(made.kind)], slug=project.slug, number=made.id)
 
 
 def start_by_program(
     request: Request, session: Session, project: Project, values: Mapping[str, Any], actor: str
 ) -> Response:
-    """``preset`` or ``from`` (a run's number) give the values that were not sent.
+    """``preset`` or ``from`` (a run's number) give the values that were not sent; nothing sent is the best of some.
 
     Raises:
         Invalid: with ``fields``, or the reason why nothing can be trained.
@@ -98,6 +100,9 @@ def start_by_program(
     if isinstance(made, Run):
         url = address(request.app, "run", slug=project.slug, number=made.number)
         answer: dict[str, object] = {"run": made.number, "url": url}
+    elif made.kind == JobKind.SEARCH:
+        url = address(request.app, "search", slug=project.slug, number=made.id)
+        answer = {"search": made.id, "url": url}
     else:
         url = address(request.app, "group", slug=project.slug, number=made.id)
         numbers = [run.number for run in reversed(runs.listed(session, project.id, made.id))]
@@ -106,7 +111,7 @@ def start_by_program(
 
 
 def create(session: Session, project: Project, form: TrainForm, actor: str, key: str) -> Run | Job:
-    """The run of a form, or the job of the group where it asks for several; those that ``key`` made are found again.
+    """The run of a form, or the job of a search or a group; those that ``key`` made are found again.
 
     Raises:
         Invalid: with ``fields`` for wrong values, or the reason why nothing can be trained.
@@ -115,11 +120,12 @@ def create(session: Session, project: Project, form: TrainForm, actor: str, key:
         raise Invalid.of_fields({**form.errors, **form.several.errors})
     known = runs.asked_for(session, project.id, key) if key else None
     if known is not None:
-        return known if known.kind == JobKind.GROUP else session.get_one(Run, known.spec["run_id"])
+        return known if known.kind in PAGE_OF else session.get_one(Run, known.spec["run_id"])
     how = replace(form.how, request=key)
     if not form.several.made:
-        return runs.create(session, project, form.recipe, name=form.name, actor=actor, how=how)
-    return runs.create_matrix(session, project, form.several.made, name=form.name, actor=actor, how=how)[0]
+        return choosing.train(session, project, form.recipe, name=form.name, actor=actor, how=how)
+    several = [(name, choosing.plain(session, project, one)) for name, one in form.several.made]
+    return runs.create_matrix(session, project, several, name=form.name, actor=actor, how=how)[0]
 
 
 def start_values(session: Session, project: Project, preset: str, copied: int | None) -> tuple[Recipe, str, How]:
@@ -131,8 +137,8 @@ def start_values(session: Session, project: Project, preset: str, copied: int | 
     if copied is not None:
         run = runs.by_number(session, project.id, copied)
         return Recipe.from_json(run.recipe), run.name, runs.how_of(session, run)
-    if not preset:
-        return train_page.recommend(session, project, splits.table(session, project.id)).recipe, "", ANYHOW
+    if preset in ("", best.NAME):
+        return choosing.default(session, project), "", ANYHOW
     if preset not in PRESETS:
         raise NotFound("preset_missing", name=preset[:40], known=", ".join(PRESETS))
     return PRESETS[preset].recipe, "", ANYHOW

@@ -55,7 +55,14 @@ SENTENCES: dict[str, str] = {
     "import_missing": N_("There is no import %(number)s in this project."),
     "import_no_files": N_("No file was chosen. Choose at least one picture or a zip file."),
     "import_not_over": N_("Import %(number)s is not over yet. Cancel it or wait for its end, then take it back."),
+    "import_without_job": N_(
+        "No worker was asked for import %(number)s. Choose its files again on the import page; it then goes on."
+    ),
     "import_zip_coming": N_("The zip of this import is just being sent. Wait for it, or begin a new import."),
+    "import_zip_gone": N_(
+        "The zip of import %(number)s is kept no longer, for it waits for a week only. Choose it again on the import "
+        "page; pictures that are here already are not stored twice."
+    ),
     "junk": N_("A hidden file or one that the operating system made; it was skipped."),
     "list_choices": N_(
         "The task %(line)s has several choices (%(choices)s). A picture has one class: keep one of them."

@@ -20,6 +20,7 @@ SENTENCES: dict[str, str] = {
         "This run does not fill pictures up to a square, so there is no padding to change. Choose the border instead."
     ),
     "diary_no_pictures": N_("No picture fits this choice, or none could be read. Choose other answers or classes."),
+    "answer_missing": N_("The run has no such answer about this picture. Reload the page."),
     "explain_item_missing": N_("A picture that heat maps were asked for is not part of this run. Reload the page."),
     "explain_request_invalid": N_(
         "Heat maps can be made for 1 to %(most)s pictures at a time, all with the same model, layer and class."

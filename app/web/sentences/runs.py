@@ -164,6 +164,11 @@ SENTENCES: dict[str, str] = {
         "Layer %(number)s of the Keras model, %(layer)s, would run code of its own, which is never done here. Write "
         "the model with the layers of Keras alone."
     ),
+    "keras_held": N_(
+        "Layer %(number)s of the Keras model, %(layer)s, is not trainable. Such a JSON has no weights, so the layer "
+        "would stay as it was drawn by chance; here every layer learns. Write “trainable”: true, or choose a "
+        "pretrained network, whose layers stay as they are until you unfreeze them."
+    ),
     "keras_layer": N_(
         "Layer %(number)s of the Keras model is a %(layer)s, which is not known here. There are: %(known)s. The pixels "
         "are scaled and changed by the form, not by layers."
