@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from app.config import child_environment
 
 PROGRAMS = {
-    "engine": "training and explanation beside the posts' own programs",
+    "engine": "five folds beside the post's own program; heat maps",
     "transfer": "frozen epochs beside a peer; from files to a tested transfer classifier",
-    "peers": "logistic regression on cached features; share of what the machine can compute",
+    "peers": "training beside the posts' programs, PyTorch, scikit-learn, and what the machine can compute",
     "memory": "peak memory with 24,000 and 100,000 pictures",
     "ensemble": "from the click to five models with report and heat maps",
     "demo": "from the first command to the review page",

@@ -52,7 +52,10 @@ def fill(database: Database, store: Store, big: Big) -> None:
         _run(session, big)
         _suggestions(session, store, big)
     with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
+        postgresql = connection.dialect.name == "postgresql"
+        connection.exec_driver_sql("VACUUM ANALYZE" if postgresql else "ANALYZE")
+        if postgresql:  # or it writes what was filled in while the pages are measured
+            connection.exec_driver_sql("CHECKPOINT")
 
 
 def _health(session: Session, big: Big) -> None:

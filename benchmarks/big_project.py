@@ -16,12 +16,14 @@ CLASSES, IMPORTS, SINGLE_ACTS = 10, 20, 2000
 NAME = "Big"
 _HASH = {"sqlite": "printf('%064x', i)", "postgresql": "lpad(to_hex(cast(i as bigint)), 64, '0')"}
 _IMAGES = """
-INSERT INTO image (project_id, import_id, sha256, canonical_sha256, thumbnail_sha256, name, path, width, height,
-  file_format, file_bytes, conversion, class_id, label_version, split, split_source, state, reason, unsure, skipped,
+INSERT INTO image (project_id, import_id, sha256, canonical_sha256, thumbnail_sha256, name, name_order, path, width,
+  height, file_format, file_bytes, conversion, class_id, label_version, split, split_source, state, reason, unsure,
+  skipped,
   note, mark_version, created_at, origin, licence, publish)
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
 SELECT :project, :first_import + i % :imports, {hash},
-  :canonical, :thumbnail, 'cell_' || i || '.png', 'cells/cell_' || i || '.png',
+  :canonical, :thumbnail, 'cell_' || i || '.png', 'cell_0' || length(cast(i as text)) || i || '.png',
+  'cells/cell_' || i || '.png',
   24, 24, 'PNG', 1700, '{}', CASE WHEN i % 5 < 3 THEN :first_class + (i / 7) % :classes END,
   CASE WHEN i % 5 < 3 THEN 1 ELSE 0 END,
   CASE WHEN i % 10 = 0 THEN 'test' WHEN i % 10 = 1 THEN 'validation' END, '',

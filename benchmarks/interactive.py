@@ -18,10 +18,12 @@ import sqlalchemy as sa
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from app.db.models import Project
 from app.db.run_models import Explanation, Job, Run, RunItem
 from app.db.session import Database
 from app.domain.cells import CELL_KINDS, draw_cell
 from app.domain.enums import FINAL_STATES, JobState
+from benchmarks import explaining
 from benchmarks.processes import Server, family, memory_mb, server, wait_for
 from benchmarks.records import Record, machine, write
 
@@ -37,12 +39,14 @@ JSON = {"Accept": "application/json"}
 class Asked:
     """A sample project with a finished run on a running server."""
 
+    command = COMMAND
+
     def __init__(self, own: Server) -> None:
         self.address = own.address()
         self.own = own
         self.database = Database(own.settings.database)
-        self._client = httpx.Client(base_url=self.address, headers={"Origin": self.address}, timeout=120)
-        answer = self._client.post("/samples/cells", follow_redirects=False)
+        self.client = httpx.Client(base_url=self.address, headers={"Origin": self.address}, timeout=120)
+        answer = self.client.post("/samples/cells", follow_redirects=False)
         self.slug = answer.headers["location"].rstrip("/").rsplit("/p/", 1)[1].split("/")[0]
         self.number, job_id = self.train(FIVE_MODELS)
         wait_for("the end of the training", lambda: self._state(job_id) in FINAL_STATES, 0.1)
@@ -55,11 +59,12 @@ class Asked:
 
     def train(self, recipe: dict[str, object]) -> tuple[int, int]:
         """Submit a training; its number and its job."""
-        answer = self._client.post(f"/p/{self.slug}/train", json=recipe)
+        answer = self.client.post(f"/p/{self.slug}/train", json=recipe)
         answer.raise_for_status()
         number = int(answer.json()["run"])
         with self.database.read() as session:
-            job_id = session.scalar(sa.select(Run.job_id).where(Run.number == number))
+            own = sa.select(Run.job_id).join(Project).where(Project.slug == self.slug, Run.number == number)
+            job_id = session.scalar(own)
         assert job_id is not None
         return number, job_id
 
@@ -84,7 +89,7 @@ class Asked:
         self._ask(files={"picture": (f"{turn}.png", content.getvalue(), "image/png")})
 
     def _ask(self, **form: object) -> None:
-        answer = self._client.post(f"/p/{self.slug}/runs/{self.number}/try?wait=30", headers=JSON, **form)  # type: ignore[arg-type]
+        answer = self.client.post(f"/p/{self.slug}/runs/{self.number}/try?wait=30", headers=JSON, **form)  # type: ignore[arg-type]
         assert answer.json()["state"] == "done", answer.text
 
     def explain(self, turn: int) -> None:
@@ -92,7 +97,7 @@ class Asked:
         form = {"item": self.items[turn % len(self.items)], "fold": 0, "layer": self.layers[0], "position": turn % 3}
         with self.database.write() as session:
             session.execute(sa.delete(Explanation).where(Explanation.layer == self.layers[0]))
-        answer = self._client.post(f"/p/{self.slug}/runs/{self.number}/explain?wait=20", headers=JSON, data=form)
+        answer = self.client.post(f"/p/{self.slug}/runs/{self.number}/explain?wait=20", headers=JSON, data=form)
         assert answer.json()["state"] == "done", answer.text
 
 
@@ -175,6 +180,7 @@ def main() -> int:
             note="its models are loaded when the training has ended",
         )
         found = [first, *over_http(asked, "quiet", 0), *in_browser(asked, "quiet"), memory(asked)]
+        found += explaining.records(asked)
         _, job_id = asked.train(LONG)
         wait_for("the second epoch", lambda: asked.in_epochs(job_id), 0.1)
         found += [*over_http(asked, "beside a training", 1000), *in_browser(asked, "beside a training")]

@@ -13,17 +13,17 @@ This page is written by `python -m benchmarks.page` from `benchmarks/results/*.j
 `make bench`, `make results` and `make chaos` make the figures.
 """
 TITLES = {
-    "engine": "Speed of training and explanation",
+    "engine": "Speed of folds and heat maps",
     "results": "Accuracy on real pictures",
     "demo": "From the first command to the review page",
     "imports": "Importing",
     "chaos": "Faults",
     "transfer": "Training on a pretrained network",
-    "peers": "Training beside scikit-learn, and beside the machine",
+    "peers": "Training beside the posts' programs, PyTorch, scikit-learn and the machine itself",
     "memory": "Memory of large trainings",
     "ensemble": "From the click to five models",
     "latency": "From the click to the first training step",
-    "interactive": "Quick answers",
+    "interactive": "Quick answers and heat maps",
     "idle": "Cost while nothing is done",
     "scale": "Pages of large projects",
     "compare": "Comparing runs",

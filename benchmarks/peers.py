@@ -1,178 +1,206 @@
-"""The engine beside scikit-learn on cached features, and its share of what this machine can compute at all.
+"""Training beside the posts' own programs, beside PyTorch and scikit-learn, and beside what the machine can do at all.
 
-``python -m benchmarks.peers [--quick]``. The attainable rate is that of one large convolution, forward and backward, of
-the same library and number format, measured between the trainings. No training can reach it: small pictures, pooling,
-the optimiser and the changes of the pictures are work too.
+``python -m benchmarks.peers [--quick] [PRESET ...]``. Each side is a process of its own, and all work in turns, epoch
+by epoch (``benchmarks.players``). The time of an epoch is all that a side does for it. Beside the posts' programs,
+which validate after each epoch and of which two keep their best weights in a file, we validate and keep too, with the
+number of pictures that the post has, or a part of them where it has thousands; beside PyTorch and what can be attained
+both sides only train.
+
+Posts 000 and 002 change their pictures in every epoch; posts 003 and 004 do not, so that their programs are Keras'
+``fit`` on an array: of post 004 in float64, which its ``/ 255`` makes.
+
+The attainable rate is that of the quickest of some large convolutions and matrix products, measured in each round with
+TensorFlow, and with PyTorch where it is there. No training can reach it: small pictures, pooling, the optimiser and the
+changes of the pictures are work too.
+
+PyTorch is nothing that this project needs. To have it as a peer, put it into an environment outside of the checkout
+(``python -m venv DIR``, then ``DIR/bin/pip install torch numpy``) and name its interpreter in the variable
+``BENCH_TORCH_PYTHON``.
 """
 
 import argparse
-import statistics
+import importlib.util
+import os
+import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import dataclass
 
-import keras
-import numpy as np
-import tensorflow as tf
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
-
+from app.domain import architectures
 from app.domain.presets import PRESETS
-from benchmarks.engine import pictures_of
+from benchmarks.players import Player, Turn, cpu, median, player, quickest, rounds
 from benchmarks.records import Record, machine, write
-from worker.ml import data, device, models, train
-from worker.ml.keeper import EpochResult
 
 COMMAND = "python -m benchmarks.peers"
-LEARNED, ASKED, WIDTH = 2000, 600, 1280  # as many pictures as cats_dogs, features of the offline network
-SHARES = {"wbc": (3, 0.35), "penguins": (6, 0.65), "cifar": (10, 0.60), "deepconv": (2, 0.65)}  # classes, target
-CHANNELS, SIDE, BATCH = 64, 56, 32  # of the large convolution
+TORCH = "BENCH_TORCH_PYTHON"
+FASTER, FASTER_BEST = 6.0, 3.5
+ROUNDS, QUICK_ROUNDS = 12, 2
+EPOCHS = 3  # whole ones, of a turn: one call of the post's ``fit``
 
 
-class Known:
-    """Features that are there already."""
+@dataclass(frozen=True)
+class Race:
+    """Classes; pictures when only trained, and those of whole epochs beside the post with their validation.
 
-    def __init__(self, rows: NDArray[np.float16]) -> None:
-        self._rows = rows
+    Targets: share of the attainable rate in per cent, times as fast as PyTorch.
+    """
 
-    def known(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """All of them."""
-        return places, self._rows[places]
-
-    def keep(self, places: NDArray[np.int64], features: NDArray[np.float16]) -> None:
-        """Nothing is new."""
-
-
-def clouds(seed: int = 0) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    """Two classes that overlap a little in some of many directions."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(LEARNED + ASKED) % 2
-    rows = rng.normal(0, 1, (len(labels), WIDTH))
-    rows[:, :40] += labels[:, None] * 0.7
-    return np.abs(rows).astype(np.float16), labels.astype(np.int64)
+    classes: int
+    pictures: int
+    whole: tuple[int, int]
+    share: float
+    torch: float
 
 
-def logistic(rounds: int) -> list[Record]:
-    """Seconds of the head on cached features, ours with everything that is built for it, beside logistic regression."""
-    rows, labels = clouds()
-    learned, asked = np.arange(LEARNED), np.arange(LEARNED, LEARNED + ASKED)
-    recipe = PRESETS["transfer"].recipe
-    given = data.OnDemand(len(labels), _never, recipe)
-    plan = train.FoldPlan(0, learned, asked)
-    ours, theirs, right = [], [], [0.0, 0.0]
-    for _ in range(rounds):
-        started = time.perf_counter()
-        (result,) = train.fit_folds(given, labels, [plan], recipe, ["a", "b"], None, train.Begin(cache=Known(rows)))
-        ours.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        scaler = StandardScaler().fit(rows[learned].astype(np.float32))
-        model = LogisticRegression(C=0.01, max_iter=300)
-        model.fit(scaler.transform(rows[learned].astype(np.float32)), labels[learned])
-        theirs.append(time.perf_counter() - started)
-        answered = model.predict(scaler.transform(rows[asked].astype(np.float32)))
-        right = [
-            float((result.probabilities.argmax(1) == labels[asked]).mean()),
-            float((answered == labels[asked]).mean()),
-        ]
-    note = f"right of {ASKED}: {right[0]:.3f} ours, {right[1]:.3f} theirs; {recipe.epochs} epochs, each validated"
-    title = f"{LEARNED} cached features"
-    return [
-        Record(f"{title}: our head, network built", round(statistics.median(ours), 2), "s", command=COMMAND, note=note),
-        Record(
-            f"{title}: scikit-learn's logistic regression", round(statistics.median(theirs), 2), "s", command=COMMAND
-        ),
-    ]
+RACES = {
+    "wbc": Race(3, 480, (72, 18), 35.0, 3.0),
+    "penguins": Race(6, 480, (480, 120), 65.0, 2.5),
+    "cifar": Race(10, 3840, (3840, 427), 60.0, 1.5),
+    "deepconv": Race(2, 1280, (1280, 320), 65.0, 1.7),
+}
 
 
-def _never(_place: int) -> bytes:
-    raise RuntimeError("every picture has features: none is read")
+def torch_python() -> str:
+    """The interpreter that has PyTorch, or "".
+
+    Raises:
+        SystemExit: the one that is named in the environment has none.
+    """
+    named = os.environ.get(TORCH, "")
+    if named and subprocess.run([named, "-c", "import torch"], capture_output=True, check=False).returncode:
+        sys.exit(f"{TORCH} names {named}, which cannot import torch.")
+    return named or (sys.executable if importlib.util.find_spec("torch") else "")
 
 
-def attainable(precision: str) -> float:
-    """Operations a second of one large convolution, forward and backward."""
-    kind = tf.bfloat16 if "bfloat16" in precision else tf.float32
-    maps = tf.cast(tf.random.normal((BATCH, SIDE, SIDE, CHANNELS)), kind)
-    kernel = tf.cast(tf.random.normal((3, 3, CHANNELS, CHANNELS)), kind)
-
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def step(maps: Any, kernel: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch((maps, kernel))
-            found = tf.reduce_sum(tf.cast(tf.nn.conv2d(maps, kernel, 1, "SAME"), tf.float32))
-        return tape.gradient(found, (maps, kernel))
-
-    step(maps, kernel)
-    times = []
-    for _ in range(30):
-        started = time.perf_counter()
-        step(maps, kernel)[0].numpy()
-        times.append(time.perf_counter() - started)
-    return 3 * 2 * BATCH * SIDE * SIDE * 9 * CHANNELS * CHANNELS / min(times)
+def _racer(stack: ExitStack, *words: str) -> Player:
+    return stack.enter_context(player([sys.executable, "-m", "benchmarks.racers", *words]))
 
 
-def operations(model: keras.Model) -> float:
-    """Of one picture, forward and backward: the first layer needs no gradient of the picture."""
+def _torch(stack: ExitStack, python: str, *words: str) -> Player:
+    return stack.enter_context(player([python, "-m", "benchmarks.torch_loop", *words]))
+
+
+def race(name: str, python: str, quick: bool) -> dict[str, list[Turn]]:
+    """Turns of all sides: ``ours`` and ``post`` with whole epochs, ``train``, ``rate``; ``torch``, ``torch rate``."""
+    plan = RACES[name]
+    words = (name, str(plan.classes), str(plan.pictures // 4 if quick else plan.pictures))
+    whole = (name, str(plan.classes), *map(str, plan.whole), str(EPOCHS))
+    with ExitStack() as stack:
+        sides = {
+            "ours": _racer(stack, "ours", *whole),
+            "post": _racer(stack, "post", *whole),
+            "train": _racer(stack, "ours", *words, "0", "1"),
+            "rate": _racer(stack, "rate"),
+        }
+        if python:
+            sides["torch"] = _torch(stack, python, "train", *words)
+            sides["torch rate"] = _torch(stack, python, "rate")
+        return rounds(sides, QUICK_ROUNDS if quick else ROUNDS)
+
+
+def operations(name: str) -> float:
+    """Of one picture, forward and backward; the first layer needs no gradient of the picture."""
     total, first = 0.0, True
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            _, height, width, _ = layer.output.shape
-            work = 2.0 * height * width * float(np.prod(layer.kernel.shape))
-        elif isinstance(layer, keras.layers.Dense):
-            work = 2.0 * float(np.prod(layer.kernel.shape))
-        else:
+    for layer in architectures.layer_table(PRESETS[name].recipe, RACES[name].classes):
+        if layer.kind not in ("Conv2D", "Dense"):
             continue
+        places = layer.shape[0] * layer.shape[1] if layer.kind == "Conv2D" else 1
+        work = 2.0 * places * (layer.parameters - layer.shape[-1])  # without the bias, of which each output has one
         total += work * (2 if first else 3)
         first = False
     return total
 
 
-class Seconds(train.Silent):
-    """Remembers how long each epoch took."""
+def against_post(name: str, turns: dict[str, list[Turn]]) -> list[Record]:
+    """Pictures a second of both, and the ratios of middle epoch, best epoch and processor time."""
+    ours, theirs = turns["ours"], turns["post"]
+    pictures, more = RACES[name].whole
+    count = pictures * EPOCHS
+    title = f"post {PRESETS[name].post}, {name}"
+    found = []
+    for side, which in ((title, ours), (f"{title}: the post's program", theirs)):
+        note = f"best epoch {count / quickest(which):.0f}; {1e6 * cpu(which) / count:.0f} us of processor time each"
+        found.append(Record(side, round(count / median(which)), "pictures/s", command=COMMAND, note=note))
+    middle, best = median(theirs) / median(ours), quickest(theirs) / quickest(ours)
+    words = f"{title}, ours against the post's"
+    note = f"{len(ours)} turns of {EPOCHS} epochs of {pictures} pictures each, {more} others for validation"
+    return [
+        *found,
+        Record(f"{words}: middle epoch", round(middle, 2), "x", FASTER, middle >= FASTER, COMMAND, note),
+        Record(f"{words}: best epoch", round(best, 2), "x", FASTER_BEST, best >= FASTER_BEST, COMMAND),
+        Record(f"{words}: processor time", round(cpu(theirs) / cpu(ours), 2), "x", command=COMMAND),
+    ]
 
-    def __init__(self) -> None:
-        self.all: list[float] = []
 
-    def epoch(self, fold: int, result: EpochResult) -> None:
-        self.all.append(result.seconds)
+def share(name: str, count: int, turns: dict[str, list[Turn]], peak: float) -> Record:
+    """Our middle epoch as a share of the attainable rate."""
+    work, target = operations(name), RACES[name].share
+    middle, best = (100 * work * count / seconds(turns["train"]) / peak for seconds in (median, quickest))
+    note = f"best epoch {best:.0f} %; {work / 1e6:.0f} million operations a picture, {peak / 1e9:.0f} billion a second"
+    title = f"post {PRESETS[name].post}, {name}: share of the attainable rate"
+    return Record(title, round(middle, 1), "%", target, middle >= target, COMMAND, note)
 
 
-def share(name: str, count: int, epochs: int) -> Record:
-    """Best epoch of a post's network without changes of the pictures, as a share of the attainable rate."""
-    classes, target = SHARES[name]
-    recipe = PRESETS[name].recipe
-    recipe = replace(recipe, epochs=epochs, patience=0, augmentation=type(recipe.augmentation)())
-    precision = models.resolve_precision(recipe)
-    pictures, labels = pictures_of(count, recipe.image_size, classes)
-    told = Seconds()
-    plan = train.FoldPlan(0, np.arange(count), np.arange(0))
-    peak = attainable(precision)
-    list(train.fit_folds(pictures, labels, [plan], recipe, [str(i) for i in range(classes)], told))
-    peak = max(peak, attainable(precision))
-    work = operations(models.build(recipe, classes, precision))
-    rate = count / min(told.all[1:])
-    found = round(100 * rate * work / peak, 1)
-    note = f"{rate:.0f} pictures/s of {work / 1e6:.0f} million operations; attainable {peak / 1e9:.0f} billion a second"
-    return Record(
-        f"{name}: share of the attainable rate, {precision}", found, "%", 100 * target, found >= 100 * target, COMMAND,
-        note,
-    )  # fmt: skip
+def against_torch(name: str, count: int, turns: dict[str, list[Turn]]) -> Record:
+    """How many times as fast we are in the middle epoch, or that nobody knows."""
+    title, target = f"post {PRESETS[name].post}, {name}: ours against a loop in PyTorch", RACES[name].torch
+    if "torch" not in turns:
+        note = f"NOT MEASURED: PyTorch is not installed ({TORCH} names no interpreter that has it)"
+        return Record(title, None, "", target, None, COMMAND, note)
+    ratio = median(turns["torch"]) / median(turns["train"])
+    speeds = f"{count / median(turns['torch']):.0f} pictures/s, best epoch {count / quickest(turns['torch']):.0f}"
+    best = quickest(turns["torch"]) / quickest(turns["train"])
+    note = f"PyTorch {speeds}; best epochs {best:.2f} x"
+    return Record(title, round(ratio, 2), "x", target, ratio >= target, COMMAND, note)
+
+
+def peak_of(races: Sequence[dict[str, list[Turn]]]) -> tuple[float, Record]:
+    """The best rate of all rounds of all races."""
+    rates = {
+        side: max((turn.value for turns in races for turn in turns.get(side, [])), default=0.0)
+        for side in ("rate", "torch rate")
+    }
+    note = f"TensorFlow {rates['rate'] / 1e9:.0f}, PyTorch {rates['torch rate'] / 1e9 or float('nan'):.0f}"
+    peak = max(rates.values())
+    title = "Attainable rate of this machine, bfloat16 or float32"
+    return peak, Record(title, round(peak / 1e9), "billion operations/s", command=COMMAND, note=note)
+
+
+def features(quick: bool) -> list[Record]:
+    """Seconds of a head on cached features, ours with everything that is built for it, beside logistic regression."""
+    with ExitStack() as stack:
+        sides = {name: _racer(stack, name) for name in ("head", "logistic")}
+        turns = rounds(sides, 1 if quick else 5)
+    title = "2,000 cached features of 1,280 numbers"
+    found = []
+    for side, words in (("head", "our head, network built, 60 epochs"), ("logistic", "scikit-learn's regression")):
+        note = f"{turns[side][-1].value:.3f} of 600 others right; best {quickest(turns[side]):.2f} s"
+        found.append(Record(f"{title}: {words}", round(median(turns[side]), 2), "s", command=COMMAND, note=note))
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write ``benchmarks/results/peers.json``."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few pictures and rounds, nothing is written")
-    quick = parser.parse_args(arguments).quick
-    device.prepare()
-    records = logistic(1 if quick else 3)
-    records += [share(name, 256 if quick else 1024, 3 if quick else 8) for name in SHARES]
+    parser.add_argument("only", nargs="*", choices=[[], *RACES], help="races; without any all of them, and features")
+    typed = parser.parse_args(arguments)
+    python, names = torch_python(), typed.only or list(RACES)
+    if not python:
+        print(f"PyTorch is NOT INSTALLED: its rows stay empty. {TORCH} may name an interpreter that has it.")
+    raced = {name: race(name, python, typed.quick) for name in names}
+    peak, rate = peak_of(list(raced.values()))
+    records = [rate]
+    for name, turns in raced.items():
+        count = RACES[name].pictures // 4 if typed.quick else RACES[name].pictures
+        records += against_post(name, turns)
+        records += [share(name, count, turns, peak), against_torch(name, count, turns)]
+    records += [] if typed.only else features(typed.quick)
     for record in records:
         print(f"{record.name}: {record.value} {record.unit} {record.note}", flush=True)
-    if not quick:
-        write("peers", records, machine())
+    if not typed.quick:
+        write("peers", records, machine(), keep=bool(typed.only))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The posts' own way to train, written down from their text: ImageDataGenerator and ``fit``.
+"""The posts' own way to train, written down from their text: ``fit``, with ImageDataGenerator where they need it.
 
 The benchmark's peer. The networks are those of ``worker.ml.models``, which are the posts', so that only the way of
 training differs: float32, augmentation picture by picture in a thread of Python, a new model for each fold, and a
@@ -34,7 +34,8 @@ class Program:
 
     def __init__(self, recipe: Recipe, classes: int, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         self.recipe, self.classes = recipe, classes
-        self._x = pictures.astype(np.float32) / 255
+        # Post 004 divides the bytes as they are, which makes float64 of them.
+        self._x = pictures / 255.0 if recipe.architecture == "deepconv" else pictures.astype(np.float32) / 255
         self._y = keras.utils.to_categorical(labels, classes)
         self._generator = _generator(recipe)
         self._model = self._compiled()
@@ -45,14 +46,24 @@ class Program:
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    def epoch(self) -> float:
-        """Train one epoch on all pictures; its seconds."""
-        flow = self._generator.flow(self._x, self._y, batch_size=self.recipe.batch_size)
-        started = time.perf_counter()
+    def epochs(self, validation: tuple[Any, Any], epochs: int, keeper: Any) -> float:
+        """Train some epochs as the post does, which validates after each; the last loss.
+
+        Args:
+            validation: (n, size, size, 3) uint8 pictures and (n,) labels.
+            epochs: how many, in one call of ``fit``.
+            keeper: keeps the best weights in a file, in those posts that change their pictures.
+        """
+        given = (validation[0] / np.float32(255), keras.utils.to_categorical(validation[1], self.classes))
+        batch = self.recipe.batch_size
+        if not self.recipe.augmentation.active:
+            done = self._model.fit(self._x, self._y, batch, epochs, verbose=0, validation_data=given)
+            return float(done.history["loss"][-1])
+        flow = self._generator.flow(self._x, self._y, batch_size=batch)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the old scipy namespace that the generator uses
-            self._model.fit(flow, epochs=1, verbose=0)
-        return time.perf_counter() - started
+            done = self._model.fit(flow, epochs=epochs, verbose=0, validation_data=given, callbacks=[keeper])
+        return float(done.history["loss"][-1])
 
     def folds(self, plans: list[FoldPlan], epochs: int, folder: Path) -> float:
         """Train a new model for each fold, with validation and a file for the best epoch; all seconds."""

@@ -19,14 +19,14 @@ LIMIT_SECONDS = 180.0
 T = TypeVar("T")
 
 
-def wait_for(what: str, look: Callable[[], T | None], pause: float = 0.002) -> T:
+def wait_for(what: str, look: Callable[[], T | None], pause: float = 0.002, limit: float = LIMIT_SECONDS) -> T:
     """The first value of ``look`` that is true."""
-    deadline = time.monotonic() + LIMIT_SECONDS
+    deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         if value := look():
             return value
         time.sleep(pause)
-    raise TimeoutError(f"waited {LIMIT_SECONDS} s in vain for {what}")
+    raise TimeoutError(f"waited {limit} s in vain for {what}")
 
 
 @dataclass
@@ -49,10 +49,22 @@ class Server:
         return wait_for("the server", look, 0.02)
 
 
+def _folder(keep: Path | None) -> contextlib.AbstractContextManager[str]:
+    if keep:
+        return contextlib.nullcontext(tempfile.mkdtemp(dir=keep))
+    return tempfile.TemporaryDirectory(prefix="miwake-bench-", ignore_cleanup_errors=True)
+
+
 @contextlib.contextmanager
-def server(more: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[Server]:
-    """A server on a free port; ``more`` are settings by the names of their variables, ``folder`` is its checkout."""
-    with tempfile.TemporaryDirectory(prefix="miwake-bench-", ignore_cleanup_errors=True) as name:
+def server(more: Mapping[str, str] | None = None, folder: Path = ROOT, keep: Path | None = None) -> Iterator[Server]:
+    """A server on a free port.
+
+    Args:
+        more: settings by the names of their variables.
+        folder: its checkout.
+        keep: a folder that its data are left in; without one they are removed at the end.
+    """
+    with _folder(keep) as name:
         place = Path(name)
         own = {"MIWAKE_DATA_DIR": str(place / "data"), **(more or {})}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("MIWAKE_")}

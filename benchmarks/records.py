@@ -13,10 +13,10 @@ FOLDER = Path(__file__).resolve().parent / "results"
 
 @dataclass(frozen=True)
 class Record:
-    """One measured figure. ``met`` is None where there is no target."""
+    """One figure; None where it could not be measured. ``met`` is None then, and where there is no target."""
 
     name: str
-    value: float
+    value: float | None
     unit: str
     target: float | None = None
     met: bool | None = None

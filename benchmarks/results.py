@@ -122,7 +122,9 @@ def command(data_dir: Path, *arguments: str) -> dict[str, Any]:
 
 def train_arguments(case: Case, seed: int) -> list[str]:
     """The words behind ``python -m app`` for one training."""
-    words = ["train", case.data, "--preset", case.preset, "--seed", str(seed)]
+    words = ["train", case.data, "--seed", str(seed)]
+    if case.preset != BEST:  # which is what somebody gets who names none
+        words += ["--preset", case.preset]
     if case.folds:
         words += ["--folds", str(case.folds)]
     for change in case.changes:
@@ -171,8 +173,8 @@ def _tried(answers: Sequence[dict[str, Any]]) -> str:
     """Of a choice among recipes: which of them won, for each seed; the seconds are those of all trainings."""
     if "tried" not in answers[0]:
         return ""
-    won = [str(answer["recipe"]["preset"]) for answer in answers]
-    return f"chosen: {', '.join(won)}; seconds of {len(answers[0]['tried']) + 1} trainings"
+    won = [f"{answer['recipe']['preset']} of {len(answer['tried'])}" for answer in answers]
+    return f"chosen: {', '.join(won)}; seconds of all trainings together"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -20,8 +20,8 @@ import numpy as np
 
 from app.domain.presets import PRESETS
 from app.storage import LocalStore
-from benchmarks.engine import pictures_of
 from benchmarks.records import Record, machine, write
+from benchmarks.turns import pictures_of
 from worker.ml import device, train
 from worker.ml.checkpoint import State
 from worker.orders import Checkpointed, Message

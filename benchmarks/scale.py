@@ -7,6 +7,7 @@ after the other, with values drawn anew each time; their time is from the reques
 import argparse
 import contextlib
 import dataclasses
+import math
 import random
 import sys
 import tempfile
@@ -151,9 +152,8 @@ def asked(settings: Settings, big: Big, requests: int) -> Iterator[tuple[str, li
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share of the values does not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """The smallest value that at least this share of the values does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def changes(database: Database, big: Big) -> Iterator[tuple[str, float]]:
