@@ -1,14 +1,15 @@
 // Makes a part of the page equal to new HTML by changing only what differs, so that the button that somebody is about
 // to press, the focus, the selection and what was unfolded stay where they are.
 
+import { between } from "./pressed.js";
+
 export function morph(element, html) {
-  const wanted = new DOMParser().parseFromString(`<body>${html}</body>`, "text/html").body;
-  children(element, wanted);
+  become(element, new DOMParser().parseFromString(`<body>${html}</body>`, "text/html").body);
 }
 
 // The same with an element of another document in place of HTML.
 export function become(element, wanted) {
-  children(element, wanted);
+  between(element, () => children(element, wanted));
 }
 
 function children(old, wanted) {

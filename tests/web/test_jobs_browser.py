@@ -63,3 +63,23 @@ def test_jobs__moved_to_the_front(page: Page, live_server: str, add):
     page.locator(f"#first-{second}").click()
     expect(page.locator(f"#job-{second}")).to_contain_text("next in line")
     expect(page.locator(f"#job-{first}")).to_contain_text("number 2 in line")
+
+
+def test_jobs__a_button_that_is_held_down_does_not_go_away(page: Page, live_server: str, add, database: Database):
+    first = add()
+    page.goto(f"{live_server}/jobs")
+    page.locator(f"#stop-{first}").hover()
+    page.mouse.down()
+    with database.write() as session:
+        jobs.claim(session, first, "w:1", 60)
+    page.evaluate(
+        """() => new Promise((arrived) => {
+          const { events, shown } = document.getElementById("jobs").dataset;
+          const stream = new EventSource(`${events}?${new URLSearchParams({ after: shown })}`);
+          stream.addEventListener("part", () => { stream.close(); setTimeout(arrived, 500); });
+        })"""
+    )  # what another reader of the same stream has, this page has too
+    expect(page.get_by_role("heading", name="Waiting in line")).to_be_visible()
+    with page.expect_request(f"**/jobs/{first}/stop"):
+        page.mouse.up()
+    expect(page.get_by_role("heading", name="Waiting in line")).to_be_hidden()
