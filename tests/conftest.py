@@ -30,10 +30,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Starlette announces a successor of httpx; the lock file has httpx
     from starlette.testclient import TestClient
 
-# A shared machine may pause at any moment: an example has no time limit of its own, the whole test has. The usual run
-# draws the same examples each time, so that it says something of a change; `make test-all` draws many new ones.
-hypothesis.settings.register_profile("usual", deadline=None, derandomize=True, database=None)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1000)
+# A shared machine may pause at any moment: an example has no time limit of its own, nor has drawing one; the whole test
+# has. The usual run draws the same examples each time, so that it says something of a change; `make test-all` draws
+# many new ones.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+UNTIMED = hypothesis.settings.get_profile("untimed")
+hypothesis.settings.register_profile("usual", UNTIMED, derandomize=True, database=None)
+hypothesis.settings.register_profile("thorough", UNTIMED, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 expect.set_options(timeout=20_000)  # milliseconds; the usual five seconds are short where training tests run beside

@@ -5,6 +5,7 @@ import dataclasses
 import grp
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,8 @@ from app.config import Settings
 from app.main import create_app
 from tests.certificates import Certificates
 
-START_SECONDS = 60
+START_SECONDS = 120
+PORTS = range(15_000, 30_000)
 UNPRIVILEGED = ("postgres", "nobody")  # PostgreSQL refuses to run as root
 
 
@@ -35,10 +37,15 @@ class Missing(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that systems give to outgoing connections.
+
+    One of those could be taken by any connection before a server that starts slowly listens on it.
+    """
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("of a hundred ports none is free")
 
 
 @contextlib.contextmanager

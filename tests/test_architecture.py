@@ -13,7 +13,8 @@ from app.config import PREFIX, Settings
 from app.web import vendor
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = [path for folder in ("app", "worker", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")]
+# Sorted: each process of pytest must collect the same tests in the same order.
+SOURCES = sorted(path for folder in ("app", "worker", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py"))
 MAX_FUNCTION = 40
 MAX_FILE = 300
 # Two packages are used as one thing (``jobs.claim``, ``from app.storage import Store``) and only grew too large for one

@@ -55,7 +55,11 @@ class Editor:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(acts=ACTS)
 def test_labels__behave_like_an_editor(empty_sqlite: Path, acts) -> None:
     with tempfile.TemporaryDirectory() as folder:
