@@ -36,15 +36,15 @@ decoder_child.main()
 
 
 def decoder_with(before: str) -> Decoder:
-    """A decoder that does something before each picture and gives up after a second."""
+    """A decoder that does something before each picture and gives up after three seconds."""
     return Decoder(
-        1, wall_seconds=1.0, code=STUB.replace("    if data == b'hang'", f"    {before}\n    if data == b'hang'")
+        1, wall_seconds=3.0, code=STUB.replace("    if data == b'hang'", f"    {before}\n    if data == b'hang'")
     )
 
 
 @pytest.fixture
 def stub():
-    decoder = Decoder(1, wall_seconds=1.5, code=STUB)
+    decoder = Decoder(1, wall_seconds=5.0, code=STUB)
     yield decoder
     decoder.close()
 
@@ -85,14 +85,14 @@ def test_child__endless_loop_ends_by_processor_time():
 
 
 def test_child__that_waits_for_the_next_picture_is_not_ended_by_the_alarm_of_the_last():
-    quick = "\ndecoder_child.WALL_SECONDS = -4  # an alarm after one second\n"
+    quick = "\ndecoder_child.WALL_SECONDS = -2  # an alarm after three seconds\n"
     decoder = Decoder(1, code=STUB.replace("from app.domain import imaging", "from app.domain import imaging" + quick))
     try:
         assert decoder.decode(picture()).width == 40
         child = decoder._idle.queue[0]
         assert child is not None
         with pytest.raises(subprocess.TimeoutExpired):
-            child._process.wait(1.6)
+            child._process.wait(3.6)
         assert decoder.decode(picture()).width == 40
     finally:
         decoder.close()
@@ -140,7 +140,7 @@ def test_many__only_the_picture_that_kills_the_process_is_lost(stub, what):
 
 
 def test_many__each_picture_has_the_whole_time():
-    slow = decoder_with("time.sleep(0.4)")
+    slow = decoder_with("time.sleep(1.0)")  # four of them take longer than one may
     try:
         answers = slow.decode_some([picture(seed) for seed in range(4)])
         assert [isinstance(answer, BadImage) for answer in answers] == [False] * 4
@@ -155,7 +155,7 @@ def test_limits__a_bomb_is_refused_at_once():
         start = time.monotonic()
         with pytest.raises(BadImage):
             decoder.decode(huge_png(9000, 5000))
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 20
     finally:
         decoder.close()
 

@@ -36,7 +36,7 @@ def running(database, store, made):
 def server(settings):
     """The address of a real server with the pages of ``settings``, and the server itself."""
     app = create_app(settings)
-    made = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=10))
+    made = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=120))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -47,7 +47,7 @@ def server(settings):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", made, app
         events.shutdown(app)
         made.should_exit = True
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -72,7 +72,7 @@ def parsed(lines):
 def opened(server, last_id=None, after=None):
     headers = {} if last_id is None else {"Last-Event-ID": str(last_id)}
     query = {} if after is None else {"after": str(after)}
-    with httpx.stream("GET", server[0] + URL, headers=headers, params=query, timeout=20) as answer:
+    with httpx.stream("GET", server[0] + URL, headers=headers, params=query, timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield parsed(answer.iter_lines())
 
@@ -154,7 +154,7 @@ def test_shutdown__open_streams_do_not_hold_the_server(server, running):
         assert all(name == "progress" for name, _, _ in rest)  # no "end": the browsers shall come back
         while made.started and made.servers and any(one.is_serving() for one in made.servers):
             time.sleep(0.01)
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 20  # the server would wait six times as long for them
 
 
 def test_shutdown__a_stream_that_has_much_to_tell_does_not_finish_it(database, running):
@@ -199,7 +199,7 @@ def test_hub__one_poller_for_all_and_none_when_nobody_watches(database, running,
         waits = [asyncio.create_task(following(stream)) for stream in streams]
         await asyncio.sleep(3.2 * events.INTERVAL)
         looks = [one for one in statements if "FROM run JOIN job AS own" in one]
-        assert 1 <= len(looks) <= 4
+        assert 1 <= len(looks) < len(streams)  # three; a busy machine may sleep longer
         hub.shutdown()
         ended = await asyncio.gather(*waits, return_exceptions=True)
         assert all(isinstance(one, StopAsyncIteration) or getattr(one, "event", "") == "progress" for one in ended)

@@ -212,12 +212,12 @@ def packer(database, store):
 
 def wait_for(database, wanted):
     """Until as many runs are packed."""
-    for _ in range(600):
+    for _ in range(2400):
         with database.read() as session:
             if session.scalar(sa.select(sa.func.count(AnswerPack.run_id.distinct()))) == wanted:
                 return
         time.sleep(0.05)
-    pytest.fail(f"{wanted} runs were not packed in half a minute")
+    pytest.fail(f"{wanted} runs were not packed in two minutes")
 
 
 def test_worker__packs_older_runs_at_its_start_and_new_ones_when_told(database, store, kfold, packer):

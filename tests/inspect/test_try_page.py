@@ -79,7 +79,7 @@ def test_ask__an_image_of_the_project_copies_nothing(client, trained, made, data
 
 def test_answer__comes_in_the_same_request_when_the_worker_is_quick(client, trained, made, database):
     def work():
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with database.read() as session:
                 job_id = session.scalar(sa.select(Job.id).where(Job.kind == JobKind.PREDICT))
@@ -90,7 +90,7 @@ def test_answer__comes_in_the_same_request_when_the_worker_is_quick(client, trai
 
     thread = threading.Thread(target=work)
     thread.start()
-    answer = ask(client, wait=20, data={"image": made.test[0].id})
+    answer = ask(client, wait=30, data={"image": made.test[0].id})
     thread.join()
     values = answer.json()
     assert (answer.status_code, values["state"], values["predicted"]) == (200, "done", "好中球")
@@ -105,7 +105,7 @@ def test_wait__ends_when_the_time_is_over(client, trained, made):
     started = time.monotonic()
     answer = ask(client, wait=0.3, data={"image": made.test[0].id})
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
-    assert 0.25 < time.monotonic() - started < 5
+    assert 0.25 < time.monotonic() - started < 15
 
 
 def test_page__shows_the_answer_and_the_map_of_another_class(client, trained, made, database):
