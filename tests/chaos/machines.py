@@ -179,7 +179,11 @@ class Disk:
 def disk(size: int = ROOM) -> Iterator[Disk]:
     need_root("a full disk")
     folder = Path(tempfile.mkdtemp(prefix="mw-disk-", dir="/tmp"))
-    run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder)
+    try:
+        run("mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder)
+    except subprocess.CalledProcessError:  # root of a container may not
+        folder.rmdir()
+        pytest.skip("NOT TESTED: a full disk needs the right to mount one")
     try:
         yield Disk(folder)
     finally:

@@ -19,6 +19,7 @@ from app.storage import LocalStore
 from tests.jobs import processes
 
 QUICK_LEASE: dict[str, Any] = {"lease_seconds": 3.0, "resend_seconds": 2.0}
+LONG_LEASE = 30.0  # where no worker gets lost: none shall be taken for lost when the machine pauses for a moment
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -67,7 +68,7 @@ class Process:
         self.ask_to_end()
         if self.process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(30)
+                self.process.wait(60)
         if self.process.poll() is None:
             self.kill()
         assert self.process.stdin is not None

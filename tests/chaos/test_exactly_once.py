@@ -9,7 +9,7 @@ from app.queue import Queue
 from tests.chaos import ledger
 from tests.chaos.machines import Broker
 from tests.chaos.record import only_full, rounds, tally
-from tests.chaos.site import site
+from tests.chaos.site import LONG_LEASE, site
 from tests.jobs import processes
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,8 @@ def place(request):
 
 def test_fifty_jobs_by_four_workers(place, tmp_path):
     name, changes = place
-    with tally(f"50 jobs by 4 workers, {name}") as told, site(tmp_path, **changes) as made:
+    long = {**changes, "lease_seconds": LONG_LEASE}
+    with tally(f"50 jobs by 4 workers, {name}") as told, site(tmp_path, **long) as made:
         run_id = made.run_without_job()
         made.ledger_workers(4)
         for _ in rounds(1, 5):
@@ -57,7 +58,8 @@ def test_fifty_jobs_by_four_workers(place, tmp_path):
 @pytest.mark.redis
 @only_full
 def test_messages_that_come_again_and_again(broker, tmp_path):
-    with tally("each message sent 5 times") as told, site(tmp_path, broker_url=broker.url) as made:
+    changes = {"broker_url": broker.url, "lease_seconds": LONG_LEASE}
+    with tally("each message sent 5 times") as told, site(tmp_path, **changes) as made:
         run_id = made.run_without_job()
         made.ledger_workers(2)
         queue = Queue(broker.url)
@@ -76,7 +78,8 @@ def test_job_longer_than_the_visibility_timeout(broker, tmp_path):
     more = {"CHAOS_VISIBILITY": "0.5", "CHAOS_LOOKS": str(looks)}
     name = "job 5 times as long as the visibility time-out"
     # The keeper would send the message again, too; what comes twice here comes from the broker.
-    with tally(name) as told, site(tmp_path, broker_url=broker.url, more=more, resend_seconds=3600.0) as made:
+    changes = {"broker_url": broker.url, "lease_seconds": LONG_LEASE, "resend_seconds": 3600.0}
+    with tally(name) as told, site(tmp_path, more=more, **changes) as made:
         run_id = made.run_without_job()
         made.ledger_workers(2)
         for _ in rounds(1, 3):
@@ -92,7 +95,8 @@ def test_job_longer_than_the_visibility_timeout(broker, tmp_path):
 @pytest.mark.redis
 @pytest.mark.parametrize("fault", BROKER_FAULTS)
 def test_broker_with_ten_jobs_queued_and_one_running(fault, broker, tmp_path):
-    with tally(f"broker {fault}, 10 jobs queued and 1 running") as told, site(tmp_path, broker_url=broker.url) as made:
+    changes = {"broker_url": broker.url, "lease_seconds": LONG_LEASE}
+    with tally(f"broker {fault}, 10 jobs queued and 1 running") as told, site(tmp_path, **changes) as made:
         run_id = made.run_without_job()
         made.ledger_workers(1)  # with two places less than jobs: ten wait while one runs
         for _ in rounds(1, 5):
@@ -127,7 +131,7 @@ def break_broker(broker: Broker, fault: str) -> None:
 )
 def test_database_restarted(how, postgres, broker, tmp_path):
     name = {"fast": "restarted", "immediate": "crashed and restarted", "cut": "connections cut 3 times"}[how]
-    changes = {"broker_url": broker.url, "database_url": postgres.url}
+    changes = {"broker_url": broker.url, "database_url": postgres.url, "lease_seconds": LONG_LEASE}
     with tally(f"PostgreSQL {name}, 10 jobs queued and 2 running") as told, site(tmp_path, **changes) as made:
         run_id = made.run_without_job()
         made.ledger_workers(2)

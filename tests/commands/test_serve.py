@@ -63,7 +63,9 @@ class Command:
     def stop(self) -> int:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        code = self.process.wait(120)
+        self._reader.join(60)  # its last line may still be in the pipe
+        return code
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -84,7 +86,7 @@ def started(data_dir: Path, *words: str) -> Iterator[Command]:
 
 
 def get(url: str) -> tuple[int, str]:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.status, answer.read().decode()
 
 
@@ -92,9 +94,9 @@ def test_serve__answers_survives_its_children_and_leaves_no_process(tmp_path):
     with started(tmp_path / "data", "serve", "--port", "0") as serve:
         address = serve.line(r"Miwake is ready: (\S+)").group(1)
         assert get(f"{address}/healthz")[0] == 200
+        web = processes.wait_for("the web process", lambda: below_with(serve, " web "))
+        worker = processes.wait_for("the worker", lambda: below_with(serve, "-m worker"))
         below = processes.descendants(serve.process.pid)
-        web = next(pid for pid, words in below.items() if " web " in words)
-        worker = next(pid for pid, words in below.items() if "-m worker" in words)
         processes.send(web, signal.SIGKILL)
         serve.line(r"web \| ended with code -9; starting it again")
         processes.wait_for("the new web process", lambda: _answers(address))
@@ -103,7 +105,7 @@ def test_serve__answers_survives_its_children_and_leaves_no_process(tmp_path):
         below |= processes.descendants(serve.process.pid)
         assert serve.stop() == 0
         assert serve.lines[-1] == "Stopped."
-        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below), 10)
+        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below))
 
 
 def test_serve__killed_takes_its_children_with_it(tmp_path):
@@ -112,7 +114,7 @@ def test_serve__killed_takes_its_children_with_it(tmp_path):
         below = processes.descendants(serve.process.pid)
         assert len(below) >= 2
         serve.process.kill()
-        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below), 30)
+        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below))
 
 
 @pytest.mark.ml
@@ -171,6 +173,12 @@ def run(data_dir: Path, *words: str) -> Any:
     done = subprocess_of(data_dir, *words)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def below_with(command: Command, words: str) -> int | None:
+    """The process below the command whose command line has these words in it."""
+    below = processes.descendants(command.process.pid)
+    return next((pid for pid, line in below.items() if words in line), None)
 
 
 def _answers(address: str) -> bool:

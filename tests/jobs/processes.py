@@ -29,7 +29,7 @@ from worker.slots import Slots
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = Recipe(architecture="conv2", image_size=32, epochs=2, patience=0, batch_size=16, precision="float32")
 ENDLESS = QUICK.updated({"epochs": 2000})
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 150.0
 T = TypeVar("T")
 
 
@@ -77,7 +77,7 @@ class WorkerProcess:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            return self.process.wait(30)
+            return self.process.wait(60)
         finally:
             if self.process.poll() is None:
                 self.kill()

@@ -25,7 +25,7 @@ FILES = 240
 def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An installation in which a zip of eight parts waits."""
     monkeypatch.setattr(import_parts, "PART_FILES", 30)
-    with site(tmp_path, worker_gpu_slots=0, start_method="spawn", decode_workers=1) as made:
+    with site(tmp_path, worker_gpu_slots=0, start_method="spawn", decode_workers=1, lease_seconds=10.0) as made:
         yield made, accept(made)
 
 
@@ -58,7 +58,7 @@ def worker(made: Site) -> Any:
 def test_import__a_killed_worker_loses_and_doubles_nothing(begun):
     made, import_id = begun
     victim, _other = worker(made), worker(made)
-    processes.wait_for("a part of the victim", lambda: owned(made, victim.pid))
+    processes.wait_for("a part of the victim", lambda: frozen_with_a_part(made, victim.pid))
     victim.kill()
     parent = all_jobs(made)[0]
     assert processes.ended(made.database, parent.id).state == JobState.DONE
@@ -74,7 +74,18 @@ def test_import__a_killed_worker_loses_and_doubles_nothing(begun):
 
 
 def owned(made: Site, pid: int) -> bool:
-    return any((job.owner or "").endswith(f":{pid}") for job in all_jobs(made))
+    parts = (job for job in all_jobs(made) if job.kind == JobKind.IMPORT_PART)
+    return any((job.owner or "").endswith(f":{pid}") for job in parts)
+
+
+def frozen_with_a_part(made: Site, pid: int) -> bool:
+    """Freeze the worker while it has a part: one that goes on could have done it before it is killed."""
+    if not owned(made, pid) or not processes.freeze(made.database, [pid]):
+        return False
+    if owned(made, pid):
+        return True
+    processes.thaw(pid)
+    return False
 
 
 def test_import__a_lost_zip_fails_with_its_reason_and_a_cancel_ends_all(begun):

@@ -29,22 +29,22 @@ def flower(redis_url):
     words = ["-m", "celery", f"--broker={redis_url}", "flower", "--address=127.0.0.1", f"--port={port}"]
     process = subprocess.Popen(
         [sys.executable, *words],
-        env={**os.environ, "FLOWER_UNAUTHENTICATED_API": "true", "FLOWER_INSPECT_TIMEOUT": "3000"},
+        env={**os.environ, "FLOWER_UNAUTHENTICATED_API": "true", "FLOWER_INSPECT_TIMEOUT": "10000"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         address = f"http://127.0.0.1:{port}"
-        processes.wait_for("Flower", lambda: asked(address, "/api/workers") is not None, 60)
+        processes.wait_for("Flower", lambda: asked(address, "/api/workers") is not None)
         yield address
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def asked(address, path):
     try:
-        with urllib.request.urlopen(address + path, timeout=10) as answer:
+        with urllib.request.urlopen(address + path, timeout=60) as answer:
             return json.loads(answer.read())
     except (urllib.error.URLError, OSError, ValueError):
         return None
@@ -53,24 +53,32 @@ def asked(address, path):
 def test_flower__sees_the_worker_and_a_task(settings, database, project, redis_url, flower, tmp_path):
     own = replace(settings, broker_url=redis_url)
     with processes.worker(own, tmp_path / "worker.log"):
-        processes.wait_for("the worker", lambda: workers(database), 60)
-        seen = processes.wait_for("the worker in Flower", lambda: asked(flower, "/api/workers?refresh=1"), 60)
-        (name,) = seen
+        processes.wait_for("the worker", lambda: workers(database))
+        name, queues = processes.wait_for("the worker's queues in Flower", lambda: queues_of_the_worker(flower))
         assert name.endswith("@miwake")
-        queues = {one["name"] for one in seen[name].get("active_queues", [])}
         assert {str(lane) for lane in Lane} <= queues
         with database.write() as session:
             session.info[jobs.QUEUE] = Queue(redis_url)
             job = jobs.create(session, project_id=project.id, kind=JobKind.EXPLAIN, lane=Lane.CPU, spec={"run_id": 0})
-        processes.ended(database, job.id, 60)
+        processes.ended(database, job.id)
 
         def done():
             found = (asked(flower, f"/api/tasks?taskname={TASK}") or {}).values()
             return [one for one in found if one["state"] == "SUCCESS"]
 
-        (task,) = processes.wait_for("the task in Flower", done, 30)
+        (task,) = processes.wait_for("the task in Flower", done)
         assert str(job.id) in task["args"]
         assert task["worker"] == name
+
+
+def queues_of_the_worker(flower):
+    """The name of the one worker that Flower knows, and its queues once the worker has told them."""
+    seen = asked(flower, "/api/workers?refresh=1")
+    if not seen:
+        return None
+    ((name, values),) = seen.items()
+    queues = {one["name"] for one in values.get("active_queues", [])}
+    return (name, queues) if queues else None
 
 
 def workers(database):
