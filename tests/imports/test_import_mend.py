@@ -50,7 +50,7 @@ def test_follow__one_file_then_all_and_undone(client, place, database):
 def wait_until_it_waits(session):
     """PostgreSQL tells who waits for a row; SQLite lets nobody begin to write meanwhile."""
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while session.get_bind().dialect.name == "postgresql" and not session.scalar(waiting):
         assert time.monotonic() < end
         time.sleep(0.01)

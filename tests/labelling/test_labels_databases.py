@@ -38,7 +38,7 @@ def test_change_of_many__is_quick_and_undone_as_a_whole(any_database: Database) 
     with any_database.write() as session:
         taken = labels.undo(session, project.id, actor="mika", request_id="3")
         assert (taken.change_set.image_count, taken.conflicts) == (MANY, [])
-    assert time.perf_counter() - start < 30  # about 2 s on SQLite and 6 s on PostgreSQL
+    assert time.perf_counter() - start < 120  # about 2 s on SQLite and 6 s on PostgreSQL; minutes for one at a time
     with any_database.read() as session:
         found = session.execute(
             sa.select(Image.class_id, Image.label_version, sa.func.count()).group_by(
