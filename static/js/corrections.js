@@ -79,6 +79,9 @@ export class Corrections {
 
   /** Give the picture that is shown a class, and go on. */
   fix(classId) {
+    if (this.#walk.busy) {
+      return;
+    }
     const one = this.#walk.tile(this.#walk.current);
     const before = one.dataset.now;
     if (before !== String(classId)) {
@@ -92,6 +95,9 @@ export class Corrections {
 
   /** Set a mark of the picture that is shown, and go on; null takes it off and stays. */
   mark(field, value) {
+    if (this.#walk.busy) {
+      return;
+    }
     const one = this.#walk.tile(this.#walk.current);
     const [item, before] = [Number(one.dataset.item), markOf(one, field)];
     const images = { image_ids: [Number(one.dataset.image)] };
@@ -105,6 +111,9 @@ export class Corrections {
 
   /** Set a mark of the picture that is shown, or take it off when it is set. */
   toggle(field) {
+    if (this.#walk.busy) {
+      return;
+    }
     const one = this.#walk.tile(this.#walk.current);
     if (field === "excluded") {
       this.mark(field, markOf(one, field) === null ? "" : null);

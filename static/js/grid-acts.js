@@ -24,6 +24,7 @@ export class Acts {
   #undone = [];
   #saver;
   #page;
+  seen = 0; // the selection, by its number, that something was done with last
 
   /** `page` has selection, images, query, view, texts and className. */
   constructor(saver, page) {
@@ -64,12 +65,13 @@ export class Acts {
     if (selection.all) {
       this.#remember(this.#sendAll(field, value, { filter: query, shown: images.total }), text, { field, all: true });
       selection.clear();
-      return;
+    } else {
+      const items = selection.items.filter((item) => valueOf(item, field) !== value);
+      if (items.length) {
+        this.send(field, value, items, text);
+      }
     }
-    const items = selection.items.filter((item) => valueOf(item, field) !== value);
-    if (items.length) {
-      this.send(field, value, items, text);
-    }
+    this.seen = selection.changes;
   }
 
   /** Set source, licence and permission of the selection, which tiles do not show; one change for each. */
@@ -84,6 +86,7 @@ export class Acts {
     if (all) {
       selection.clear();
     }
+    this.seen = selection.changes;
   }
 
   /** Something that tiles do not show was carried out; it can be taken back like the rest. */
@@ -130,6 +133,7 @@ export class Acts {
 
   #takeBack(requestId, other, side, send) {
     withdraw();
+    this.seen = this.#page.selection.changes;
     const step = this.#acted.get(requestId);
     if (!step) {
       send(); // of an earlier page

@@ -37,8 +37,8 @@ export class Images extends EventTarget {
   /** All images from `first` to `last`, fetched where needed. */
   async range(first, last) {
     for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page += 1) {
-      if (!this.#pages.has(page)) {
-        await this.#fetch(page);
+      while (!this.#pages.has(page)) {
+        await this.#fetch(page); // again when the list was made anew meanwhile
       }
     }
     const found = [];

@@ -58,6 +58,7 @@ export function connectMove(urls, { chosen, ready, broken, moved }) {
   function follow() {
     document.getElementById("move-release").hidden = form.elements.to.value === "test";
     go.disabled = true;
+    asked += 1; // an answer on its way is about what was chosen before
     clearTimeout(timer);
     timer = setTimeout(look, WAIT_MS);
   }

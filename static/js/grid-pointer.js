@@ -11,7 +11,7 @@ export function connectPointer(root, { view, images, selection, open }) {
     return tile && { place: Number(tile.dataset.place), item: images.at(Number(tile.dataset.place)) };
   };
 
-  root.addEventListener("click", async (event) => {
+  root.addEventListener("click", (event) => {
     const hit = tileAt(event);
     if (dragged) {
       return;
@@ -26,13 +26,7 @@ export function connectPointer(root, { view, images, selection, open }) {
       selection.range(hit.place);
       return;
     }
-    selection.startAt(hit.place); // a Shift-click may come before the tile's image has
-    const [item] = hit.item ? [hit.item] : await images.range(hit.place, hit.place);
-    if (item && adds) {
-      selection.toggle(item, hit.place);
-    } else if (item) {
-      selection.only(item, hit.place);
-    }
+    selection.pick(hit.place, adds);
   });
 
   root.addEventListener("dblclick", (event) => {

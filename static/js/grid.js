@@ -68,9 +68,11 @@ const acts = new Acts(saver, { selection, images, query, view, texts, className 
 // --- what the server says ----------------------------------------------------------------------------------------
 
 let timer = 0;
+let stale = false; // the list waits to be shown anew
 
 // Numbers and, where the filter asks for what has just changed, the images themselves are brought up to date once
-// everything is saved; the tiles already show it.
+// everything is saved; the tiles already show it. What was selected meanwhile stays, and the list with it, until something
+// is done with it.
 function refreshSoon(reload) {
   clearTimeout(timer);
   timer = setTimeout(() => refresh(reload), 250);
@@ -93,9 +95,19 @@ async function refresh(reload) {
       place.textContent = number.format(counts[facet.dataset.facet][place.dataset.value] ?? 0);
     }
   }
-  if (reload || counts.total !== images.total) {
+  if (!reload && !stale && counts.total === images.total) {
+    return;
+  }
+  stale = selection.coming || (!selection.all && selection.count > 0 && selection.changes !== acts.seen);
+  if (stale) {
+    return;
+  }
+  if (!selection.all) {
     selection.clear();
-    await images.reload(view.top);
+  }
+  await images.reload(view.top);
+  if (selection.all) {
+    selection.everything(); // there may be more or fewer now
   }
 }
 
@@ -171,15 +183,19 @@ selection.addEventListener("change", () => {
     button.disabled = !count;
   }
   view.paint();
+  if (stale && !count) {
+    refreshSoon(true);
+  }
 });
 
 connectPointer(root, { view, images, selection, open });
 
-const label = (classId) => acts.label(classId);
+const chosen = (act) => (...given) => selection.inTurn(() => act(...given));
+const label = chosen((classId) => acts.label(classId));
 const pick = connectPicker(page.classes, label);
 const openReasons = connectReasons((reason) => acts.mark("excluded", reason));
 const openNote = connectNote((text) => acts.mark("note", text));
-const some = (open) => () => selection.count > 0 && open();
+const some = (open) => chosen(() => selection.count > 0 && open());
 const chosenImages = () =>
   selection.all ? { filter: query, shown: images.total } : { image_ids: selection.items.map((item) => item.id) };
 const openSplit = connectSplit(urls.split, { chosen: chosenImages, ready: () => saver.settled(), broken: texts.no_connection });
@@ -214,15 +230,15 @@ const keyActs = {
   unlabelled: follow("unlabelled"),
   uncertain: follow("uncertain"),
   show: compare,
-  compare: async () => compare(selection.all ? await images.range(0, 6) : selection.items),
+  compare: some(async () => compare(selection.all ? await images.range(0, 6) : selection.items)),
   open,
   similar: some(openSimilar),
   similarText: form.querySelector('[value="similar"]').firstChild.textContent.trim(),
   label,
   pick,
-  exclude: () => acts.toggle("excluded"),
+  exclude: chosen(() => acts.toggle("excluded")),
   reason: some(openReasons),
-  unsure: () => acts.toggle("unsure"),
+  unsure: chosen(() => acts.toggle("unsure")),
   note: some(() => openNote(selection.items[0]?.note ?? "")),
   undo: () => acts.undo(),
   redo: () => acts.redo(),
@@ -230,16 +246,15 @@ const keyActs = {
 const actions = {
   ...keyActs,
   none: () => label(null),
-  include: () => acts.mark("excluded", null),
+  include: chosen(() => acts.mark("excluded", null)),
   split: some(openSplit),
-  compare: some(keyActs.compare),
   move: some(openMove),
   rights: some(openRights),
 };
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (event.submitter?.name === "form") {
-    download(event.submitter, selection, images);
+    selection.inTurn(() => download(event.submitter, selection, images));
     return;
   }
   const what = event.submitter?.value;

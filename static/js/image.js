@@ -5,12 +5,16 @@ import { besideClasses, classKey, register } from "./shortcuts.js";
 
 const texts = data("image-data");
 const form = document.getElementById("image-form");
-const press = (value) => form.requestSubmit(form.querySelector(`button[name="do"][value="${value}"]`));
-const pressMark = (mark) => form.requestSubmit(form.querySelector(`button[data-mark="${mark}"]`));
-const follow = (rel) => document.querySelector(`a[rel="${rel}"]`)?.click();
+let sent = false; // the page is on its way: another key must not stop what was sent
+const once = (act) => (value) => sent || act(value);
+const press = once((value) => form.requestSubmit(form.querySelector(`button[name="do"][value="${value}"]`)));
+const pressMark = once((mark) => form.requestSubmit(form.querySelector(`button[data-mark="${mark}"]`)));
+const follow = once((rel) => document.querySelector(`a[rel="${rel}"]`)?.click());
 // The words of a link without the key that is printed in it.
 const linkText = (rel) => [...document.querySelector(`a[rel="${rel}"]`).childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent).join(" ").trim();
 
+form.addEventListener("submit", () => (sent = true));
+addEventListener("pageshow", () => (sent = false)); // back on a page that the browser kept
 register([
   ...texts.classes.map((item) => ({ keys: [classKey(item.key)], fixed: true, label: item.name, run: () => press(item.id) })),
   { keys: ["ArrowRight", "Space"], label: texts.next, run: () => follow("next") },

@@ -12,6 +12,7 @@ form.addEventListener("submit", (event) => {
   }
   sent = true;
 });
+addEventListener("pageshow", () => (sent = false)); // back on a page that the browser kept
 register(
   data("opinion-data").classes.filter((item) => item.key).map((item) => ({
     keys: [classKey(item.key)], fixed: true, label: item.name,

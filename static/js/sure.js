@@ -56,6 +56,7 @@ if (form) {
     }
     sent = true;
   });
+  addEventListener("pageshow", () => (sent = false)); // back on a page that the browser kept
   const down = () => Math.max(columns(), 1);
   register([
     { keys: ["Enter"], label: texts.confirm, run: () => form.requestSubmit() },

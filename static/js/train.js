@@ -39,11 +39,14 @@ function loaded(part) {
   return Promise.all(waits).then((results) => results.every(Boolean));
 }
 
-async function replace(part, fresh) {
+async function replace(part, fresh, signal) {
   const made = document.importNode(fresh, true);
   const holder = document.createElement("div");
   holder.append(...made.childNodes);
   const complete = part.id !== "preview" || (await loaded(holder));
+  if (signal.aborted) {
+    return complete;
+  }
   const opened = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
   const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   part.replaceChildren(...holder.childNodes);
@@ -86,7 +89,7 @@ async function refresh() {
     for (const part of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(part.id);
       if (fresh && !signal.aborted) {
-        complete = (await replace(part, fresh)) && complete;
+        complete = (await replace(part, fresh, signal)) && complete;
       }
     }
     if (signal.aborted) {
@@ -113,6 +116,7 @@ function tell(failed) {
 }
 
 function soon() {
+  running?.abort(); // an answer for the values before would take this change back
   clearTimeout(timer);
   timer = setTimeout(refresh, WAIT);
 }

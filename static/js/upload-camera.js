@@ -82,14 +82,17 @@ async function shoot(page, control) {
   }
   by("camera-take").disabled = !stream;
   run.view = new View(texts, { name: texts.camera_name, total: 0, bytes: 0 });
-  by("camera-take").onclick = async () => {
+  const shots = [];
+  const take = async () => {
     const file = await shot(video, run.count + 1);
     const sent = run.take(file, by("camera-class").value);
     by("camera-count").textContent = fill(texts.camera_taken, { count: run.count });
     await sent;
   };
+  by("camera-take").onclick = () => shots.push(take());
   await until(dialog);
   by("camera-take").onclick = null;
+  await Promise.all(shots); // the last one may still be on its way to become a file
   for (const track of stream?.getTracks() ?? []) track.stop();
   video.srcObject = null;
   const report = await run.end();

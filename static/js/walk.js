@@ -10,6 +10,7 @@ export class Walk {
   #arrange;
   #fragments = new Map(); // number of a picture -> promise of the HTML
   #turn = 0;
+  #arrived = 0;
 
   /** `place` holds the large picture; `arrange` is called whenever another one is in it. `words` are first and last. */
   constructor(place, words, arrange) {
@@ -35,6 +36,11 @@ export class Walk {
   /** The number of the picture that is shown. */
   get current() {
     return Number(this.#head.item);
+  }
+
+  /** True while another picture is on its way: what is done now would be done to the one that was left. */
+  get busy() {
+    return this.#turn !== this.#arrived;
   }
 
   get #head() {
@@ -73,6 +79,7 @@ export class Walk {
     one.setAttribute("aria-current", "true");
     one.scrollIntoView({ block: "nearest" });
     history.replaceState(null, "", href);
+    this.#arrived = mine;
     this.arrange();
   }
 

@@ -11,6 +11,7 @@ from app.domain.enums import LabelSource
 from app.services import labels
 from tests.labelling.conftest import add_rows
 from tests.labelling.test_label_browser import saved, stored
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +100,24 @@ def test_keyboard__moves_selects_excludes(page: Page, live_server, database, row
     expect(page.locator("#total")).to_have_text("32")
 
 
+def test_selection__made_while_the_list_is_brought_up_to_date_stays(page: Page, live_server, database, rows):
+    held = []
+    opened(page, live_server, rows, "?class=none")
+    page.route("**/images/counts?*", lambda route: held.append(route))  # noqa: PLW0108 - a built-in cannot be registered
+    tile(page, 0).click()
+    page.keyboard.press("Digit1")
+    until(lambda: held, page)
+    tile(page, 3).click()
+    held.pop().continue_()
+    expect(page.locator("#total")).to_have_text("31")
+    expect(page.locator("#selection")).to_have_text("1 selected")
+    page.unroute("**/images/counts?*")
+    page.keyboard.press("Digit2")
+    expect(page.locator("#total")).to_have_text("30")
+    expect(tile(page, 0)).to_have_attribute("data-image", str(rows.images[1]))  # without those that have a label
+    assert stored(database, rows)[:5] == [0, None, None, 1, None]
+
+
 def test_conflict__nothing_is_written_until_decided(page: Page, live_server, database, rows):
     opened(page, live_server, rows)
     with database.write() as session:
@@ -168,6 +187,19 @@ def test_image_page__keys(page: Page, live_server, database, rows):
     page.keyboard.press("KeyX")
     expect(page.locator(".badge.warning")).to_have_text("excluded")
     assert stored(database, rows)[:3] == [None, 1, None]
+
+
+def test_image_page__a_second_key_does_not_stop_what_was_sent(page: Page, live_server, database, rows):
+    held = []
+    page.goto(f"{live_server}{rows.path}/images/{rows.images[1]}")
+    page.route(re.compile(r"/images/\d+$"), lambda route: held.append(route))  # noqa: PLW0108 - as above
+    page.keyboard.press("Digit2")
+    until(lambda: held, page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Digit3")
+    held.pop().continue_()
+    expect(page.locator(".image-label")).to_contain_text("好酸球")
+    assert (held, stored(database, rows)[:3]) == ([], [None, 1, None])
 
 
 def test_history__takes_back_and_brings_back(page: Page, live_server, database, rows):

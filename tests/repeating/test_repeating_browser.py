@@ -4,10 +4,11 @@ import re
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.db.run_models import Worker
 from app.db.session import db_now
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +20,7 @@ def test_form__refuses_proposes_and_starts_a_matrix(page: Page, live_server, dat
     page.goto(f"{live_server}/p/blood/train?preset=deepconv-plus")
     page.locator("#f-image_size").fill("500")
     page.locator("#f-batch_size").fill("500")
+    expect(page).to_have_url(re.compile("batch_size=500"))  # all that depends on the values is drawn again
     expect(page.locator("#preflight .notice.error")).to_contain_text("This training needs at least")
     page.locator("#take-proposal").click()
     expect(page.locator("#preflight .notice")).to_have_count(0)
@@ -46,9 +48,26 @@ def test_form__a_choice_made_before_its_script_came_counts(page: Page, live_serv
     page.locator("#several > summary").click()
     page.locator("#f-vary-1").select_option("optimizer")
     expect(page.get_by_label("SGD")).to_have_count(0)
+    until(lambda: held, page)
     held.pop().continue_()
     page.get_by_label("SGD").check()
     expect(page.locator("#several-sum")).to_contain_text("optimizer=sgd")
+
+
+def test_form__a_choice_made_while_it_is_drawn_again_counts(page: Page, live_server, made):
+    held: list[Route] = []
+    page.goto(f"{live_server}/p/blood/train?preset=deepconv-plus")
+    page.locator("#several > summary").click()
+    page.locator("#f-vary-1").select_option("optimizer")
+    expect(page).to_have_url(re.compile("vary-1=optimizer"))
+    page.route("**/train?*", lambda route: route.continue_() if held else held.append(route))
+    page.get_by_label("SGD").check()
+    until(lambda: held, page)
+    answer = held[0].fetch()
+    page.get_by_label("Lion").evaluate("box => box.click()")
+    held[0].fulfill(response=answer)  # that of the values before
+    expect(page.locator("#several-sum")).to_contain_text("2 trainings are started together.")
+    expect(page.get_by_label("Lion")).to_be_checked()
 
 
 def test_replay__follows_the_slider(page: Page, live_server, kfold):

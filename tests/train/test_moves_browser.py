@@ -9,6 +9,7 @@ from app.domain.enums import Split
 from tests.labelling.conftest import picture
 from tests.train.rows import project_of
 from tests.train.test_splits import ids_of, together
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -90,3 +91,32 @@ def test_pinned__images_leave_the_test_set_only_when_asked(gallery, database):
     expect(page.locator("main [role=alert]").first).to_contain_text("is in the pinned test set")
     with database.read() as session:
         assert ids_of(session, Split.TEST) == tested
+
+
+COUNT_OPENINGS = """() => {
+  const go = document.querySelector("#move-dialog [value=move]");
+  window.opened = 0;
+  new MutationObserver(() => (window.opened += Number(!go.disabled))).observe(go, {attributeFilter: ["disabled"]});
+}"""
+
+
+def test_dialog__a_plan_for_what_was_chosen_before_does_not_let_go(gallery):
+    page, _address = gallery
+    plans: list[Route] = []
+
+    def hold_first(route: Route) -> None:
+        plans.append(route)
+        if len(plans) > 1:
+            route.continue_()
+
+    page.route("**/splits/plan", hold_first)
+    page.evaluate(COUNT_OPENINGS)
+    page.locator("#tile-0").click()
+    dialog = asked(page)
+    until(lambda: plans, page)
+    answer = plans[0].fetch()
+    dialog.get_by_label("Test", exact=True).evaluate("choice => choice.click()")
+    plans[0].fulfill(response=answer)
+    until(lambda: len(plans) == 2, page)
+    expect(dialog.get_by_role("button", name="Move", exact=True)).to_be_enabled()
+    assert page.evaluate("window.opened") == 1
