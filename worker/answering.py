@@ -153,7 +153,7 @@ def _try(network: ReadyNetwork, model: ReadyModel) -> None:
     size, classes = model.saved.recipe.image_size, range(len(model.saved.class_names))
     picture = np.zeros((1, size, size, 3), np.uint8)
     network.probabilities(model, picture)
-    network.maps(model, picture, None, classes[:1])
+    network.maps(model, picture, None, classes[:1], network.usual)
 
 
 def _layer(network: ReadyNetwork, model: ReadyModel, wanted: str | None, method: Method) -> str:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain import architectures
 from app.domain.enums import PredictionRole
+from app.domain.explaining import suited
+from app.domain.recipe import Recipe
 from app.storage import Store
 from worker import heat_maps
 from worker.ml import explain, saving
@@ -59,7 +62,8 @@ def make_maps(
     """Make and report the heat maps of ``asked``; ``pictures`` gives those at some places."""
     total = sum(len(chosen) for _, chosen in asked)
     folds = sorted(models)
-    explainers = dict(zip(folds, explain.turns([models[fold] for fold in folds]), strict=True))
+    method = suited(architectures.seen(Recipe.from_json(order.recipe), len(order.class_names)))
+    explainers = dict(zip(folds, explain.turns([models[fold] for fold in folds], None, method), strict=True))
     done = 0
     for fold, chosen in asked:
         used = list(explainers.values()) if fold == MEAN else [explainers[fold]]

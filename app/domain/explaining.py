@@ -1,5 +1,6 @@
 """The ways in which a heat map can be made: what they are called, what they look at, and who described them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,6 +70,16 @@ ABOUT: dict[Method, About] = {
 
 OF_PIXELS = frozenset({Method.INTEGRATED, Method.OCCLUSION})
 ONE_CLASS = frozenset({Method.INTEGRATED})  # each class costs as much as the first
+
+
+def offered(layers: Sequence[str]) -> dict[Method, About]:
+    """The ways to choose from for a network of which Grad-CAM and its kin can look at ``layers``."""
+    return {method: about for method, about in ABOUT.items() if layers or method in OF_PIXELS}
+
+
+def suited(layers: Sequence[str], method: Method = Method.GRAD_CAM) -> Method:
+    """``method``, or occlusion where it needs a layer and the network has none to look at: no convolution."""
+    return method if layers or method in OF_PIXELS else Method.OCCLUSION
 
 
 def method_of(text: str | None) -> Method:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Image
 from app.db.run_models import Explanation, Prediction, Run
 from app.domain.enums import ImageState
+from app.domain.explaining import Method
 from app.domain.stats import paired
 from app.domain.stats.paired import Flip
 from app.services import heatmaps
@@ -45,6 +46,7 @@ class Said:
     top: Sequence[tuple[int, float]]  # (shared class, probability), most probable first
     fold: int = 0
     layer: str = ""
+    method: Method = Method.GRAD_CAM
     heat: Explanation | None = None
     limit: float = 1.0  # value of the last colour of its heat map
 
@@ -119,14 +121,14 @@ def with_heat(session: Session, found: Comparison, picture: Flipped) -> Flipped:
     """The same picture with the heat map of each run's answer, where there is one."""
     said = []
     for one in picture.said:
-        layer = heatmaps.usual_layer(session, one.run) or ""
+        layer, method = heatmaps.usual(session, one.run)
         fold = session.scalar(
             sa.select(Prediction.fold).where(Prediction.item_id == one.item_id, Prediction.role == found.role)
         )
-        wanted = heatmaps.Wanted(one.item_id, fold or 0, layer, one.own_predicted)
+        wanted = heatmaps.Wanted(one.item_id, fold or 0, layer, one.own_predicted, method)
         heat = heatmaps.available(session, one.run, [wanted]).get(one.item_id)
-        limit = heatmaps.scale(session, one.run, wanted.fold, layer) if heat else 1.0
-        said.append(replace(one, fold=wanted.fold, layer=layer, heat=heat, limit=limit))
+        limit = heatmaps.scale(session, one.run, wanted.fold, layer, method) if heat else 1.0
+        said.append(replace(one, fold=wanted.fold, layer=layer, method=method, heat=heat, limit=limit))
     return replace(picture, said=said)
 
 

@@ -11,7 +11,7 @@ from app.db.run_models import Explanation, Job, Run, RunClass, RunFold, RunItem
 from app.domain import heat
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
-from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of
+from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of, suited
 from app.services import jobs
 from app.services.review import MEAN
 
@@ -72,6 +72,12 @@ def usual_layer(session: Session, run: Run) -> str | None:
         return prepared
     names = layers(session, run)
     return names[-1] if names else None
+
+
+def usual(session: Session, run: Run) -> tuple[str, Method]:
+    """Layer and method of the maps that were prepared."""
+    layer = usual_layer(session, run)
+    return (PIXELS, suited([])) if layer is None else (layer, Method.GRAD_CAM)
 
 
 def find(session: Session, run: Run, wanted: Wanted) -> Explanation:

@@ -18,7 +18,7 @@ from app.db.session import after_commit
 from app.domain.calibration import softened
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
-from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of
+from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of, suited
 from app.services import heatmaps, jobs
 from app.services.review import MEAN
 from app.storage import Store
@@ -138,7 +138,7 @@ def order(session: Session, run: Run, picture: Picture, how: How) -> Job:
         "run_id": run.id,
         PICTURE: picture.digest,
         "layer": how.layer or heatmaps.usual_layer(session, run),
-        "method": how.method,
+        "method": suited(heatmaps.layers(session, run), how.method),
         "position": how.position,
         "name": picture.name,
         "width": picture.width,

@@ -12,7 +12,7 @@ from app.db.models import LabelClass, Project
 from app.db.run_models import Explanation, Run, RunClass
 from app.domain.enums import PredictionRole
 from app.domain.errors import Invalid, NotFound
-from app.domain.explaining import ABOUT, OF_PIXELS, PIXELS, About, Method
+from app.domain.explaining import OF_PIXELS, PIXELS, About, Method, offered, suited
 from app.services import feature_list, heatmaps, jobs, relabelled, review
 from app.services.answers import Kept
 from app.services.feature_list import Wanted
@@ -54,8 +54,9 @@ class Heat:
     """
 
     method: Method
+    methods: Mapping[Method, About]  # to choose from
     layer: str | None
-    seen: str | None
+    seen: str
     layers: Sequence[str]
     fold: int
     models: Sequence[int]
@@ -105,7 +106,6 @@ class ReviewPage:
     resize_mode: str
     pad_color: str
     reasons: Mapping[str, str] = field(default_factory=dict)  # to exclude a picture, in the reader's language
-    methods: Mapping[Method, About] = field(default_factory=lambda: ABOUT)
 
 
 def usual_role(session: Session, run: Run) -> tuple[str, list[str]]:
@@ -240,7 +240,8 @@ def _heat(
 ) -> Heat:
     names = heatmaps.layers(session, run)
     layer = query.layer if query.layer in names else heatmaps.usual_layer(session, run)
-    seen = PIXELS if query.method in OF_PIXELS else layer
+    method = suited(names, query.method)
+    seen = PIXELS if method in OF_PIXELS or layer is None else layer
     models = list(range(1, len(run.folds) + 1)) if entry.fold == review.MEAN else []
     fold = query.model - 1 if query.model in models else entry.fold
     wanted = query.heat_class(entry.label, entry.predicted, len(classes))
@@ -249,13 +250,14 @@ def _heat(
         for one in entries
         if one.fold == entry.fold and query.heat_class(one.label, one.predicted, len(classes)) == wanted
     ]
-    asked = [heatmaps.Wanted(one.item_id, fold, seen or "", wanted, query.method) for one in same]
+    asked = [heatmaps.Wanted(one.item_id, fold, seen, wanted, method) for one in same]
     values = query.values() | {"at": entry.item_id}
     there = heatmaps.available(session, run, asked)
     found = there.get(entry.item_id)
-    limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, fold, seen or "", query.method)
+    limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, fold, seen, method)
     return Heat(
-        method=query.method,
+        method=method,
+        methods=offered(names),
         layer=layer,
         seen=seen,
         layers=names,

@@ -80,11 +80,11 @@ def build(
 
 def _worst(session: Session, kept: Kept, store: Store, run: Run, chosen: Filter) -> list[Shown]:
     ids = review.mistakes(session, run, chosen, kept)[:MOST_PICTURES]
-    layer = heatmaps.usual_layer(session, run) or ""
+    layer, method = heatmaps.usual(session, run)
     entries = review.entries(session, run, chosen, ids)
-    wanted = [heatmaps.Wanted(entry.item_id, entry.fold, layer, entry.predicted) for entry in entries]
+    wanted = [heatmaps.Wanted(entry.item_id, entry.fold, layer, entry.predicted, method) for entry in entries]
     maps = heatmaps.available(session, run, wanted)
-    limits = {fold: heatmaps.scale(session, run, fold, layer) for fold in {one.fold for one in maps.values()}}
+    limits = {fold: heatmaps.scale(session, run, fold, layer, method) for fold in {one.fold for one in maps.values()}}
     shown = []
     for entry in entries:
         found = maps.get(entry.item_id)
@@ -120,7 +120,7 @@ def linked(page: RunReport, html: str, url: Address) -> str:
         addresses[digest] = url("media", slug=slug, image_id=one.entry.image_id, kind="thumb", query={"v": digest})
         if one.heat is not None:
             query = {"fold": one.heat.fold, "layer": one.heat.layer, "position": one.heat.class_position,
-                     "limit": one.limit, "opaque": "true", "v": one.heat.sha256}  # fmt: skip
+                     "method": one.heat.method, "limit": one.limit, "opaque": "true", "v": one.heat.sha256}  # fmt: skip
             item = one.entry.item_id
             addresses[one.heat.sha256] = url("heat_map", slug=slug, number=number, item_id=item, query=query)
     return self_contained.linked(html, SHEETS, addresses)

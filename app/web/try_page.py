@@ -1,7 +1,7 @@
 """Puts together the page on which a run is asked about one picture, and its answer as JSON."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from app.db.run_models import Run, RunClass, RunItem
 from app.domain import heat
 from app.domain.enums import Split
 from app.domain.errors import NotFound
-from app.domain.explaining import ABOUT, OF_PIXELS, PIXELS, About, Method
+from app.domain.explaining import OF_PIXELS, PIXELS, About, Method, offered
 from app.services import gallery, heatmaps, jobs, predictions
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.predictions import Answer
@@ -96,7 +96,7 @@ class TryPage:
     pad_color: str
     max_file_mb: int
     error: str
-    methods: Mapping[Method, About] = field(default_factory=lambda: ABOUT)
+    methods: Mapping[Method, About]
     of_pixels: Collection[Method] = OF_PIXELS  # they have no layer to choose
 
 
@@ -204,6 +204,7 @@ def build(
         classes=run.classes,
         ready=predictions.has_models(session, run),
         layers=layers,
+        methods=offered(layers),
         layer=found.answer.layer if found else heatmaps.usual_layer(session, run),
         choices=choices(session, project, query.get("which", ""), query.get("q", ""), query.get("page", 1)),
         shown=found,

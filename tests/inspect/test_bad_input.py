@@ -60,7 +60,7 @@ SAID = {
         ("/classes", "For 12 pictures several classes were equally the most probable"),
         ("/labels", "so what it doubts says nothing"),
     ],
-    no_convolution: [("/borders", "This run has no heat maps"), ("/layers", "Nothing can be shown")],
+    no_convolution: [("/borders", "This run has no heat maps of a layer"), ("/layers", "Nothing can be shown")],
     one_class_answered: [
         ("/classes", "The run is not proven to be better than always answering"),
         ("/labels", "so what it doubts says nothing"),

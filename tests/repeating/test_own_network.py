@@ -56,7 +56,6 @@ def refused(text: str) -> Invalid:
         ('[{"layer": "conv", "filters": 8}, "mean",\n "pool"]', "layer_order", 2),
         ('[{"layer": "conv", "filters": 8},\n {"layer": "dense", "units": 8}]', "layer_order_dense", 2),
         ('[{"layer": "conv", "filters": 8}]', "layers_without", None),
-        ('["flatten"]', "layers_without", None),
         (json.dumps([{"layer": "conv", "filters": 8}, *["pool"] * 6, "mean"]), "layer_nothing_left", 1),
         (MANY, "layers_too_many_weights", None),
     ],
@@ -108,10 +107,12 @@ def test_form__shows_table_and_mistakes_and_starts(client, database):
 
 
 @pytest.mark.ml
-def test_own_network__trains_saves_predicts_equally_and_explains():
+@pytest.mark.parametrize("text", [GOOD, '["flatten"]', '["norm", "mean", {"layer": "dense", "units": 4}, "relu"]'])
+def test_own_network__trains_saves_predicts_equally_and_explains(text):
+    """Without a convolution, too: the maps are made by occlusion then."""
     from worker.ml import check, models  # noqa: PLC0415 - TensorFlow
 
-    recipe = own(GOOD)
+    recipe = own(text)
     model = models.build(recipe, 3)
     table = architectures.layer_table(recipe, 3)
     assert [tuple(layer.output.shape[1:]) for layer in model.layers[1:]] == [layer.shape for layer in table]

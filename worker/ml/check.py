@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from app.domain.explaining import suited
 from app.domain.recipe import Recipe
 from worker.ml import data, explain, predict, saving
 from worker.ml.train import FoldPlan, fit_folds
@@ -57,7 +58,7 @@ def check_recipe(recipe: Recipe, classes: int = 3, images: int = 8) -> Check:
     (result,) = fit_folds(pictures, labels, [plan], replace(recipe, epochs=1), names)
     loaded = saving.load(saving.dump(result.model))
     before, after = (predict.probabilities(model, pictures) for model in (result.model, loaded))
-    maps = explain.grad_cam(loaded, pictures[:2])
+    maps = explain.Explainer(loaded, None, suited(explain.conv_layers(loaded))).maps(pictures[:2])
     finite = all(bool(np.isfinite(values).all()) for values in (before, maps, result.best.loss))
     parameters = sum(weight.size for weight in loaded.weights)
     difference = float(np.abs(before - after).max())

@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.domain.explaining import OF_PIXELS, Method
+from app.domain.explaining import OF_PIXELS, Method, suited
 from worker.ml.data import Pictures
 from worker.ml.device import FLOAT32
-from worker.ml.explain import Explainer, Maps
+from worker.ml.explain import Explainer, Maps, conv_layers
 from worker.ml.network import Network
 from worker.ml.saving import SavedModel
 
@@ -47,12 +47,16 @@ class ReadyNetwork:
 
     Args:
         model: any model of the shape.
+
+    Attributes:
+        usual: how a map is made where nobody has said.
     """
 
     def __init__(self, model: ReadyModel) -> None:
         saved = model.saved
         classes = len(saved.class_names)
         self._exact = Network(saved.recipe, classes, FLOAT32)
+        self.usual = suited(conv_layers(self._exact))
         self._own = self._exact if saved.precision == FLOAT32 else Network(saved.recipe, classes, saved.precision)
         self._specs = [tf.TensorSpec(weight.shape, tf.float32) for weight in model.weights]
         size = saved.recipe.image_size
