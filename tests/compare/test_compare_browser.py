@@ -1,20 +1,12 @@
 """The compare page in a real browser: from the list of runs to a corrected label, by keys."""
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.db.models import Image
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("compared")]
-
-
-def until(check, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)  # the page saves in the background; the database has no event to wait for
 
 
 def test_compare__from_the_list_to_a_corrected_label(page: Page, live_server, database):

@@ -44,16 +44,16 @@ def started(command: str, folder: Path, said: str) -> Iterator[str]:
             [sys.executable, "-m", "app", command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 180
             while not (_answers(f"{address}/readyz") and said in (folder / "output.txt").read_text()):
                 assert process.poll() is None, (folder / "output.txt").read_text()
-                assert time.monotonic() < deadline, "the server was not ready within a minute"
+                assert time.monotonic() < deadline, "the server was not ready within three minutes"
                 time.sleep(0.1)
             yield address
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                assert process.wait(30) == 0, (folder / "output.txt").read_text()[-3000:]
+                assert process.wait(60) == 0, (folder / "output.txt").read_text()[-3000:]
             finally:
                 process.kill()
 

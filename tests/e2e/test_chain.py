@@ -101,6 +101,7 @@ def start_training(page: Page, project: str) -> None:
     page.goto(f"{project}/train?preset=wbc")
     page.get_by_label("Epochs", exact=False).first.fill("zero")
     page.locator(".start-box .start").click()
+    expect(page.locator("#summary")).to_be_visible()  # the page that the server sent back
     expect(page.locator("[aria-invalid=true]").first).to_have_value("zero")
     for name, value in {"epochs": "3", "folds": "2", "image_size": "40"}.items():
         page.locator(f"[name={name}]").first.fill(value)
@@ -123,7 +124,8 @@ def correct_a_label(page: Page, project: str) -> None:
     held = page.locator(".verdict-line strong").first.inner_text()
     buttons = page.locator(".fix-class")
     other = next(button for button in buttons.all() if held not in button.inner_text())
-    page.keyboard.press(f"Digit{other.locator('kbd').inner_text()}")
+    with page.expect_response("**/labels"):
+        page.keyboard.press(f"Digit{other.locator('kbd').inner_text()}")
     expect(page.locator(".selected-head")).not_to_have_attribute("data-item", str(first))
     page.goto(f"{project}/runs/1/review?on=validation&show=all")
     expect(page.locator("#changed-labels")).to_contain_text("1 label changed since this run")

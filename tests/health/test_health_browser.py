@@ -9,6 +9,7 @@ from app.domain.picture_facts import measure
 from app.services import health_check, health_facts
 from benchmarks import planted as real
 from tests.health.pictures import photo, saved
+from tests.waiting import fits
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +29,7 @@ def test_health__check_mend_and_take_back(page: Page, live_server, planted):
     expect(page.locator("main [role=status]")).to_contain_text("Taken back")
     expect(page.locator(".health-group")).to_have_count(1)
     page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)
 
 
 MENDED = (  # topic, button, what the page then says

@@ -1,12 +1,9 @@
 """Shorthands for tests of the upload page in a browser."""
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
-from playwright.sync_api import Page
 
 from app.db.models import Image, LabelClass
 from tests.imports.pictures import picture
@@ -16,14 +13,6 @@ def names(database):
     query = sa.select(Image.path, LabelClass.name).outerjoin(LabelClass, LabelClass.id == Image.class_id)
     with database.read() as session:
         return {path: label for path, label in session.execute(query)}  # noqa: C416 - rows are no pairs for mypy
-
-
-def until(page: Page, condition: Callable[[], object], seconds: float = 10) -> None:
-    """Let the browser work until ``condition`` holds: what a route was given counts only once its turn has come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the browser did not send what was awaited"
-        page.wait_for_timeout(20)
 
 
 def go(page):

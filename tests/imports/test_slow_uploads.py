@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from app.web.bundles import MEDIA_TYPE, pack
 from tests import servers
 from tests.imports.pages import uploaded
 from tests.imports.pictures import picture, zip_of
+from tests.waiting import SECONDS, until
 
 HEADERS = {"Sec-Fetch-Site": "none", "Accept": "application/json"}
 BOUNDARY = b"--x\r\nContent-Disposition: form-data; name=files; filename=1.png\r\n\r\n"
@@ -52,7 +53,7 @@ def reading(monkeypatch):
 @pytest.fixture
 def web(settings, database, databases):
     databases.clear()
-    with servers.web(settings) as url, httpx.Client(base_url=url, headers=HEADERS, timeout=20) as client:
+    with servers.web(settings) as url, httpx.Client(base_url=url, headers=HEADERS, timeout=SECONDS) as client:
         client.post("/projects", data={"name": "p"})
         yield client
 
@@ -67,32 +68,22 @@ class Slow:
         def parts() -> Iterator[bytes]:
             yield body[: len(body) // 2]
             self._sent.set()
-            self._go.wait(20)
+            self._go.wait(SECONDS)
             yield body[len(body) // 2 :]
 
         def ask() -> None:
-            with httpx.Client(base_url=client.base_url, headers=HEADERS | headers, timeout=20) as own:
+            with httpx.Client(base_url=client.base_url, headers=HEADERS | headers, timeout=SECONDS) as own:
                 self.answer = own.post(path, content=parts())
 
         self._thread = threading.Thread(target=ask)
         self._thread.start()
-        assert self._sent.wait(20)
+        assert self._sent.wait(SECONDS)
 
     def go_on(self) -> httpx.Response:
         self._go.set()
-        self._thread.join(20)
+        self._thread.join(SECONDS)
         assert self.answer is not None
         return self.answer
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for ``condition``; there is no other sign of how far a request has come inside the server."""
-    pause = threading.Event()
-    for _ in range(200):
-        if condition():
-            return
-        pause.wait(0.05)
-    raise AssertionError("the server did not come so far")
 
 
 def coming(settings):
@@ -120,8 +111,8 @@ def test_upload__keeps_no_connection_while_it_comes(web, databases, reading, kin
     headers = {} if kind == "zip" else {"Content-Type": "multipart/form-data; boundary=x"}
     reading.clear()
     slow = Slow(web, urls[kind], body, **headers)
-    assert reading.wait(20)
-    assert databases[-1].engine.pool.checkedout() == 0
+    assert reading.wait(SECONDS)
+    until(lambda: databases[-1].engine.pool.checkedout() == 0, seconds=20)  # the body comes after a minute at the latest
     assert slow.go_on().status_code in (200, 202)
 
 
@@ -129,8 +120,8 @@ def test_upload__keeps_no_connection_while_it_comes(web, databases, reading, kin
 def test_form__keeps_no_connection_while_it_comes(web, databases, reading, path):
     reading.clear()
     slow = Slow(web, path, b"epochs=20&folds=5", **{"Content-Type": "application/x-www-form-urlencoded"})
-    assert reading.wait(20)
-    assert databases[-1].engine.pool.checkedout() == 0
+    assert reading.wait(SECONDS)
+    until(lambda: databases[-1].engine.pool.checkedout() == 0, seconds=20)  # the body comes after a minute at the latest
     assert slow.go_on().status_code == 422
 
 
@@ -145,9 +136,9 @@ def test_upload__that_breaks_off_is_no_error_and_leaves_nothing(web, databases, 
     place = (web.base_url.host, web.base_url.port)
     route = urls[kind].replace("/p/p/imports/1", "/p/{slug}/imports/{number}")
     reading.clear()
-    with caplog.at_level("INFO"), socket.create_connection(place, timeout=20) as line:
+    with caplog.at_level("INFO"), socket.create_connection(place, timeout=SECONDS) as line:
         line.sendall(head.encode() + b"Sec-Fetch-Site: none\r\n\r\n" + body[:-8])
-        assert reading.wait(20)
+        assert reading.wait(SECONDS)
         line.close()
         until(lambda: [one for one in caplog.records if one.message == "request" and one.fields["route"] == route])
     assert not [one for one in caplog.records if one.levelname in ("WARNING", "ERROR") or one.exc_info]

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from tests import servers
-from tests.imports.browsing import go, many, names, paths_of, until
+from tests.imports.browsing import go, many, names, paths_of
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -74,7 +75,7 @@ def test_restart__of_the_server_in_the_middle_costs_nothing(rough_page, settings
     go(page)
     expect(page.locator("#running-note, #running-title").first).to_be_attached()
     with servers.web(settings, port):
-        page.wait_for_url("**/imports/1", timeout=20_000)
+        page.wait_for_url("**/imports/1", timeout=60_000)
         expect(page.locator("[data-count=new]")).to_have_text("30")
 
 
@@ -90,7 +91,7 @@ def test_pause__holds_and_cancel_keeps_what_came(rough_page, live_server, projec
     page.locator("#plan-every").fill("bird")
     go(page)
     expect(page.locator("#running-done-text")).to_contain_text("0 of 450")
-    until(page, lambda: len(held) == 3)
+    until(lambda: len(held) == 3, page)
     page.locator("#running-pause").click()
     expect(page.locator("#running-pause")).to_have_text("Go on")
     for route in held:

@@ -12,6 +12,7 @@ from app.services import classes
 from tests import servers
 from tests.imports.browsing import go, names
 from tests.imports.pictures import picture, zip_of
+from tests.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -101,13 +102,14 @@ def test_many__files_go_in_batches(page, live_server, project, database, tmp_pat
 
 def test_connection__that_is_lost_costs_nothing(rough_page, live_server, project, database, tmp_path):
     failures: list[int] = []
+    held: list[Route] = []
 
     def sometimes(route: Route) -> None:
         if len(failures) < 2:
             failures.append(1)
             route.abort()
         else:
-            route.continue_()
+            held.append(route)
 
     rough_page.route("**/files", sometimes)
     (tmp_path / "1.png").write_bytes(picture(1))
@@ -115,6 +117,8 @@ def test_connection__that_is_lost_costs_nothing(rough_page, live_server, project
     rough_page.set_input_files("#pick-files", tmp_path / "1.png")
     go(rough_page)
     expect(rough_page.locator("#running-note")).to_contain_text("connection is lost")
+    until(lambda: held, rough_page)
+    held.pop().continue_()
     rough_page.wait_for_url("**/imports/1")
     expect(rough_page.locator("[data-count=new]")).to_have_text("1")
     assert len(failures) == 2

@@ -1,7 +1,6 @@
 """The pages of runs and the review page in a real browser, with Japanese class names."""
 
 import re
-import time
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ from app.db.models import Image, LabelEvent
 from app.db.run_models import Job, RunItem
 from app.domain.enums import JobState
 from tests.inspect import factory
+from tests.waiting import fits, until
 
 pytestmark = pytest.mark.browser
 REVIEW = "/p/blood/runs/1/review"
@@ -19,13 +19,6 @@ REVIEW = "/p/blood/runs/1/review"
 def label_of(database, image_id):
     with database.read() as session:
         return session.get_one(Image, image_id).class_id
-
-
-def until(check, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)  # the page saves in the background; the database has no event to wait for
 
 
 def shown(page: Page) -> str:
@@ -45,7 +38,7 @@ def test_review__walk_by_keys(page: Page, live_server, kfold):
         page.keyboard.press(key)
         expect(page.locator(".selected-head .file-name")).to_have_text(order[place])
         expect(page.locator(".tile[aria-current]")).to_have_attribute("data-name", order[place])
-    assert "at=" in page.url
+    expect(page).to_have_url(re.compile("at="))
     page.reload()
     expect(page.locator(".selected-head .file-name")).to_have_text(order[1])
     page.keyboard.press("ArrowLeft")
@@ -209,7 +202,7 @@ def test_review__works_without_javascript(browser, browser_context_args, live_se
     assert order == 30
     first = shown(page)
     page.locator(".step-next").click()
-    assert shown(page) != first
+    expect(page.locator(".selected-head .file-name")).not_to_have_text(first)
     page.goto(f"{live_server}/p/blood/runs/1")
     expect(page.locator(".static svg.curves").first).to_be_visible()
     context.close()
@@ -220,7 +213,7 @@ def test_pages__nothing_sticks_out(page: Page, live_server, kfold, width):
     page.set_viewport_size({"width": width, "height": 844})
     for path in ("/p/blood/runs", "/p/blood/runs/1", f"{REVIEW}?on=validation"):
         page.goto(f"{live_server}{path}")
-        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
+        fits(page, width)
 
 
 def test_run__live_curves_epochs_and_title(page: Page, live_server, database, store, made):
@@ -257,11 +250,12 @@ def test_streams__come_back_after_an_answer_that_is_an_error(
     context = browser.new_context(**browser_context_args)  # the refused request is an error of the console
     pages = [context.new_page(), context.new_page()]
     for page in pages:
-        page.route("**/events?*", lambda route: route.fulfill(status=502, body="restarting"), times=1)
+        page.route("**/events?*", lambda route: route.fulfill(status=502, body="restarting"))
     pages[0].goto(f"{live_server}/p/blood/runs/1")
     pages[1].goto(f"{live_server}/jobs")
     for page, lost in zip(pages, ("#run-lost", "#jobs-lost"), strict=True):
         expect(page.locator(lost)).to_be_visible()
+        page.unroute("**/events?*")
     with database.write() as session:
         factory.add_epoch(session, run, 0, 2)
         session.get_one(Job, run.job_id).attempt = 4
@@ -280,7 +274,7 @@ def test_run__chart_follows_the_theme(page: Page, live_server, kfold):
     page.locator("#theme").click()
     page.locator("#theme").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    assert page.locator(".live canvas").first.evaluate("one => one.toDataURL()") != before
+    until(lambda: page.locator(".live canvas").first.evaluate("one => one.toDataURL()") != before, page)
 
 
 def test_run__numbers_under_the_pointer(page: Page, live_server, holdout):

@@ -49,7 +49,7 @@ def diary(page, live_server, database, run):
     page.wait_for_url("**/diary", wait_until="load")
     expect(page.locator("#entry-1")).to_contain_text("waits for a worker")
     answered(database, 1, flips=7)  # the page looks again by itself
-    expect(page.locator("#entry-1 .diary-verdict")).to_contain_text("7 of 12 answers changed", timeout=15_000)
+    expect(page.locator("#entry-1 .diary-verdict")).to_contain_text("7 of 12 answers changed")
     expect(page.locator("#entry-1 .diary-pictures img").first).to_have_js_property("complete", True)
 
 

@@ -29,7 +29,8 @@ def workers(database):
 
 def seen(page: Page) -> None:
     """The answer is there with its pictures."""
-    expect(page.locator("#try-took[data-milliseconds]")).to_be_visible(timeout=60_000)
+    took = page.locator("#answer:not([aria-busy]) #try-took[data-milliseconds]")  # of the newest question
+    expect(took).to_be_visible(timeout=60_000)
     widths = page.locator("#answer img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert len(widths) == 5
     assert min(widths) > 0

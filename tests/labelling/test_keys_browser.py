@@ -27,6 +27,7 @@ def test_keys__are_changed_kept_and_given_back(page: Page, live_server, database
     expect(page.locator("button[value=undo] kbd")).to_have_text("Shift B")
     page.keyboard.press("KeyZ")  # means nothing any more
     expect(page.locator("#picture-name")).to_have_text("血液_00001.png")
+    saved(page)
     page.reload()
     page.keyboard.press("Shift+KeyB")
     expect(page.locator("#picture-name")).to_have_text("血液_00000.png")
@@ -52,6 +53,7 @@ def test_keys__single_keys_off_leaves_the_combinations(page: Page, live_server, 
     page.keyboard.press("Shift+Slash")
     page.locator("#keys-single").uncheck()
     page.keyboard.press("Escape")
+    expect(page.locator("#keys-dialog")).to_be_hidden()
     for key in ("Digit1", "KeyX", "KeyF", "Space"):
         page.keyboard.press(key)
     expect(page.locator("#picture-name")).to_have_text("血液_00000.png")

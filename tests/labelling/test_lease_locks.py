@@ -1,6 +1,5 @@
 """Who gives pictures back and who draws do not wait for each other in a circle."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,15 +12,9 @@ from app.services.queues import Order
 from app.web.queues import Queue
 from app.web.routes.label_items import Ask, renewed
 from tests.labelling.bench import Bench
+from tests.waiting import until
 
 WAITING = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-
-
-def wait_until(true):
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.mark.postgres
@@ -40,7 +33,7 @@ def test_renewed__waits_for_who_draws_before_it_gives_anything_back(postgres_dat
         with postgres_database.write() as session:
             leases.one_at_a_time(session, bench.project_id)
             now = pool.submit(renew)
-            wait_until(lambda: session.scalar(WAITING) == 1)
+            until(lambda: session.scalar(WAITING) == 1)
             assert leases.take(session, bench.project_id, [back], "ken") == []  # mika has it still
         assert now.result(30) == {kept}
     with postgres_database.read() as session:

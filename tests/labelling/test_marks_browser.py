@@ -136,13 +136,16 @@ def test_image_page__note_reason_and_history(page: Page, live_server, database, 
     page.goto(f"{live_server}{rows.path}/images/{rows.images[0]}?lang=ja")
     page.keyboard.press("KeyX")
     page.locator("input[name=reason]").fill("ぼけている")
-    page.locator("button[value=reason]").click()
+    with page.expect_navigation(wait_until="load"):
+        page.locator("button[value=reason]").click()
     page.locator("#note").fill("もう一度撮る")
-    page.locator("button[value=note]").click()
+    with page.expect_navigation(wait_until="load"):
+        page.locator("button[value=note]").click()
     expect(page.locator("#note")).to_have_value("もう一度撮る")
     assert marks(database, rows)[0] == ("excluded", "blurred", False, False, "もう一度撮る")
     page.goto(f"{live_server}{rows.path}/history?lang=en")
     expect(page.locator(".history-table tbody tr")).to_have_count(3)
     expect(page.locator(".history-table")).to_contain_text("excluded: blurred")
-    page.locator(".history-table form button").first.click()
+    with page.expect_navigation(wait_until="load"):
+        page.locator(".history-table form button").first.click()
     assert marks(database, rows)[0][4] == ""

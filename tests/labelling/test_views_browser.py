@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from app.domain.enums import LabelSource
 from app.services import labels
 from tests.inspect import factory
+from tests.waiting import fits
 
 pytestmark = pytest.mark.browser
 
@@ -86,4 +87,4 @@ def go_by_keys(page: Page, images: list[int]) -> None:
     expect(page.locator(".filter-words")).to_contain_text("Run least sure first")
     expect(page.locator("#without-test")).to_contain_text("pinned test set is left out")
     page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page, 390)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import factories
+from tests.waiting import fits
 
 pytestmark = pytest.mark.browser
 
@@ -46,7 +47,7 @@ def test_preview__follows_the_sliders_the_shuffle_and_the_picture(page: Page, ad
     expect(page.locator("#preview img.original")).not_to_have_attribute("src", re.compile(r"draw=0$"))
     page.locator(".example").nth(1).click()
     expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile(r"image=(?!1&)\d+"))
-    assert "augmentation.rotation=90" in page.url  # the address can be kept
+    expect(page).to_have_url(re.compile("augmentation.rotation=90"))  # the address can be kept
     page.reload()
     expect(page.locator("#f-augmentation-rotation")).to_have_value("90")
 
@@ -98,7 +99,7 @@ def test_form__first_error_takes_the_focus_and_the_summary_leads_to_it(page: Pag
     expect(page.locator("#f-epochs")).to_be_focused()
     expect(page.locator("#f-batch_size")).to_have_value("none")
     page.locator("#summary a").nth(1).click()
-    assert page.url.endswith("#f-batch_size")
+    expect(page).to_have_url(re.compile("#f-batch_size$"))
     page.locator("#f-epochs").fill("3")
     page.locator("#f-batch_size").fill("8")
     page.locator("#f-batch_size").press("Enter")  # Enter starts the training and nothing else
@@ -112,7 +113,7 @@ def test_pages__fit_the_width_in_both_themes(page: Page, address):
             page.set_viewport_size({"width": width, "height": 800})
             for path in ("train", "splits", "train?preset=wbc&lang=ja"):
                 page.goto(f"{address}/{path}")
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, scheme)
+                fits(page, width)
 
 
 def test_without_javascript__preview_draw_and_start(browser, address):

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import factories
+from tests.waiting import fits
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +31,7 @@ def test_pages__fit_the_width_without_a_message(page: Page, live_server, rows, w
     page.set_viewport_size({"width": width, "height": 800})
     for path in PAGES:
         page.goto(f"{live_server}{path.format(slug=rows.slug)}?lang={language}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        fits(page, width)
         expect(page.locator("h1")).to_be_visible()
         page.evaluate(LOAD_PICTURES)  # raises when one cannot be shown
 
@@ -94,6 +95,7 @@ def test_keys__single_keys_can_be_switched_off(page: Page, live_server):
     page.keyboard.press("?")
     page.locator("#keys-single").uncheck()
     page.keyboard.press("Escape")
+    expect(page.locator("#keys-dialog")).to_be_hidden()
     page.keyboard.press("1")
     page.keyboard.press("Control+z")
     assert page.evaluate("seen") == ["one", "undo", "one", "one", "undo"]
@@ -121,7 +123,7 @@ def test_classes__taken_name_leads_to_the_existing_row(page: Page, live_server, 
     page.locator("#new-name").press("Enter")
     expect(page.locator("#new-error")).to_contain_text("単球")
     page.get_by_role("link", name="Show it").click()
-    assert re.search(r"#class-\d+$", page.url)
+    expect(page).to_have_url(re.compile(r"#class-\d+$"))
 
 
 def test_toast__is_announced_has_an_action_and_closes(page: Page, live_server):
