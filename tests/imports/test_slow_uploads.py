@@ -112,7 +112,7 @@ def test_upload__keeps_no_connection_while_it_comes(web, databases, reading, kin
     reading.clear()
     slow = Slow(web, urls[kind], body, **headers)
     assert reading.wait(SECONDS)
-    until(lambda: databases[-1].engine.pool.checkedout() == 0, seconds=20)  # the body comes after a minute at the latest
+    until(lambda: databases[-1].engine.pool.checkedout() == 0, seconds=20)  # the body comes after a minute at most
     assert slow.go_on().status_code in (200, 202)
 
 
@@ -121,7 +121,7 @@ def test_form__keeps_no_connection_while_it_comes(web, databases, reading, path)
     reading.clear()
     slow = Slow(web, path, b"epochs=20&folds=5", **{"Content-Type": "application/x-www-form-urlencoded"})
     assert reading.wait(SECONDS)
-    until(lambda: databases[-1].engine.pool.checkedout() == 0, seconds=20)  # the body comes after a minute at the latest
+    until(lambda: databases[-1].engine.pool.checkedout() == 0, seconds=20)  # the body comes after a minute at most
     assert slow.go_on().status_code == 422
 
 
