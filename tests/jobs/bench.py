@@ -30,7 +30,7 @@ class Bench:
 
 
 @contextlib.contextmanager
-def one_worker(folder: Path, empty_sqlite: Path, lease_seconds: float = 8.0) -> Iterator[Bench]:
+def one_worker(folder: Path, empty_sqlite: Path, lease_seconds: float = 30.0) -> Iterator[Bench]:
     """With a database and a store of its own in ``folder``; it must end in order when nobody needs it any more."""
     settings = Settings(data_dir=folder / "data", lease_seconds=lease_seconds)
     settings.data_dir.mkdir()

@@ -40,7 +40,7 @@ def test_memory__a_limit_names_the_batch_and_the_worker_gets_everything_back(
     settings, database, store, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(preflight, "refuse", lambda *_values: None)  # as if the forecast had been too low
-    small = dataclasses.replace(settings, job_memory_mb=LIMIT_MB, lease_seconds=4.0)
+    small = dataclasses.replace(settings, job_memory_mb=LIMIT_MB)
     project_id = processes.add_project(database, store)
     with processes.worker(small, tmp_path / "log") as worker:
         first = processes.add_run(database, project_id)
@@ -105,7 +105,7 @@ def test_tail__keeps_the_end_and_never_blocks_the_writer(settings: Settings):
     write = "import os; os.write(1, b'x' * 3_000_000); [print(i, end='\\x1b[0m\\n') for i in range(500)]"
     process = subprocess.Popen([sys.executable, "-c", write], stdout=tail.far_end.fileno())
     tail.listen()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     lines = tail.close().split("\n")
     assert len(lines) == MOST_LINES
     assert lines[-1] == "499?[0m"

@@ -37,7 +37,7 @@ def two_workers(settings: Settings, folder: Path) -> Iterator[list[WorkerProcess
 
 @pytest.fixture
 def quick_lease(settings: Settings) -> Settings:
-    return dataclasses.replace(settings, lease_seconds=6.0)
+    return dataclasses.replace(settings, lease_seconds=10.0)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_cancel__ends_the_processes_of_all_children(settings, database, pictures
         )
         with database.write() as session:
             jobs.cancel(session, run.job_id)
-        wait_for("the end of all", lambda: all(one.state == JobState.CANCELLED for one in children(database, run)), 5.0)
+        wait_for("the end of all", lambda: all(one.state == JobState.CANCELLED for one in children(database, run)))
         assert job_of(database, run.job_id).state == JobState.CANCELLED
 
 

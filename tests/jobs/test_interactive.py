@@ -38,7 +38,10 @@ def client(live_server):
 
 
 def ask(client, **form):
+    """What the run says; a worker that has only just been started may need longer than one request waits."""
     answer = client.post("/p/blood/runs/1/try?wait=30", **form)
+    while answer.status_code == 202:
+        answer = client.get(f"/p/blood/runs/1/try/{answer.json()['job']}?wait=30")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -94,7 +97,9 @@ def test_heat_map__on_demand_is_stored(client, run, settings, database, store, t
     form = {"item": 3, "fold": -1, "layer": "conv1", "position": 2}
     with processes.worker(settings, tmp_path / "log"):
         answer = client.post("/p/blood/runs/1/explain?wait=30", data=form).json()
-    assert (answer["state"], answer["finished"]) == ("done", True)
+        while not answer["finished"]:
+            answer = client.get(f"{answer['url']}?wait=30").json()
+    assert answer["state"] == "done"
     with database.read() as session:
         made = session.scalars(sa.select(Explanation).where(Explanation.layer == "conv1")).one()
     assert (made.item_id, made.fold, made.class_position) == (3, -1, 2)
@@ -108,7 +113,7 @@ def test_kill__of_the_process_costs_a_moment_and_no_answer(client, run, settings
         os.kill(killed, signal.SIGKILL)
         again = ask(client, data={"image": "1"})
         assert again["probabilities"] == pytest.approx(first["probabilities"])
-        assert warm_process(worker) not in (None, killed)
+        processes.wait_for("another process", lambda: warm_process(worker) not in (None, killed))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -116,7 +121,7 @@ def test_end__the_process_goes_with_its_worker(run, settings, tmp_path, number):
     with processes.worker(settings, tmp_path / "log") as worker:
         pid = processes.wait_for("the process", lambda: warm_process(worker))
         worker.process.send_signal(number)
-        processes.wait_for("its end", lambda: processes.gone(pid), 20)
+        processes.wait_for("its end", lambda: processes.gone(pid))
 
 
 def test_stopped__a_question_whose_worker_ends_goes_back_into_the_line(client, run, settings, database, tmp_path):
@@ -134,13 +139,13 @@ def test_stopped__a_question_whose_worker_ends_goes_back_into_the_line(client, r
 
 
 def test_slow__is_a_reason_and_the_next_question_is_answered(client, run, settings, database, tmp_path, monkeypatch):
-    monkeypatch.setenv("MIWAKE_ANSWER_SECONDS", "3")
+    monkeypatch.setenv("MIWAKE_ANSWER_SECONDS", "10")
     with processes.worker(settings, tmp_path / "log") as worker:
         processes.wait_for("the process", lambda: warm_process(worker))
         ask(client, data={"image": "1"})
         os.kill(warm_process(worker), signal.SIGSTOP)
         values = ask(client, data={"image": "1"})
-        assert (values["state"], values["message"][:30]) == ("failed", "There was no answer within 3 s")
+        assert (values["state"], values["message"][:31]) == ("failed", "There was no answer within 10 s")
         assert ask(client, data={"image": "1"})["state"] == "done"
 
 
@@ -161,4 +166,4 @@ def test_off__each_question_has_a_process_of_its_own(client, run, settings, tmp_
     monkeypatch.setenv("MIWAKE_WARM", "0")
     with processes.worker(replace(settings, warm=0), Path(tmp_path) / "log") as worker:
         assert ask(client, data={"image": "1"})["state"] == "done"
-        processes.wait_for("its end", lambda: warm_process(worker) is None, 10)
+        processes.wait_for("its end", lambda: warm_process(worker) is None)
