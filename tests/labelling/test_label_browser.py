@@ -35,7 +35,7 @@ def stored(database, rows):
 
 
 def saved(page: Page) -> None:
-    expect(page.locator("#save-state")).to_have_attribute("data-state", "saved", timeout=30_000)
+    expect(page.locator("#save-state")).to_have_attribute("data-state", "saved", timeout=120_000)
 
 
 def test_keys__label_and_advance(page: Page, live_server, database, rows):
