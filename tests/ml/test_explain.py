@@ -53,7 +53,7 @@ def test_grad_cam__equals_class_by_class(name):
             for position in range(3):
                 expected = slow_grad_cam(model, picture, layer, position)
                 scale = max(float(expected.max()), 1e-6)
-                np.testing.assert_allclose(maps[i, position] / scale, expected / scale, atol=1e-5)
+                np.testing.assert_allclose(maps[i, position] / scale, expected / scale, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -89,11 +89,11 @@ def test_fit_folds__low_precision_judges_with_the_weights_of_the_best_epoch(aver
 def test_fit_folds__probabilities_are_those_of_the_saved_model_and_of_the_best_epoch():
     for result, plan in zip(fit(), PLANS, strict=True):
         again = predict.probabilities(result.model, PICTURES[plan.validation])
-        np.testing.assert_allclose(again, result.probabilities, atol=1e-6)
+        np.testing.assert_allclose(again, result.probabilities, atol=1e-5)
         accuracy = (again.argmax(axis=1) == LABELS[plan.validation]).mean()
         assert accuracy == pytest.approx(result.best.val_accuracy)
         picked = again[np.arange(len(again)), LABELS[plan.validation]]
-        assert -np.log(picked).mean() == pytest.approx(result.best.val_loss, rel=1e-4)
+        assert -np.log(picked).mean() == pytest.approx(result.best.val_loss, rel=1e-3, abs=1e-5)
         assert result.best.val_loss == min(epoch.val_loss for epoch in result.epochs)
 
 
@@ -117,15 +117,15 @@ def test_fit_folds__a_mapped_set_gives_the_same_as_one_in_memory(tmp_path: Path,
     mapped[:] = PICTURES
     monkeypatch.setattr(running, "_CHUNK_BYTES", SIZE * SIZE * 3 * 10)  # so that an epoch takes several pieces
     in_memory, from_file = fit(plans=PLANS[:1])[0], fit(plans=PLANS[:1], pictures=mapped)[0]
-    np.testing.assert_allclose(in_memory.probabilities, from_file.probabilities, atol=1e-5)
-    assert in_memory.epochs[-1].loss == pytest.approx(from_file.epochs[-1].loss, rel=1e-4)
+    np.testing.assert_allclose(in_memory.probabilities, from_file.probabilities, atol=1e-4)
+    assert in_memory.epochs[-1].loss == pytest.approx(from_file.epochs[-1].loss, rel=1e-3)
 
 
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 def test_fit_folds__every_normalisation_trains_and_predicts_alike(normalisation):
     (result,) = fit(replace(BASE, normalisation=normalisation, epochs=1), PLANS[:1])
     again = predict.probabilities(result.model, PICTURES[PLANS[0].validation])
-    np.testing.assert_allclose(again, result.probabilities, atol=1e-5)
+    np.testing.assert_allclose(again, result.probabilities, atol=1e-4)
     assert (result.model.statistics is not None) == (normalisation == "featurewise")
 
 
@@ -209,8 +209,9 @@ def test_fit_folds__one_step_equals_keras():
     net.model.train_on_batch(pictures[:20] / np.float32(255), LABELS[:20])
     (result,) = fit_folds(pictures, LABELS, [FoldPlan(0, np.arange(20), np.arange(20, 24))], recipe, NAMES)
     for ours, theirs, start in zip(result.model.weights, net.weights(), before, strict=True):
-        assert np.abs(theirs - start).max() > 1e-5
-        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+        moved = np.abs(theirs - start).max()
+        assert moved > 1e-5
+        np.testing.assert_allclose(ours, theirs, atol=1e-6 + 1e-3 * moved)
 
 
 def keeper_for(losses: list[float], accuracies: list[float] | None = None, **values) -> tuple[Keeper, int | None]:

@@ -26,10 +26,10 @@ BASE = Recipe(
 )  # fmt: skip
 TWO = replace(BASE, epochs=2, unfrozen_blocks=1, fine_epochs=2, fine_rate=0.001)
 NAMES = ["a", "b"]
-RNG = np.random.default_rng(0)
 LABELS = np.arange(24) % 2
 PICTURES = (
-    RNG.integers(0, 120, (24, SIZE, SIZE, 3), dtype=np.uint8) + (LABELS * 120).astype(np.uint8)[:, None, None, None]
+    np.random.default_rng(0).integers(0, 120, (24, SIZE, SIZE, 3), dtype=np.uint8)
+    + (LABELS * 120).astype(np.uint8)[:, None, None, None]
 )
 PLANS = [
     train.FoldPlan(fold, np.arange(24)[np.arange(24) % 3 != fold][:12], np.arange(fold, 18, 3), np.arange(18, 24))
@@ -83,7 +83,8 @@ def test_frozen__features_are_computed_once_for_all_folds_and_are_those_of_the_s
     _, notes, cache = frozen_folds
     assert notes.seen == [(24, 24)]
     expected = features.Extractor(SIZE).features(PICTURES)
-    np.testing.assert_allclose(np.stack([cache.rows[place] for place in range(24)]), expected, atol=2e-3)
+    found = np.stack([cache.rows[place] for place in range(24)])
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)  # kept as float16
     again = Notes()
     fit(replace(BASE, epochs=1), reporter=again, begin=train.Begin(cache=cache))
     assert again.seen == []  # a later run computes nothing
@@ -126,7 +127,7 @@ def test_frozen__changed_copies_are_the_same_with_any_cache_and_any_part_of_the_
     (later,) = fit(recipe, PLANS[1:], begin=train.Begin(cache=warm))
     for result in (alone, later):
         for mine, theirs in zip(result.model.weights, expected.model.weights, strict=True):
-            np.testing.assert_allclose(mine, theirs, atol=1e-6)
+            np.testing.assert_allclose(mine, theirs, atol=5e-5)  # of float16: one may be rounded the other way
 
 
 def test_two_stages__frozen_blocks_stay_and_the_last_ones_learn_from_changed_pictures():
@@ -153,7 +154,7 @@ def test_two_stages__go_on_from_any_state_as_if_never_stopped():
     read = checkpoint.load(checkpoint.dump(state), TWO, 2, len(PLANS[0].validation))
     (again,) = fit(TWO, begin=train.Begin({0: read}))
     assert [one.stage for one in again.epochs] == [1, 1, 2, 2]
-    np.testing.assert_allclose(again.epochs[-1].loss, whole.epochs[-1].loss, rtol=1e-4)
+    np.testing.assert_allclose(again.epochs[-1].loss, whole.epochs[-1].loss, rtol=1e-3)
 
 
 def test_scaling__belongs_to_the_network_whatever_the_recipe_says():

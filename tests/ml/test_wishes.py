@@ -40,13 +40,14 @@ def one_step(**values):
 )
 def test_fit_folds__one_step_with_other_targets_equals_keras(values, targets, weights):
     net, inputs, labels, result = one_step(**values)
+    before = net.weights()
     net.model.compile(keras.optimizers.SGD(0.1, momentum=SGD_MOMENTUM), "categorical_crossentropy")
     cost = np.array(weights, np.float32)[labels]
     net.model.train_on_batch(inputs, np.array(targets, np.float32)[labels], sample_weight=cost)
-    for ours, theirs in zip(result.model.weights, net.weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    for ours, theirs, start in zip(result.model.weights, net.weights(), before, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6 + 1e-3 * np.abs(theirs - start).max())
     # The reported loss is the plain one, so that it can be compared with that of other recipes.
-    assert result.best.loss == pytest.approx(one_step()[3].best.loss, rel=1e-5)
+    assert result.best.loss == pytest.approx(one_step()[3].best.loss, rel=1e-4)
 
 
 def test_fit_folds__every_new_wish_trains_and_is_repeatable():
@@ -60,7 +61,7 @@ def test_fit_folds__every_new_wish_trains_and_is_repeatable():
     for one, other in zip(first.model.weights, again.model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_allclose(
-        predict.probabilities(first.model, PICTURES[PLANS[0].validation]), first.probabilities, atol=1e-5
+        predict.probabilities(first.model, PICTURES[PLANS[0].validation]), first.probabilities, atol=1e-4
     )
     rates = [result.learning_rate for result in first.epochs]
     assert rates[0] < max(rates) > rates[-1]
