@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 from app.domain.errors import Invalid
-from app.domain.explaining import OF_PIXELS, Method
+from app.domain.explaining import Method
 from app.domain.recipe import Recipe
 from app.storage import open_store
 from worker import heat_maps
 from worker.ml import data, device, explain, saving
 from worker.orders import ExplainOrder, Message, Progress
-
-FEW = 4  # pictures at once of the ways that ask the network many times for each: progress is seen to move
 
 
 def run(order: ExplainOrder, send: Callable[[Message], None]) -> None:
@@ -30,7 +28,7 @@ def run(order: ExplainOrder, send: Callable[[Message], None]) -> None:
     except KeyError:
         known = ", ".join(explain.conv_layers(models[0]))
         raise Invalid("layer_missing", layer=str(order.layer), known=known) from None
-    many = FEW if order.method in OF_PIXELS else heat_maps.CHUNK
+    many = heat_maps.at_once(Method(order.method))
     for start in range(0, len(items.ids), many):
         send(Progress("explain", start, len(items.ids)))
         part = slice(start, start + many)

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.domain.explaining import OF_PIXELS, Method
 from app.storage import Store
 from worker.ml.data import Pictures
 from worker.ml.explain import Turn
 from worker.orders import HeatMap, HeatMaps
 
 CHUNK = 64  # images whose maps are made, stored and reported together
+FEW = 4  # the same of the ways that ask the network many times for each: progress is seen to move
+MOST_SLOW = 60  # images of one model whose maps are made in such a way before anybody asks: a minute or less
 
 
 def make(
@@ -42,6 +45,11 @@ def make(
                 where = (item_id, fold, explainers[0].layer, position)
                 made.append(HeatMap(*where, batch.put(content), peak, explainers[0].method))
     return HeatMaps(tuple(made))
+
+
+def at_once(method: Method) -> int:
+    """Images whose maps are made, stored and reported together."""
+    return FEW if method in OF_PIXELS else CHUNK
 
 
 def grey_png(values: NDArray[np.float32]) -> tuple[bytes, float]:

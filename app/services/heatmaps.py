@@ -165,10 +165,11 @@ def _there(session: Session, run: Run, wanted: Wanted) -> bool:
     classes = sa.select(sa.func.count()).where(RunClass.run_id == run.id)
     folds = session.scalar(models) or 0
     known = layers(session, run)
+    unknown = LAYERS not in run.environment  # a run of long ago: the worker says what there is
     return (
         (0 <= wanted.fold < folds or (wanted.fold == MEAN and folds > 1))
         and 0 <= wanted.class_position < (session.scalar(classes) or 0)
-        and (wanted.layer == PIXELS if wanted.method in OF_PIXELS else not known or wanted.layer in known)
+        and (wanted.layer == PIXELS if wanted.method in OF_PIXELS else wanted.layer in known or (not known and unknown))
     )
 
 

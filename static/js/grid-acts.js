@@ -133,7 +133,6 @@ export class Acts {
 
   #takeBack(requestId, other, side, send) {
     withdraw();
-    this.seen = this.#page.selection.changes;
     const step = this.#acted.get(requestId);
     if (!step) {
       send(); // of an earlier page

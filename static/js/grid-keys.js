@@ -44,7 +44,7 @@ export function connectKeys(classes, texts, { view, images, selection, ...acts }
       { keys: [code], when: inGrid, repeat: true, run: () => move(step(), false) },
       { keys: [`Shift+${code}`], when: inGrid, repeat: true, run: () => move(step(), true) },
     ]),
-    { keys: ["Space"], label: texts.key_toggle, when: () => inGrid() && focused(), run: () => selection.pick(view.focused, true) },
+    { keys: ["Space"], label: texts.key_toggle, when: inGrid, run: () => selection.pick(view.focused, true) },
     { keys: ["Enter"], label: texts.key_open, when: () => inGrid() && focused(), run: () => acts.open(focused()) },
     { keys: ["Ctrl+KeyA"], label: texts.key_all, run: () => selection.everything() },
     { keys: ["Escape"], label: texts.key_clear, run: () => selection.clear() },

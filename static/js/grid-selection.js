@@ -1,7 +1,8 @@
 // What is selected in the grid: images by id, or all that match the filter.
 //
-// Images that are chosen may still be on their way. What is chosen or done after them waits for its turn, so that no click
-// and no key is lost or meets another selection than the reader meant.
+// Images that are chosen may still be on their way. What is chosen after them waits for its turn, so that no click is
+// lost; nothing is done with a selection that is not there yet, so that no key meets another one than the reader meant.
+// To choose anew, or nothing, ends the waiting.
 
 export class Selection extends EventTarget {
   #items = new Map();
@@ -9,6 +10,7 @@ export class Selection extends EventTarget {
   #anchor = 0;
   #images;
   #line = null; // what waits for images
+  #turn = 0; // begins anew with each choice that leaves nothing of those before it
   all = false;
   changes = 0; // how often another selection was made
 
@@ -39,16 +41,21 @@ export class Selection extends EventTarget {
     return this.all || this.#items.has(item.id);
   }
 
-  /** Do `act` once everything that was chosen before it is selected: at once, or when its images have come. */
-  inTurn(act) {
-    this.#next(() => void act());
+  /** Do `act` with what is selected; nothing while some of it is still on its way. */
+  settled(act) {
+    if (!this.coming) {
+      act();
+    }
   }
 
   /** The image at `place` alone; with `adds` it is added to the others, or taken off. */
   pick(place, adds) {
-    this.#next(() => {
+    if (!adds) {
+      this.#anew();
+    }
+    this.#next((still) => {
       const item = this.#images.at(place);
-      return item ? this.#pick(item, place, adds) : this.#pickLater(place, adds);
+      return item ? this.#pick(item, place, adds) : this.#pickLater(place, adds, still);
     });
   }
 
@@ -62,33 +69,45 @@ export class Selection extends EventTarget {
 
   /** From the image chosen last to `place`, added to what was selected before. */
   range(place) {
-    this.#next(async () => {
+    this.#next(async (still) => {
       const [first, last] = [Math.min(this.#anchor, place), Math.max(this.#anchor, place)];
       const found = await this.#images.range(first, last);
-      this.#items = new Map([...this.#base, ...found.map((item) => [item.id, item])]);
-      this.#tell(false);
+      if (still()) {
+        this.#items = new Map([...this.#base, ...found.map((item) => [item.id, item])]);
+        this.#tell(false);
+      }
     });
   }
 
   /** The images of a rubber band, added to `before` (a selection's items). */
   band(items, before) {
-    this.#next(() => {
-      this.#items = new Map([...before, ...items].map((item) => [item.id, item]));
-      this.#base = this.#items;
-      this.#tell(false);
-    });
+    this.#anew();
+    this.#take([...before, ...items], false);
   }
 
   everything() {
-    this.#next(() => (this.#images.listed ? this.#allListed() : this.#take([], true)));
+    this.#anew();
+    if (this.#images.listed) {
+      this.#next((still) => this.#allListed(still));
+    } else {
+      this.#take([], true);
+    }
   }
 
   clear() {
-    this.#next(() => this.#set(new Map(), this.#anchor));
+    this.#anew();
+    this.#set(new Map(), this.#anchor);
   }
 
-  #next(act) {
-    const done = this.#line ? this.#line.then(act) : act();
+  #anew() {
+    this.#turn += 1;
+    this.#line = null;
+  }
+
+  #next(choose) {
+    const turn = this.#turn;
+    const still = () => turn === this.#turn;
+    const done = this.#line ? this.#line.then(() => still() && choose(still)) : choose(still);
     if (done instanceof Promise) {
       const line = done.finally(() => {
         this.#line = this.#line === line ? null : this.#line;
@@ -105,16 +124,19 @@ export class Selection extends EventTarget {
     this.#set(next, place);
   }
 
-  async #pickLater(place, adds) {
+  async #pickLater(place, adds, still) {
     this.#anchor = place;
     const [item] = await this.#images.range(place, place);
-    if (item) {
+    if (item && still()) {
       this.#pick(item, place, adds);
     }
   }
 
-  async #allListed() {
-    this.#take(await this.#images.range(0, this.#images.total - 1), false);
+  async #allListed(still) {
+    const items = await this.#images.range(0, this.#images.total - 1);
+    if (still()) {
+      this.#take(items, false);
+    }
   }
 
   #take(items, all) {

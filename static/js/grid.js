@@ -190,7 +190,7 @@ selection.addEventListener("change", () => {
 
 connectPointer(root, { view, images, selection, open });
 
-const chosen = (act) => (...given) => selection.inTurn(() => act(...given));
+const chosen = (act) => (...given) => selection.settled(() => act(...given));
 const label = chosen((classId) => acts.label(classId));
 const pick = connectPicker(page.classes, label);
 const openReasons = connectReasons((reason) => acts.mark("excluded", reason));
@@ -254,7 +254,7 @@ const actions = {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (event.submitter?.name === "form") {
-    selection.inTurn(() => download(event.submitter, selection, images));
+    selection.settled(() => download(event.submitter, selection, images));
     return;
   }
   const what = event.submitter?.value;

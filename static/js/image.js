@@ -9,7 +9,11 @@ let sent = false; // the page is on its way: another key must not stop what was 
 const once = (act) => (value) => sent || act(value);
 const press = once((value) => form.requestSubmit(form.querySelector(`button[name="do"][value="${value}"]`)));
 const pressMark = once((mark) => form.requestSubmit(form.querySelector(`button[data-mark="${mark}"]`)));
-const follow = once((rel) => document.querySelector(`a[rel="${rel}"]`)?.click());
+const follow = once((rel) => {
+  const link = document.querySelector(`a[rel="${rel}"]`);
+  sent = Boolean(link);
+  link?.click();
+});
 // The words of a link without the key that is printed in it.
 const linkText = (rel) => [...document.querySelector(`a[rel="${rel}"]`).childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent).join(" ").trim();
 

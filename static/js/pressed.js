@@ -1,11 +1,11 @@
 // What changes a page by itself waits while somebody presses a button: one that went away between the press and the
-// release would never be clicked, and a page that is loaded anew while a form is on its way would hold it up.
+// release would never be clicked, and a page that is loaded anew would stop the form or the link that is on its way.
 
 const PRESSED = "button, a[href], summary";
 const LEAVING_MS = 5000; // for the answer to a form; a download ends without a new page
 const waiting = new Map(); // what is to change -> how
 let pressed = false;
-let leaving = false;
+let leaving = 0; // the timer that ends it
 
 // The newest change of each thing counts.
 export function between(thing, change) {
@@ -23,7 +23,7 @@ function settle() {
 }
 
 addEventListener("pointerdown", (event) => {
-  pressed = Boolean(event.target.closest?.(PRESSED));
+  pressed = event.button === 0 && Boolean(event.target.closest?.(PRESSED));
 });
 for (const end of ["pointerup", "pointercancel"]) {
   addEventListener(end, () => {
@@ -35,10 +35,21 @@ for (const end of ["pointerup", "pointercancel"]) {
 }
 addEventListener("submit", (event) => {
   if (!event.defaultPrevented) {
-    leaving = true;
-    setTimeout(() => {
-      leaving = false;
-      settle();
-    }, LEAVING_MS);
+    leave();
   }
 });
+addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  const here = link && !link.target && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  if (here && !event.defaultPrevented && !link.getAttribute("href").startsWith("#")) {
+    leave();
+  }
+});
+
+function leave() {
+  clearTimeout(leaving);
+  leaving = setTimeout(() => {
+    leaving = 0;
+    settle();
+  }, LEAVING_MS);
+}

@@ -84,17 +84,15 @@ async function shoot(page, control) {
   run.view = new View(texts, { name: texts.camera_name, total: 0, bytes: 0 });
   const shots = [];
   const take = async () => {
-    const file = await shot(video, run.count + 1);
-    const sent = run.take(file, by("camera-class").value);
+    run.take(await shot(video, run.count + 1), by("camera-class").value);
     by("camera-count").textContent = fill(texts.camera_taken, { count: run.count });
-    await sent;
   };
   by("camera-take").onclick = () => shots.push(take());
   await until(dialog);
   by("camera-take").onclick = null;
-  await Promise.all(shots); // the last one may still be on its way to become a file
   for (const track of stream?.getTracks() ?? []) track.stop();
   video.srcObject = null;
+  await Promise.all(shots); // the last one may still be on its way to become a file
   const report = await run.end();
   if (!report) by("running").hidden = true;
   return report;

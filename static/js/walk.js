@@ -10,7 +10,7 @@ export class Walk {
   #arrange;
   #fragments = new Map(); // number of a picture -> promise of the HTML
   #turn = 0;
-  #arrived = 0;
+  #coming = null; // number of the picture that is on its way
 
   /** `place` holds the large picture; `arrange` is called whenever another one is in it. `words` are first and last. */
   constructor(place, words, arrange) {
@@ -40,7 +40,7 @@ export class Walk {
 
   /** True while another picture is on its way: what is done now would be done to the one that was left. */
   get busy() {
-    return this.#turn !== this.#arrived;
+    return this.#coming !== null && this.#coming !== this.current;
   }
 
   get #head() {
@@ -65,13 +65,17 @@ export class Walk {
   async show(item, href) {
     const one = this.tile(item);
     this.#turn += 1;
+    this.#coming = item;
     const mine = this.#turn;
     const html = one && (await this.#fragment(item, href).catch(() => null));
     if (mine !== this.#turn) {
       return; // another key was faster
     }
+    this.#coming = null;
     if (!html) {
-      location.assign(href); // the page has the picture, or says what is wrong
+      if (item !== this.current) {
+        location.assign(href); // the page has the picture, or says what is wrong
+      }
       return;
     }
     this.#place.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
@@ -79,7 +83,6 @@ export class Walk {
     one.setAttribute("aria-current", "true");
     one.scrollIntoView({ block: "nearest" });
     history.replaceState(null, "", href);
-    this.#arrived = mine;
     this.arrange();
   }
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.db.models import LabelClass
 from app.db.run_models import Explanation, Prediction, Run
 from app.domain.enums import JobState, PredictionRole
+from app.domain.explaining import PIXELS, Method
 from app.services import packing, packs
 from tests.inspect import factory
 
@@ -42,7 +43,7 @@ def all_ties(session, store, run):
 
 
 def no_convolution(session, store, run):
-    session.execute(sa.delete(Explanation))
+    session.execute(sa.update(Explanation).values(layer=PIXELS, method=Method.OCCLUSION))
     session.execute(sa.update(Run).values(environment={"conv_layers": []}))
 
 
@@ -102,3 +103,20 @@ def test_report__of_runs_with_other_classes_stands_alone(client, database, store
         made.classes[2].name = "別の名前"
         session.merge(made.classes[2])
     assert factory.NAMES[2] in words(client.get("/p/blood/runs/1/report"))  # as the run saw it
+
+
+def test_pages__show_the_maps_of_a_network_without_a_convolution(client, database, store, kfold):
+    with database.write() as session:
+        no_convolution(session, store, kfold)
+    for page in ("/review?on=validation", "/report?on=validation"):
+        text = client.get(f"/p/blood/runs/1{page}").text
+        maps = [unescape(one) for one in re.findall(r'src="([^"]*/heat/[^"]*)"', text)]
+        assert maps, page
+        for address in maps:
+            assert "method=occlusion" in address
+            assert client.get(address).status_code == 200
+    assert 'value="grad-cam"' not in client.get("/p/blood/runs/1/review?on=validation").text
+    item = re.search(r'name="item" value="(\d+)"|data-item="(\d+)"', client.get("/p/blood/runs/1/review?show=all").text)
+    assert item
+    form = {"item": item[1] or item[2], "fold": 0, "layer": "conv1", "position": 0, "method": "grad-cam"}
+    assert client.post("/p/blood/runs/1/explain", data=form).status_code == 422

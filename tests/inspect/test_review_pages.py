@@ -277,3 +277,11 @@ def test_explain__refuses_items_of_other_runs(client, database, kfold, holdout):
     assert client.post("/p/blood/runs/1/explain", data=form).status_code == 404
     many = {"item": [str(number) for number in range(1, 500)], "fold": "0", "layer": "x", "position": "0"}
     assert client.post("/p/blood/runs/1/explain", data=many).status_code == 422
+
+
+def test_filter__keeps_how_the_heat_map_is_made(client, kfold):
+    text = client.get("/p/blood/runs/1/review?on=validation&method=occlusion&model=2").text
+    form = re.search(r'<form method="get"[^>]*class="filter".*?</form>', text, re.DOTALL)
+    assert form
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[0]))
+    assert hidden == {"on": "validation", "method": "occlusion", "model": "2"}
