@@ -251,8 +251,7 @@ def _heat(
         if one.fold == entry.fold and query.heat_class(one.label, one.predicted, len(classes)) == wanted
     ]
     asked = [heatmaps.Wanted(one.item_id, fold, seen, wanted, method) for one in same]
-    values = query.values() | {"at": entry.item_id}
-    there = heatmaps.available(session, run, asked)
+    there, here = heatmaps.available(session, run, asked), query.values() | {"at": entry.item_id}
     found = there.get(entry.item_id)
     limit = found.peak if found and query.own_scale else heatmaps.scale(session, run, fold, seen, method)
     return Heat(
@@ -269,5 +268,5 @@ def _heat(
         limit=limit or 1.0,
         items=[one.item_id for one in asked if one.item_id not in there],
         workers=0 if found else len(jobs.workers_alive(session)),
-        back=urlencode([(name, value) for name, value in values.items() if value is not None]),
+        back=urlencode({name: value for name, value in here.items() if value is not None}),
     )
