@@ -20,6 +20,7 @@ from PIL import Image as Picture
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from app.commands.web import keep_loaded
 from app.config import Settings
 from app.db.health_models import ImageFact
 from app.db.models import Image
@@ -195,7 +196,8 @@ def looks(settings: Settings, rounds: int) -> dict[str, list[float]]:
             english.get_template(name)
         with TestClient(app, base_url=ORIGIN) as client:
             client.get("/p/many/classes").raise_for_status()
-            gc.collect()  # what the application of the page before has left is not this page's work
+            gc.unfreeze()  # what the application of the page before has left is not this page's work
+            keep_loaded()  # as the web process does
             times = []
             for _ in range(rounds + 1):
                 started = time.process_time()
