@@ -15,6 +15,7 @@ from app.domain.enums import JobKind, Lane
 from app.queue import TASK, Queue
 from app.services import jobs
 from tests import servers
+from tests.chaos.record import only_full
 from tests.jobs import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]
@@ -50,6 +51,7 @@ def asked(address, path):
         return None
 
 
+@only_full
 def test_flower__sees_the_worker_and_a_task(settings, database, project, redis_url, flower, tmp_path):
     own = replace(settings, broker_url=redis_url)
     with processes.worker(own, tmp_path / "worker.log"):
