@@ -139,7 +139,7 @@ def test_stopped__a_question_whose_worker_ends_goes_back_into_the_line(client, r
 
 
 def test_slow__is_a_reason_and_the_next_question_is_answered(client, run, settings, database, tmp_path, monkeypatch):
-    monkeypatch.setenv("MIWAKE_ANSWER_SECONDS", "6")
+    monkeypatch.setenv("MIWAKE_ANSWER_SECONDS", "10")
     with processes.worker(settings, tmp_path / "log") as worker:
         processes.wait_for("the process", lambda: warm_process(worker))
         ask(client, data={"image": "1"})
