@@ -1,7 +1,5 @@
 """Tests on changed pictures: from the entry of a diary to its answer."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from app.db.diary_models import DiaryEntry
@@ -12,26 +10,16 @@ from app.services.diary import Chosen, Picture
 from app.services.jobs import Claim
 from worker import order_maker
 from worker.altering_orders import Altered, AlterOrder, AlterPart
+from worker.hearing import hear
 from worker.lease import Lease
-from worker.orders import Message, Progress
 from worker.parts import Parts
-from worker.supervisor import End, Outcome, Supervisor
+from worker.supervisor import End, Outcome
 
 
 def run(parts: Parts, claim: Claim, lease: Lease) -> End:
     """Ask the models, and keep what the change did to their answers together with the end of the job."""
     asked, order = _order(parts, claim)
-    heard: list[Altered] = []
-
-    def write(said: Sequence[Message]) -> None:
-        heard.extend(message for message in said if isinstance(message, Altered))
-        told = [message for message in said if isinstance(message, Progress)]
-        if told:
-            values = {"phase": told[-1].phase, "done": told[-1].done, "total": told[-1].total}
-            with parts.database.write() as session:
-                jobs.set_progress(session, claim.job_id, claim.attempt, values)
-
-    end = Supervisor(parts, lease, order, write).run()
+    end, heard = hear(parts, claim, lease, order, Altered)
     if end.outcome is Outcome.DONE and not heard:
         return End(Outcome.FAILED, "diary_no_pictures", {})
     if end.outcome is Outcome.DONE:

@@ -15,6 +15,7 @@ from app.services import feature_map, feature_space, features, health_check, job
 from app.services.jobs import Claim
 from app.storage.arrays import Array, Arrays
 from worker import order_maker
+from worker.hearing import going, hear
 from worker.lease import Lease, Word
 from worker.orders import AskOrder, FeatureBlock, FeatureOrder, Message, Progress, Said
 from worker.parts import Parts
@@ -92,17 +93,7 @@ def suggest(parts: Parts, claim: Claim, lease: Lease) -> End:
     ids = np.array([row[0] for row in rows], dtype=np.int64)
     digests = tuple(row[1] for row in rows)
     order = AskOrder(parts.settings.patient_store_address, run.recipe, models, ids, digests)
-    heard: list[Said] = []
-
-    def write(said: Sequence[Message]) -> None:
-        heard.extend(message for message in said if isinstance(message, Said))
-        for message in said:
-            if isinstance(message, Progress):
-                values = {"phase": message.phase, "done": message.done, "total": message.total}
-                with parts.database.write() as session:
-                    jobs.set_progress(session, claim.job_id, claim.attempt, values)
-
-    end = Supervisor(parts, lease, order, write).run()
+    end, heard = hear(parts, claim, lease, order, Said)
     if end.outcome is Outcome.DONE:
         none = np.empty((0, len(classes)), dtype=np.float32)
         answered = np.concatenate([ids[:0], *(one.ids for one in heard)])
@@ -121,13 +112,7 @@ def lay_out(parts: Parts, claim: Claim, lease: Lease) -> End:
     if row is None or space is None:
         return End(Outcome.FAILED, "features_missing", {})
 
-    def go_on(done: int, total: int) -> bool:
-        with parts.database.write() as session:
-            values = {"phase": "map", "done": done, "total": total}
-            jobs.set_progress(session, claim.job_id, claim.attempt, values)
-        return lease.word is Word.GO_ON and not parts.stopping.is_set()
-
-    made = feature_map.compute(space, go_on)
+    made = feature_map.compute(space, going(parts, claim, lease, "map"))
     if made is None:
         return ended(parts, lease)
     _keep(parts, claim, features.MAP, made, {"space": row.sha256})

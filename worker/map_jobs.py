@@ -1,7 +1,5 @@
 """Maps: of a project by the features of the offline network, of a run by what its own network makes of the pictures."""
 
-from collections.abc import Callable, Sequence
-
 import sqlalchemy as sa
 
 from app.db.run_models import Job, Run
@@ -9,11 +7,11 @@ from app.services import feature_map, feature_space, jobs, packs, run_map
 from app.services.jobs import Claim
 from app.storage.arrays import Array
 from worker import feature_jobs, order_maker
-from worker.lease import Lease, Word
+from worker.hearing import going, hear
+from worker.lease import Lease
 from worker.map_orders import Embedded, EmbedOrder
-from worker.orders import Message, Progress
 from worker.parts import Parts
-from worker.supervisor import End, Outcome, Supervisor
+from worker.supervisor import End, Outcome
 
 
 def run(parts: Parts, claim: Claim, lease: Lease) -> End:
@@ -21,20 +19,12 @@ def run(parts: Parts, claim: Claim, lease: Lease) -> End:
     if "run_id" not in claim.spec:
         return feature_jobs.lay_out(parts, claim, lease)
     ids, order = _order(parts, claim)
-    heard: list[Embedded] = []
-
-    def write(said: Sequence[Message]) -> None:
-        heard.extend(message for message in said if isinstance(message, Embedded))
-        told = [message for message in said if isinstance(message, Progress)]
-        if told:
-            _tell(parts, claim, told[-1].phase, told[-1].done, told[-1].total)
-
-    end = Supervisor(parts, lease, order, write).run()
+    end, heard = hear(parts, claim, lease, order, Embedded)
     if end.outcome is not Outcome.DONE:
         return end
     if not heard or not len(heard[-1].places):
         return End(Outcome.FAILED, "map_no_pictures", {})
-    made = feature_map.arranged(ids[heard[-1].places], heard[-1].few, _going(parts, claim, lease))
+    made = feature_map.arranged(ids[heard[-1].places], heard[-1].few, going(parts, claim, lease, "map"))
     if made is None:
         return feature_jobs.ended(parts, lease)
     _keep(parts, claim, made)
@@ -47,20 +37,6 @@ def _order(parts: Parts, claim: Claim) -> tuple[run_map.Ints, EmbedOrder]:
         ids, digests = run_map.pictures(session, mine)
         weights = order_maker.weights(session, mine.id, order_maker.MEAN)
         return ids, EmbedOrder(parts.settings.patient_store_address, mine.recipe, weights, digests)
-
-
-def _going(parts: Parts, claim: Claim, lease: Lease) -> Callable[[int, int], bool]:
-    def go_on(done: int, total: int) -> bool:
-        _tell(parts, claim, "map", done, total)
-        return lease.word is Word.GO_ON and not parts.stopping.is_set()
-
-    return go_on
-
-
-def _tell(parts: Parts, claim: Claim, phase: str, done: int, total: int) -> None:
-    with parts.database.write() as session:
-        values = {"phase": phase, "done": done, "total": total}
-        jobs.set_progress(session, claim.job_id, claim.attempt, values)
 
 
 def _keep(parts: Parts, claim: Claim, made: dict[str, Array]) -> None:

@@ -1,5 +1,6 @@
 // While a worker looks at the pictures: asks once a second how far it is, and shows the page again when it is over.
 
+import { renew } from "./pressed.js";
 import { fill } from "./save-view.js";
 
 const card = document.querySelector("#features");
@@ -21,7 +22,7 @@ async function ask() {
   const answer = await fetch(card.dataset.state, { headers: { Accept: "application/json" } }).catch(() => null);
   const now = answer?.ok ? await answer.json() : null;
   if (now?.over) {
-    location.replace(location.href);
+    renew(location.href);
     return;
   }
   if (now) {

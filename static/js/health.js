@@ -1,5 +1,7 @@
 // While a worker checks the pictures: asks once a second how far it is, and shows the page again when it is over.
 
+import { renew } from "./pressed.js";
+
 const card = document.querySelector("#check");
 
 function show(now) {
@@ -16,7 +18,7 @@ async function ask() {
     const answer = await fetch(card.dataset.state, { headers: { Accept: "application/json" } });
     if (answer.ok) {
       const now = await answer.json();
-      if (now.over) return location.replace(location.pathname);
+      if (now.over) return renew(location.pathname);
       show(now);
     }
   } catch {

@@ -1,6 +1,7 @@
 // The report of an import that a worker is busy with: asks once a second how far it is, and shows the whole page
 // again when it is over.
 
+import { renew } from "./pressed.js";
 import { Rate, fill, span } from "./upload-view.js";
 
 const card = document.querySelector("#progress");
@@ -40,7 +41,7 @@ async function ask() {
     const answer = await fetch(card.dataset.status, { headers: { Accept: "application/json" } });
     if (answer.ok) {
       const now = await answer.json();
-      if (now.over) return location.reload();
+      if (now.over) return renew();
       show(now);
       pictures(now.pictures);
       pace(now);

@@ -13,6 +13,9 @@ export function between(thing, change) {
   settle();
 }
 
+// The page is loaded anew, or another one in its place.
+export const renew = (address) => between("page", () => (address ? location.replace(address) : location.reload()));
+
 function settle() {
   if (pressed || leaving) {
     return;

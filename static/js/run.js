@@ -1,7 +1,7 @@
 // The page of a run: charts, and, while it is under way, everything that the event stream brings.
 
 import { Curves } from "./curves.js";
-import { between } from "./pressed.js";
+import { renew } from "./pressed.js";
 import { follow } from "./stream.js";
 
 const data = JSON.parse(document.getElementById("run-data").textContent);
@@ -87,7 +87,7 @@ function cell(name, text) {
 
 function showProgress(values) {
   if (values.attempt !== data.attempt || values.state !== state) {
-    between("page", () => location.reload()); // other buttons, or a training that began anew
+    renew(); // other buttons, or a training that began anew
     return;
   }
   document.getElementById("run-share").value = values.share;
@@ -119,7 +119,7 @@ function stayLive() {
       progress: (event) => showProgress(JSON.parse(event.data)),
       end: () => {
         close();
-        between("page", () => location.reload());
+        renew();
       },
     },
     lost,

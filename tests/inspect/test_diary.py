@@ -20,7 +20,7 @@ from app.domain.errors import Invalid
 from app.services import diary
 from app.services.diary import Chosen
 from tests.inspect import factory
-from worker import alter_jobs
+from worker import alter_jobs, hearing
 from worker.supervisor import End, Outcome
 
 DIARY = "/p/blood/runs/1/diary"
@@ -279,7 +279,7 @@ def test_borders__its_tests_are_started_shown_and_stopped_there(client, trained,
 
 
 def test_worker__a_test_that_heard_nothing_fails_with_a_sentence(monkeypatch):
-    monkeypatch.setattr(alter_jobs, "Supervisor", lambda *_: SimpleNamespace(run=lambda: End(Outcome.DONE)))
+    monkeypatch.setattr(hearing, "Supervisor", lambda *_: SimpleNamespace(run=lambda: End(Outcome.DONE)))
     monkeypatch.setattr(alter_jobs, "_order", lambda *_: ([], None))
     nothing: Any = None
     end = alter_jobs.run(nothing, nothing, nothing)
