@@ -8,6 +8,9 @@ TESTS ?=
 # As many processes as the tests are spread over; a file of tests stays in one of them, in the order of the files.
 SPREAD ?= -n 2 --dist loadscope --no-loadscope-reorder
 
+# The tests start hundreds of processes: what Python has compiled once is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install run demo test test-all unit lint bench results chaos shots check clean venv system
 

@@ -219,8 +219,12 @@ def base_url() -> None:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The Chromium of the system; Playwright would download one of its own."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    """The Chromium of the system; Playwright would download one of its own.
+
+    The one without windows opens and closes a page in a quarter of the time.
+    """
+    known = ("chromium-headless-shell", "chromium", "google-chrome")
+    program = os.environ.get("CHROMIUM") or next((path for name in known if (path := shutil.which(name))), None)
     if program is None:
         pytest.skip("NOT TESTED IN A BROWSER: Chromium is not installed: apt-get install chromium")
     return {**browser_type_launch_args, "executable_path": program}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.record import only_full
 from worker.devices import Card, Devices, _cards
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +71,7 @@ def flat(answer: Any) -> list[float]:
     [
         # 25 pictures in batches of 8: the last batch has one picture for two devices.
         ({"architecture": "cifar4-plus", "augmentation": {"rotation": 20, "horizontal_flip": True}}, 2),
-        (
+        pytest.param(
             {
                 "architecture": "cifar4",
                 "logit_dropout": 0.5,
@@ -80,6 +81,7 @@ def flat(answer: Any) -> list[float]:
                 "accumulation": 2,
             },
             2,
+            marks=only_full,
         ),
     ],
     ids=["normalised", "dropout"],

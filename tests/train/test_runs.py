@@ -15,6 +15,7 @@ from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.domain.splits import kfold
 from app.services import classes, plans, relabelled, runs, splits
+from tests.chaos.record import FULL
 from tests.train.rows import add_rows, project_of
 
 THREE = {"好中球": 30, "好酸球": 30, "単球": 30}
@@ -164,18 +165,19 @@ def test_create__numbers_are_without_gaps_or_repeats_when_many_start_at_once(any
 
 
 @pytest.mark.slow
-def test_create__a_hundred_thousand_images_take_seconds(database):
+def test_create__many_images_take_seconds(database):
+    each = 10_000 if FULL else 2_000
     with database.write() as session:
-        project = project_of(session, {f"class {number}": 10_000 for number in range(10)})
+        project = project_of(session, {f"class {number}": each for number in range(10)})
     began = time.process_time()  # other tests run beside this one
     with database.write() as session:
         run = runs.create(session, project, FIVE, actor="t")
     seconds = time.process_time() - began
     with database.read() as session:
         count = session.scalar(sa.select(sa.func.count()).where(RunItem.run_id == run.id))
-    assert count == 100_000
-    assert seconds < 30, f"{seconds:.1f} s"
-    print(f"100,000 images frozen in {seconds:.2f} s of the processor")
+    assert count == 10 * each
+    assert seconds < 30 * each / 10_000, f"{seconds:.1f} s"
+    print(f"{count} images frozen in {seconds:.2f} s of the processor")
 
 
 def test_changed_labels__counts_what_differs_now(any_database):
