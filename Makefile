@@ -47,7 +47,7 @@ system:
 lint: $(VENV)/dev.stamp  ## style, types, layers, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy -n 2
 	$(BIN)/lint-imports
 	$(BIN)/codespell app worker templates static/js static/css migrations tests benchmarks docs README.md Makefile
 

@@ -75,7 +75,8 @@ def test_child__output_of_a_library_does_not_mix_with_answers(stub):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of processor time")
 def test_child__endless_loop_ends_by_processor_time():
-    decoder = Decoder(1, code=STUB)
+    few = "\ndecoder_child.CPU_SECONDS = 2\n"
+    decoder = Decoder(1, code=STUB.replace("from app.domain import imaging", "from app.domain import imaging" + few))
     try:
         with pytest.raises(BadImage) as caught:
             decoder.decode(b"spin")
