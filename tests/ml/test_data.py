@@ -61,6 +61,23 @@ def test_let_go__gives_memory_back_and_loses_nothing(tmp_path):
     np.testing.assert_array_equal(whole, 1.0)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="NOT CHECKED: only Linux counts it in this way")
+def test_taken__of_a_mapped_array_is_the_same_and_leaves_its_pages_where_they_are(tmp_path):
+    shape = (400, 3, 20_000)
+    whole = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    mapped = data.room(shape, np.uint8, tmp_path, 0)
+    mapped[:] = whole
+    data.let_go(mapped)
+    places = np.random.default_rng(1).permutation(400)[:250]
+    versions = places % 3
+    before = resident()
+    found, layer = data.taken(mapped, places), data.taken(mapped, places, versions)
+    assert resident() - before < found.nbytes + layer.nbytes + 4 * 2**20
+    np.testing.assert_array_equal(found, whole[places])
+    np.testing.assert_array_equal(layer, whole[places, versions])
+    np.testing.assert_array_equal(data.taken(mapped, places[:0]), whole[:0])
+
+
 def test_load__stops():
     with pytest.raises(data.LoadingStopped):
         data.load(5, encoded, RECIPE, should_stop=lambda: True)

@@ -22,6 +22,7 @@ Pictures = NDArray[np.uint8]
 MEMORY_LIMIT = 384 * 2**20
 _THREADS = 4
 _CHUNK = 256
+_PIECE_BYTES = 2 * 2**20  # of a mapped array that are taken at a time
 
 
 class LoadingStopped(Exception):
@@ -113,6 +114,22 @@ def let_go(*arrays: Any) -> None:
         base: Any = array.base if isinstance(array, np.memmap) else None
         if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             base.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(array: Any, places: NDArray[np.int64], *more: NDArray[np.int64]) -> NDArray[Any]:
+    """``array[places, *more]``; of a mapped array in small pieces.
+
+    For each page that is touched the system maps those around it too: of a picture of 19 KB up to 128 KB count as
+    memory of this process until they are let go.
+    """
+    if not isinstance(array, np.memmap):
+        return np.asarray(array[(places, *more) if more else places])
+    found = np.empty((len(places), *array.shape[1 + len(more) :]), array.dtype)
+    step = max(1, _PIECE_BYTES * len(found) // max(found.nbytes, 1))
+    for piece in (slice(start, start + step) for start in range(0, len(found), step)):
+        found[piece] = array[(places[piece], *(one[piece] for one in more))]
+        let_go(array)
+    return found
 
 
 @dataclass(frozen=True)
