@@ -20,7 +20,7 @@ SECONDS = 85.0  # of all trainings together, on two cores
 FIRST = SECONDS / 4  # of these for a network from scratch that is tried before a pretrained one
 FOLDS, SHARE = 5, 0.2
 SURE = 0.9  # no other recipe is tried once the part that is right is above this, beyond doubt
-FEWEST_EPOCHS, FEWEST_FINE = 8, 3  # of a network from scratch, and of a second stage: fewer are not worth beginning
+FEWEST_EPOCHS, FEWEST_FINE = 5, 3  # of a network from scratch, and of a second stage: fewer are not worth beginning
 _EPOCHS = 30  # of a network from scratch with more than few pictures
 # Seconds on two cores (docs/log.md), until something is measured: for a pixel in an epoch from scratch, for a pixel
 # that a pretrained network sees once, and before the first step.

@@ -75,8 +75,10 @@ TEXTS: dict[str, FieldText] = {
 
 def matters(name: str, recipe: Recipe) -> bool:
     """False for a value that a recipe does not use, as far as it is a matter of pretrained networks."""
-    if name in ("normalisation", "precision"):
-        return not recipe.pretrained or (name == "normalisation" and not recipe.backbone_scaling)
+    if name == "normalisation":
+        return not recipe.pretrained or not recipe.backbone_scaling
+    if name == "precision":
+        return not recipe.pretrained or bool(recipe.unfrozen_blocks)
     if name in ("fine_epochs", "fine_rate"):
         return recipe.pretrained and bool(recipe.unfrozen_blocks)
     return name not in TEXTS or recipe.pretrained

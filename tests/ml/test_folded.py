@@ -11,7 +11,7 @@ from keras import layers
 from app.domain import backbones as known
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
-from worker.ml import folded, models, parts
+from worker.ml import device, folded, models, parts
 from worker.ml.frozen import Base, Nothing, Rows, Source, compute
 from worker.ml.network import Network
 from worker.ml.running import Stages
@@ -72,6 +72,32 @@ def test_fold__follows_the_variables_and_gives_their_gradients():
         np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("products", "close"), [("float32", 1e-4), ("bfloat16", 0.03)])
+def test_fold__learns_by_products_and_answers_in_float32(products, close):
+    """The filters of one pixel as a product of matrices, others as they are; the same numbers up to their format."""
+    inputs = keras.Input((6, 6, 4))
+    x = layers.BatchNormalization()(layers.Conv2D(8, 1, name="conv1")(inputs))
+    x = layers.BatchNormalization()(layers.Conv2D(6, 3, strides=2, padding="same", name="conv2")(layers.ReLU()(x)))
+    x = layers.BatchNormalization()(layers.Conv2D(5, 1, strides=2, use_bias=False, name="conv3")(layers.ReLU()(x)))
+    model = unlike_new(keras.Model(inputs, x))
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    data = tf.constant(np.random.default_rng(2).normal(size=(3, 6, 6, 4)).astype(np.float32))
+    kernels = [model.get_layer(f"conv{number}").kernel.value for number in (1, 2, 3)]
+    learning, found = folded.fold(model, products), []
+    for one in (model, learning):
+        with tf.GradientTape() as tape:
+            answer = one(data, training=True)
+            loss = tf.reduce_sum(answer**2)
+        found.append([answer, *tape.gradient(loss, kernels)])
+    for mine, theirs in zip(found[1], found[0], strict=True):
+        assert mine.dtype == tf.float32
+        assert np.abs(mine - theirs).max() <= close * np.abs(theirs).max()
+    changed = np.abs(found[1][0] - found[0][0]).max() > 1e-4
+    assert changed == (products == "bfloat16")
+    np.testing.assert_allclose(learning(data, training=False), model(data, training=False), rtol=1e-4, atol=1e-5)
+
+
 def test_fold__leaves_alone_what_somebody_else_needs():
     inputs = keras.Input((4, 4, 2))
     middle = layers.Conv2D(2, 1, name="seen")(inputs)
@@ -117,6 +143,22 @@ def test_stages__a_second_stage_that_is_there_gets_nothing_more():
     assert told == [(5, 5), (5, 5)]
     assert not made._aside
     assert first.given.shape[2:] != second.given.shape[2:]
+
+
+def test_second_stage__multiplies_in_the_precision_of_the_run(monkeypatch):
+    monkeypatch.setattr(device, "_has_bfloat16", lambda: True)
+    assert models.resolve_precision(RECIPE) == device.MIXED
+    assert models.resolve_precision(replace(RECIPE, precision="float32")) == device.FLOAT32
+    assert models.resolve_precision(replace(RECIPE, unfrozen_blocks=0)) == device.FLOAT32
+    net = Network(RECIPE, 2, device.MIXED)
+    net.initialise((0, 0))
+    made = [parts.make(net.model, stages(RECIPE)[1], precision) for precision in (device.MIXED, device.FLOAT32)]
+    assert made[0].below is not None
+    x = made[0].below(net.normalise(PICTURES.astype(np.float32)), training=False)
+    # The first of the chain are the layers of the pretrained network; behind them some outputs are left out at random.
+    said = [[part.chain[0](x, training=training) for training in (True, False)] for part in made]
+    np.testing.assert_array_equal(said[0][1], said[1][1])
+    assert 0 < np.abs(said[0][0] - said[1][0]).max() < 0.1 * np.abs(said[1][0]).max()
 
 
 def test_second_stage__filters_of_single_channels_stay():

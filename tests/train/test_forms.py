@@ -127,6 +127,6 @@ def test_matters__values_of_a_pretrained_network_only_where_there_is_one():
     assert set(network_fields.TEXTS) - shown == {"fine_epochs", "fine_rate"}
     assert {"normalisation", "precision"} & shown == set()
     wrong = replace(pretrained, backbone_scaling=False, unfrozen_blocks=1)
-    assert all(network_fields.matters(name, wrong) for name in [*network_fields.TEXTS, "normalisation"])
+    assert all(network_fields.matters(name, wrong) for name in [*network_fields.TEXTS, "normalisation", "precision"])
     own = {name for name in FIELDS if network_fields.matters(name, Recipe())}
     assert own == set(FIELDS) - set(network_fields.TEXTS)

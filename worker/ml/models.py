@@ -32,14 +32,15 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
     Args:
         recipe: architecture, image size, head and logit dropout are used.
         classes: number of outputs.
-        precision: ``float32`` or ``mixed_bfloat16``; logits and softmax are float32 in both.
+        precision: ``float32`` or ``mixed_bfloat16``; logits and softmax are float32 in both, and so are all layers
+            of a pretrained network.
 
     Raises:
         Invalid: ``network_needs_larger_images`` when nothing would be left of the picture after the pooling layers.
     """
     architectures.layer_table(recipe, classes)  # refuses a picture that is too small, before Keras names a tensor
     inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="picture")
-    chain = Chain(inputs, precision)
+    chain = Chain(inputs, asked_in(recipe, precision))
     if recipe.pretrained:
         chain.x = _features(recipe, inputs)
         architectures.head(chain, recipe.head_units, recipe.head_dropout)
@@ -60,10 +61,16 @@ def _features(recipe: Recipe, inputs: Any) -> Any:
 def resolve_precision(recipe: Recipe) -> str:
     """The number format in which a recipe is trained on this machine.
 
-    A pretrained network always computes in float32: its features are shared by runs, and the convolutions of single
-    channels are slower in bfloat16 on a processor.
+    A pretrained network answers in float32: its features are shared by runs. Only layers of it that learn multiply in
+    another format meanwhile (``folded``).
     """
-    return device.FLOAT32 if recipe.pretrained else device.resolve_precision(recipe.precision)
+    learns = not recipe.pretrained or recipe.unfrozen_blocks
+    return device.resolve_precision(recipe.precision) if learns else device.FLOAT32
+
+
+def asked_in(recipe: Recipe, precision: str) -> str:
+    """The number format of the answers of a network that was trained in ``precision``."""
+    return device.FLOAT32 if recipe.pretrained else precision
 
 
 def layer_table(recipe: Recipe, classes: int) -> list[LayerRow]:

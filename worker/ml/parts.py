@@ -9,7 +9,7 @@ from keras import layers
 
 from app.domain import backbones as known
 from app.domain.stages import Stage
-from worker.ml import backbones, folded, forward
+from worker.ml import backbones, device, folded, forward
 from worker.ml.blocks import LOGITS
 
 
@@ -37,8 +37,8 @@ def last_name(model: keras.Model) -> str:
     return "logit_dropout" if "logit_dropout" in {layer.name for layer in model.layers} else LOGITS
 
 
-def make(model: keras.Model, stage: Stage) -> Part:
-    """The part of ``model`` (of ``models.build``) that learns in ``stage``."""
+def make(model: keras.Model, stage: Stage, precision: str = device.FLOAT32) -> Part:
+    """The part of ``model`` (of ``models.build``) that learns in ``stage``; ``precision`` as in ``models.build``."""
     last = last_name(model)
     if stage.frozen is None:
         return Part(forward.order(model, last), model.trainable_variables, None, None)
@@ -52,7 +52,8 @@ def make(model: keras.Model, stage: Stage) -> Part:
     else:
         cut = model.get_layer(blocks[stage.frozen - 1].layer).output if stage.frozen else model.inputs[0]
         upper = keras.Model(cut, features.output)
-        chain, learning = [folded.fold(upper), *head], [*upper.layers, *head]
+        products = forward.LOW if precision == device.MIXED else device.FLOAT32
+        chain, learning = [folded.fold(upper, products), *head], [*upper.layers, *head]
     # The gradients of the filters of single channels are a quarter of a step, and nothing is better for them.
     moving = [layer for layer in learning if not isinstance(layer, layers.DepthwiseConv2D)]
     variables = [variable for layer in moving for variable in layer.trainable_variables]

@@ -57,7 +57,7 @@ class Stages:
     def __init__(
         self, recipe: Recipe, classes: int, precision: str, batch_size: int, source: Source, devices: tuple[str, ...]
     ) -> None:
-        self._recipe, self._batch_size, self._source = recipe, batch_size, source
+        self._recipe, self._batch_size, self._source, self._precision = recipe, batch_size, source, precision
         self._made: dict[int, Running] = {}
         self._aside: dict[int, frozen.Rows] = {}  # what a stage is given, as far as an earlier one has computed it
         self.all = stages(recipe)
@@ -77,7 +77,7 @@ class Stages:
         """
         if number not in self._made:
             stage = self.all[number - 1]
-            part = parts.make(self.network.model, stage)
+            part = parts.make(self.network.model, stage, self._precision)
             given = self._features(stage, part, tell, should_stop) if stage.cached else self._source.pictures
             self._made[number] = Running(stage, Steps(self.network, stage.recipe, self._batch_size, part), given)
         return self._made[number]

@@ -37,7 +37,7 @@ class SavedModel:
         class_names: of the outputs, in order.
         weights: float32 arrays in the order of ``models.build(...).weights``.
         statistics: for the normalisation ``featurewise``, else None.
-        precision: ``float32`` or ``mixed_bfloat16``, in which it was trained and is asked again.
+        precision: ``float32`` or ``mixed_bfloat16``, in which it is asked; see ``models.asked_in``.
         epoch: after which the weights were taken, counted from 1.
         metrics: loss, accuracy, val_loss, val_accuracy of that epoch.
         versions: of the libraries that made it.

@@ -173,8 +173,8 @@ class _Trainer:
         best = keeper.bests[self.recipe.monitor]
         tested = self._tested(plan.test, keeper.bests.values())
         model = SavedModel(
-            self.recipe, self.names, best.weights, fitted, self.precision, best.result.epoch, best.result.metrics(),
-            versions(),
+            self.recipe, self.names, best.weights, fitted, models.asked_in(self.recipe, self.precision),
+            best.result.epoch, best.result.metrics(), versions(),
         )  # fmt: skip
         return FoldResult(
             plan.fold, model, best.result, best.probabilities, tested, reason, tuple(keeper.epochs), keeper.bests,
