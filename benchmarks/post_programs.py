@@ -7,6 +7,7 @@ file of weights at each new best epoch.
 
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ class Program:
 
     def __init__(self, recipe: Recipe, classes: int, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
         self.recipe, self.classes = recipe, classes
-        # Post 004 divides the bytes as they are, which makes float64 of them.
-        self._x = pictures / 255.0 if recipe.architecture == "deepconv" else pictures.astype(np.float32) / 255
+        # Post 004 divides the bytes as they are, which makes float64 of them; its generator makes float32.
+        doubled = recipe.architecture == "deepconv" and not recipe.augmentation.active
+        self._x = pictures / 255.0 if doubled else pictures.astype(np.float32) / 255
         self._y = keras.utils.to_categorical(labels, classes)
         self._generator = _generator(recipe)
         self._model = self._compiled()
@@ -46,13 +48,13 @@ class Program:
         model.compile(optimizer=optimizer, loss="categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    def epochs(self, validation: tuple[Any, Any], epochs: int, keeper: Any) -> float:
+    def epochs(self, validation: tuple[Any, Any], epochs: int, keepers: Sequence[Any] = ()) -> float:
         """Train some epochs as the post does, which validates after each; the last loss.
 
         Args:
             validation: (n, size, size, 3) uint8 pictures and (n,) labels.
             epochs: how many, in one call of ``fit``.
-            keeper: keeps the best weights in a file, in those posts that change their pictures.
+            keepers: keep the best weights in a file, in those posts that do.
         """
         given = (validation[0] / np.float32(255), keras.utils.to_categorical(validation[1], self.classes))
         batch = self.recipe.batch_size
@@ -62,7 +64,7 @@ class Program:
         flow = self._generator.flow(self._x, self._y, batch_size=batch)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the old scipy namespace that the generator uses
-            done = self._model.fit(flow, epochs=epochs, verbose=0, validation_data=given, callbacks=[keeper])
+            done = self._model.fit(flow, epochs=epochs, verbose=0, validation_data=given, callbacks=list(keepers))
         return float(done.history["loss"][-1])
 
     def folds(self, plans: list[FoldPlan], epochs: int, folder: Path) -> float:

@@ -1,6 +1,6 @@
 """The sides of ``benchmarks.peers`` that use TensorFlow; each is a process that works in turns (``benchmarks.turns``).
 
-``python -m benchmarks.racers ours|post PRESET CLASSES PICTURES VALIDATION EPOCHS`` trains some epochs in each turn,
+``python -m benchmarks.racers ours|post RACE CLASSES PICTURES VALIDATION EPOCHS`` trains some epochs in each turn,
 ``rate`` finds out how fast the machine can multiply, ``logistic`` or ``head`` learn from cached features.
 """
 
@@ -20,11 +20,13 @@ from sklearn.preprocessing import StandardScaler
 
 from app.domain.presets import PRESETS
 from benchmarks.post_programs import Program
+from benchmarks.raced import recipe_of
 from benchmarks.turns import CONVOLUTIONS, PRODUCTS, Clock, best_rate, pictures_of
 from worker.ml import data, device, train
 from worker.ml.keeper import EpochResult
 
 MOST_EPOCHS = 1000
+KEEP = ("wbc", "penguins")  # posts that write their best weights into a file
 LEARNED, ASKED, WIDTH = 2000, 600, 1280  # as many pictures as cats_dogs, features of the offline network
 
 
@@ -40,9 +42,9 @@ class Waiting(train.Silent):
             self._clock.wait()
 
 
-def ours(preset: str, classes: int, count: int, more: int, epochs: int) -> None:
-    """Epochs of our training, changes of the pictures included where the preset has any; ``more`` for validation."""
-    recipe = replace(PRESETS[preset].recipe, epochs=MOST_EPOCHS, patience=0)
+def ours(name: str, classes: int, count: int, more: int, epochs: int) -> None:
+    """Epochs of our training, changes of the pictures included where there are any; ``more`` for validation."""
+    recipe = replace(recipe_of(name), epochs=MOST_EPOCHS, patience=0)
     pictures, labels = pictures_of(count + more, recipe.image_size, classes)
     plan = train.FoldPlan(0, np.arange(count), np.arange(count, count + more))
     clock = Clock()
@@ -51,15 +53,16 @@ def ours(preset: str, classes: int, count: int, more: int, epochs: int) -> None:
     list(train.fit_folds(pictures, labels, [plan], recipe, names, Waiting(clock, epochs)))
 
 
-def post(preset: str, classes: int, count: int, more: int, epochs: int) -> None:
+def post(name: str, classes: int, count: int, more: int, epochs: int) -> None:
     """Epochs of the post's own program; the thread that makes its pictures ends with each turn."""
-    recipe = PRESETS[preset].recipe
+    recipe = recipe_of(name)
     pictures, labels = pictures_of(count + more, recipe.image_size, classes)
     program = Program(recipe, classes, pictures[:count], labels[:count])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "best.weights.h5"
         keeper = keras.callbacks.ModelCheckpoint(file, save_best_only=True, save_weights_only=True)
-        Clock().work(lambda: program.epochs((pictures[count:], labels[count:]), epochs, keeper))
+        keepers = [keeper] if name in KEEP else []
+        Clock().work(lambda: program.epochs((pictures[count:], labels[count:]), epochs, keepers))
 
 
 def rate() -> None:

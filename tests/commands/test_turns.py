@@ -29,7 +29,7 @@ def test_turns__a_process_that_fails_is_shown_with_its_last_words():
 
 
 def test_operations__are_those_of_the_networks_of_the_posts():
-    millions = {name: round(peers.operations(name) / 1e6, 1) for name in peers.RACES}
+    millions = {name: round(peers.operations(name) / 1e6, 1) for name, race in peers.RACES.items() if race.share}
     assert millions == {"wbc": 218.9, "penguins": 954.8, "cifar": 122.7, "deepconv": 389.5}
 
 
@@ -43,6 +43,14 @@ def test_against_post__takes_middle_and_best_epochs():
     assert (values["best epoch"].value, values["best epoch"].met) == (8.0, True)
     assert values["processor time"].value == 3.0
     assert peers.share("wbc", 480, {"train": turns["ours"]}, 1e12).value == 5.3
+
+
+def test_against_post__has_a_target_where_pictures_are_changed():
+    turns = {"ours": [Turn(1.0, 1.5, 0.0)], "post": [Turn(2.0, 3.0, 0.0)]}
+    plain, changed = peers.against_post("deepconv", turns), peers.against_post("deepconv-changed", turns)
+    assert [record.target for record in plain[2:4]] == [None, None]
+    assert [(record.target, record.met) for record in changed[2:4]] == [(6.0, False), (3.5, False)]
+    assert changed[2].name == "post 004, deepconv, pictures changed, ours against the post's: middle epoch"
 
 
 def test_against_torch__says_loudly_that_it_is_not_there():
