@@ -22,7 +22,7 @@ Pictures = NDArray[np.uint8]
 MEMORY_LIMIT = 384 * 2**20
 _THREADS = 4
 _CHUNK = 256
-_PIECE_BYTES = 2 * 2**20  # of a mapped array that are taken at a time
+_PIECE_BYTES = 2**18  # of a mapped array that are taken at a time
 
 
 class LoadingStopped(Exception):
@@ -119,8 +119,8 @@ def let_go(*arrays: Any) -> None:
 def taken(array: Any, places: NDArray[np.int64], *more: NDArray[np.int64]) -> NDArray[Any]:
     """``array[places, *more]``; of a mapped array in small pieces.
 
-    For each page that is touched the system maps those around it too: of a picture of 19 KB up to 128 KB count as
-    memory of this process until they are let go.
+    For each page that is touched the system maps those around it too, as many as it keeps together: with pictures of
+    19 KB up to ninety times as much as is taken counts as memory of this process until it is let go.
     """
     if not isinstance(array, np.memmap):
         return np.asarray(array[(places, *more) if more else places])

@@ -2,9 +2,9 @@
 
 With the ten million weights of post 000's network the update is a good part of a step, and its cost is the memory it
 touches. So one kernel takes the gradient as the network gives it (bfloat16 where it computes in that), updates the
-float32 weight and its averages, and writes the bfloat16 copy that the next step computes with. Small variables are left
-to single operations: to compile a kernel for each of their shapes takes half a second, which a short training never
-wins back. A test compares every optimiser with Keras' on the same gradients.
+float32 weight and its averages, and writes the bfloat16 copy that the next step computes with. Variables with less than
+a million numbers are left to single operations: to compile a kernel for each of their shapes takes half a second and
+memory, which a training hardly wins back. A test compares every optimiser with Keras' on the same gradients.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ RMSPROP_RHO = 0.9
 ADAM_BETAS = (0.9, 0.999)
 LION_BETAS = (0.9, 0.99)
 DECAYED = ("adamw", "lion")  # the others leave the size of the weights alone
-LARGE = 2**16  # numbers of a variable that is worth a kernel of its own
+LARGE = 2**20  # numbers of a variable that is worth a kernel of its own
 
 
 class Optimizer:

@@ -14,7 +14,7 @@ from worker.ml.frozen import Indices, Source
 from worker.ml.network import Network
 from worker.ml.steps import Steps
 
-_CHUNK_BYTES = 16 * 2**20  # that are handed to TensorFlow at a time; the set itself is never copied
+_CHUNK_BYTES = 8 * 2**20  # that are handed to TensorFlow at a time; the set itself is never copied
 _VERSIONS = 4  # as the other numbers of ``train``: which copy of a picture an epoch shows
 
 

@@ -216,10 +216,11 @@ class _Trainer:
         versions = self._now.versions(count, plan.fold, epoch)
         loss, right = 0.0, 0
         for part in self._parts(count, batch, reporter):
-            given = self._now.rows(order[part], versions[part])
+            # No name for the rows: they would stay until the next ones are there.
             loss, more_right = self._timed(
-                given, self.labels[order[part]], rates[part.start // batch :], draws.part(part), loss
-            )
+                self._now.rows(order[part], versions[part]), self.labels[order[part]], rates[part.start // batch :],
+                draws.part(part), loss,
+            )  # fmt: skip
             right += more_right
             if not math.isfinite(loss):
                 raise AppError("loss_not_finite", fold=plan.fold + 1, epoch=epoch, learning_rate=stage.learning_rate)
