@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks import page, peers, players
+from benchmarks import page, peers, players, raced
 from benchmarks.players import Turn
 
 CHILD = "from benchmarks.turns import Clock; print('a line of a library'); Clock().work(lambda: {value})"
@@ -45,12 +45,10 @@ def test_against_post__takes_middle_and_best_epochs():
     assert peers.share("wbc", 480, {"train": turns["ours"]}, 1e12).value == 5.3
 
 
-def test_against_post__has_a_target_where_pictures_are_changed():
-    turns = {"ours": [Turn(1.0, 1.5, 0.0)], "post": [Turn(2.0, 3.0, 0.0)]}
-    plain, changed = peers.against_post("deepconv", turns), peers.against_post("deepconv-changed", turns)
-    assert [record.target for record in plain[2:4]] == [None, None]
-    assert [(record.target, record.met) for record in changed[2:4]] == [(6.0, False), (3.5, False)]
-    assert changed[2].name == "post 004, deepconv, pictures changed, ours against the post's: middle epoch"
+def test_recipe_of__changes_the_pictures_where_the_name_says_so():
+    assert not raced.recipe_of("deepconv").augmentation.active
+    assert raced.recipe_of("deepconv-changed").augmentation == raced.TUTORIAL
+    assert raced.title_of("deepconv-changed") == "post 004, deepconv, pictures changed"
 
 
 def test_against_torch__says_loudly_that_it_is_not_there():
