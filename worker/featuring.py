@@ -12,6 +12,7 @@ from app.domain.recipe import Recipe
 from app.storage import Store, open_store
 from app.storage.arrays import pack_one
 from worker.ml import data, device, features, predict, saving
+from worker.ml.ahead import ahead
 from worker.orders import AskOrder, FeatureBlock, FeatureOrder, Message, Progress, Said
 
 BLOCK = 512  # pictures whose features lie in one array of the store
@@ -66,8 +67,7 @@ def pieces(
     The next piece is read meanwhile. A picture that could not be read is black.
     """
     wanted = Recipe.from_json(recipe)
-    starts = range(0, len(digests), size)
-    with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(THREADS) as readers:
+    with ThreadPoolExecutor(THREADS) as readers:
 
         def piece(start: int) -> tuple[data.Pictures, NDArray[np.bool_]]:
             squares = list(readers.map(lambda digest: _square(store, digest, wanted), digests[start : start + size]))
@@ -76,12 +76,7 @@ def pieces(
             good = np.array([square is not None for square in squares])
             return np.stack([blank if square is None else square for square in squares]), good
 
-        coming = ahead.submit(piece, 0) if digests else None
-        for start in starts:
-            if coming is None:
-                return
-            pictures, good = coming.result()
-            coming = ahead.submit(piece, start + size) if start + size < len(digests) else None
+        for start, (pictures, good) in ahead(piece, range(0, len(digests), size)):
             yield start, pictures, good
 
 

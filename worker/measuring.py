@@ -8,13 +8,13 @@ from multiprocessing.process import BaseProcess
 from app.domain.picture_facts import Facts, measure
 from worker.parts import Context
 
-WAIT_SECONDS = 60.0  # for one picture; all of them were decoded once already, within less
+WAIT_SECONDS = 300.0  # for one picture, which was decoded once already within less, but not beside a training
 
 
 def serve(connection: Connection) -> None:
     """Answer each picture with its facts, or None, until the other side is gone."""
     with contextlib.suppress(AttributeError, OSError):
-        os.nice(10)  # a training or a person goes first
+        os.nice(19)  # a training or a person goes first
     with contextlib.suppress(EOFError, OSError):
         while True:
             data = connection.recv_bytes()

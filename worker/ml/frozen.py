@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from app.domain import augment
 from app.domain.recipe import Recipe
 from worker.ml import data, warp
+from worker.ml.ahead import ahead
 
 BATCH = 32
-BLOCK = 512  # pictures that are read, computed and reported together
+BLOCK = 256  # pictures that are read, computed and reported together
 _COPIES = 3  # so that the seed does not draw the numbers of another purpose again
 _LARGEST = float(np.finfo(np.float16).max)
 
@@ -177,9 +178,8 @@ def compute(
     rows.keep(*source.cache.known(rows.missing(wanted)))
     left = np.union1d(rows.missing(wanted), learned)
     draws = [base.draws(copy, len(source.pictures)) for copy in range(1, copies + 1)]
-    for start in range(0, len(left), BLOCK):
-        block = left[start : start + BLOCK]
-        pictures = np.asarray(source.pictures[block])
+    done, blocks = 0, (left[start : start + BLOCK] for start in range(0, len(left), BLOCK))
+    for block, pictures in ahead(lambda places: np.asarray(source.pictures[places]), blocks):
         new, mine = ~rows.there[block], np.isin(block, learned)
         if new.any():
             made, *more = base.plain(pictures[new], should_stop)
@@ -190,7 +190,8 @@ def compute(
         for copy, drawn in enumerate(draws if mine.any() else (), 1):
             rows.given[block[mine], copy] = base.changed(pictures[mine], drawn.at(block[mine]), should_stop)
         data.let_go(source.pictures, rows.given, aside and aside.given)
-        tell(min(start + BLOCK, len(left)), len(left))
+        done += len(block)
+        tell(done, len(left))
 
 
 def _filled(values: NDArray[Any]) -> NDArray[Any]:
