@@ -46,7 +46,7 @@ export function connectPointer(root, { view, images, selection, open }) {
     const before = event.ctrlKey || event.metaKey ? selection.items : [];
     const end = band(root, event, (area) => {
       dragged = true;
-      selection.band(view.within(area).map((place) => images.at(place)).filter(Boolean), before);
+      selection.band(view.within(area), before);
     });
     root.addEventListener("pointerup", end, { once: true });
     root.addEventListener("pointercancel", end, { once: true });

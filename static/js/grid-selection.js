@@ -79,10 +79,14 @@ export class Selection extends EventTarget {
     });
   }
 
-  /** The images of a rubber band, added to `before` (a selection's items). */
-  band(items, before) {
+  /** The images at the places that a rubber band covers, in their order, added to `before` (a selection's items). */
+  band(places, before) {
     this.#anew();
-    this.#take([...before, ...items], false);
+    const found = places.map((place) => this.#images.at(place));
+    this.#take([...before, ...found.filter(Boolean)], false);
+    if (found.includes(undefined)) {
+      this.#next((still) => this.#bandLater(places, before, still));
+    }
   }
 
   everything() {
@@ -129,6 +133,15 @@ export class Selection extends EventTarget {
     const [item] = await this.#images.range(place, place);
     if (item && still()) {
       this.#pick(item, place, adds);
+    }
+  }
+
+  async #bandLater(places, before, still) {
+    const [first, last] = [places[0], places.at(-1)];
+    await this.#images.range(first, last);
+    if (still()) {
+      const items = places.map((place) => this.#images.at(place));
+      this.#take([...before, ...items.filter(Boolean)], false);
     }
   }
 

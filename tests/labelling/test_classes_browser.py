@@ -70,6 +70,25 @@ def test_gallery__waits_for_clicked_images_and_does_nothing_meanwhile(page: Page
     assert stored(database, rows)[:8] == [None, 0, 0, 0, 0, None, 0, None]
 
 
+def test_gallery__a_band_takes_what_is_still_on_its_way(page: Page, live_server, rows):
+    held = []
+    page.route("**/images/ids?*", lambda route: held.append(route))  # noqa: PLW0108 - a built-in cannot be registered
+    page.goto(f"{live_server}{rows.path}/images")
+    first, last = (page.locator(".grid-tile").nth(place).bounding_box() for place in (1, 3))
+    assert first
+    assert last
+    page.mouse.move(first["x"] + 30, first["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=4)
+    page.mouse.up()
+    expect(page.locator("#selection")).to_be_hidden()
+    until(lambda: held, page)
+    for route in held:
+        route.continue_()
+    expect(page.locator("#selection")).to_have_text("3 selected")
+    expect(page.locator("#tile-2")).to_have_attribute("aria-selected", "true")
+
+
 def test_a_very_long_name__stays_inside_of_the_pages(page: Page, live_server, database, store):
     rows = add_rows(database, store, 3, ["桿状核好中球と分葉核好中球" * 8, "単球"])
     with database.write() as session:
