@@ -74,6 +74,18 @@ def add(
     clean = _checked_name(present, name)
     _check_color(color)
     _check_key(present, key)
+    return _added(session, project, present, clean, color, key)
+
+
+def _added(
+    session: Session,
+    project: Project,
+    present: Sequence[LabelClass],
+    clean: str,
+    color: str | None = None,
+    key: str | None = None,
+) -> LabelClass:
+    """A new class behind the classes that are ``present``."""
     added = LabelClass(
         id=own_ids.first(session, project.id, LabelClass.id),
         project_id=project.id,
@@ -114,7 +126,8 @@ def ensured(
             continue
         key = name_key(clean_name(spelled))
         if key not in present:
-            present[key] = add(session, project, spelled)
+            clean = _checked_name([], spelled)  # nobody has it: that was looked up
+            present[key] = _added(session, project, [*found_now, *made], clean)
             made.append(present[key])
         found[spelled] = present[key]
         present[key].retired = False
