@@ -75,8 +75,11 @@ class LocalStore:
     def drop_old(self, digest: str, before: float) -> bool:
         path = self.path(digest)
         aside = path.with_name(DROPPED + digest)
-        # Under its own name nobody can put it again between the look at its age and its end.
+        # Under its own name nobody can put it again between the look at its age and its end. One that is young at the
+        # first look stays where it is: somebody may be about to read it.
         try:
+            if path.stat().st_mtime >= before:
+                return False
             path.rename(aside)
         except FileNotFoundError:
             return False

@@ -142,6 +142,13 @@ def test_sweep__gives_back_what_a_drop_cut_short_had_put_aside(store, monkeypatc
     assert store.drop_old(digest, store.path(digest).stat().st_mtime + 1)
 
 
+def test_drop_old__a_young_blob_is_never_out_of_sight(store, monkeypatch):
+    digest = store.put(b"one")
+    monkeypatch.delattr(Path, "rename")
+    assert not store.drop_old(digest, store.path(digest).stat().st_mtime)
+    assert store.get(digest) == b"one"
+
+
 def test_full__real_small_disk(small_disk):
     store = LocalStore(small_disk / "store")
 
