@@ -49,6 +49,13 @@ def test_routes__every_module_is_part_of_the_application():
     assert {item.name for item in pkgutil.iter_modules(app.web.routes.__path__)} == set(ROUTES)
 
 
+def test_routes__are_not_made_anew_for_an_application(settings):
+    """That takes a third of a second of the first request."""
+    own, made = own_routes(), create_app(settings).routes
+    assert len(own) > 100
+    assert all(any(route is one for one in made) for route in own)
+
+
 def test_routes__names_are_given_once():
     names = [route.name for route in own_routes()]
     assert len(names) == len(set(names))
