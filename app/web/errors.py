@@ -107,7 +107,11 @@ def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = error.status_code
     code = CODES.get(status, "request_unreadable" if status < 500 else "internal_error")
-    params = {"path": request.url.path, "method": request.method, "limit_mb": error.detail, "id": ""}
+    params = {"path": request.url.path, "method": request.method}
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        params["limit_mb"] = error.detail
+    elif code == "internal_error":
+        params["id"] = ""
     response = answer(request, AppError(code, **params), status)
     for name, value in (error.headers or {}).items():
         response.headers[name] = value

@@ -104,7 +104,9 @@ def test_error__unknown_address_and_wrong_method(client):
     answer = client.request("DELETE", "/help")
     assert answer.status_code == 405
     assert "GET" in answer.headers["allow"]
-    assert client.get("/nowhere", headers=JSON).json()["error"]["code"] == "page_missing"
+    error = client.get("/nowhere", headers=JSON).json()["error"]
+    assert error["code"] == "page_missing"
+    assert error["params"] == {"path": "/nowhere", "method": "GET"}
 
 
 def test_error__in_japanese(client):
