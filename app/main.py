@@ -105,9 +105,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _routes() -> list[BaseRoute]:
-    """What answers each address, made once for each process.
+    """What answers each address: the routes of all modules, which are made when these are imported.
 
-    To include a router in the application makes all of its routes anew, at the first request: a third of a second.
+    To include their routers in the application would make them all anew, at its first request: a third of a second.
     """
     static = Mount("/static", HashedStatic(directory=STATIC), name="static")
     return [static, *(route for name in ROUTES for route in import_module(f"app.web.routes.{name}").router.routes)]

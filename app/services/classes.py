@@ -115,19 +115,20 @@ def ensured(
 ) -> tuple[dict[str, LabelClass], Sequence[LabelClass]]:
     """``ensure``, and which classes it made."""
     lock(session, project.id)
-    found_now = listed(session, project)
-    present = {name_key(item.second_name): item for item in found_now if item.second_name}
-    present |= {item.name_key: item for item in found_now}
+    everyone = listed(session, project)
+    present = {name_key(item.second_name): item for item in everyone if item.second_name}
+    present |= {item.name_key: item for item in everyone}
     found: dict[str, LabelClass] = {}
     made: list[LabelClass] = []
     for name in names:
         spelled = unicodedata.normalize("NFC", name)
         if spelled in found:
             continue
-        key = name_key(clean_name(spelled))
+        clean = _cleaned(spelled)
+        key = name_key(clean)
         if key not in present:
-            clean = _checked_name([], spelled)  # nobody has it: that was looked up
-            present[key] = _added(session, project, [*found_now, *made], clean)
+            present[key] = _added(session, project, everyone, clean)
+            everyone.append(present[key])
             made.append(present[key])
         found[spelled] = present[key]
         present[key].retired = False
@@ -257,10 +258,15 @@ def next_key(used: Sequence[str]) -> str:
     return next((key for key in KEYS if key not in used), "")
 
 
-def _checked_name(others: Sequence[LabelClass], name: str) -> str:
+def _cleaned(name: str) -> str:
     clean = clean_name(name)
     if not clean:
         raise Invalid("class_name_empty")
+    return clean
+
+
+def _checked_name(others: Sequence[LabelClass], name: str) -> str:
+    clean = _cleaned(name)
     key = name_key(clean)
     for other in others:
         if other.name_key == key:

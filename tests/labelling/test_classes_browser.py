@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from app.db.models import Image, LabelClass
 from tests.labelling.conftest import add_rows
+from tests.labelling.test_gallery_browser import draw_band
 from tests.labelling.test_label_browser import saved, stored
 from tests.waiting import fits, until
 
@@ -74,13 +75,7 @@ def test_gallery__a_band_takes_what_is_still_on_its_way(page: Page, live_server,
     held = []
     page.route("**/images/ids?*", lambda route: held.append(route))  # noqa: PLW0108 - a built-in cannot be registered
     page.goto(f"{live_server}{rows.path}/images")
-    first, last = (page.locator(".grid-tile").nth(place).bounding_box() for place in (1, 3))
-    assert first
-    assert last
-    page.mouse.move(first["x"] + 30, first["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=4)
-    page.mouse.up()
+    draw_band(page, 1, 3)
     expect(page.locator("#selection")).to_be_hidden()
     until(lambda: held, page)
     for route in held:

@@ -48,19 +48,24 @@ def test_range__shift_click_and_digit(page: Page, live_server, database, rows):
     assert stored(database, rows).count(1) == 5
 
 
+def draw_band(page: Page, first: int, last: int) -> None:
+    """With the mouse, from within one tile to within another."""
+    start, end = tile(page, first).bounding_box(), tile(page, last).bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 30, start["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 30, end["y"] + 30, steps=4)
+    page.mouse.up()
+
+
 def test_toggle_and_band__select(page: Page, live_server, database, rows):
     opened(page, live_server, rows)
     tile(page, 0).click()
     tile(page, 3).click(modifiers=["Control"])
     tile(page, 0).click(modifiers=["Control"])
     expect(page.locator("#selection")).to_have_text("1 selected")
-    first, last = tile(page, 1).bounding_box(), tile(page, 10).bounding_box()
-    assert first
-    assert last
-    page.mouse.move(first["x"] + 30, first["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=4)
-    page.mouse.up()
+    draw_band(page, 1, 10)
     expect(page.locator("#selection")).to_have_text("4 selected")
     page.keyboard.press("Escape")
     expect(page.locator("#selection")).to_be_hidden()
