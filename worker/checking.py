@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -21,6 +21,7 @@ from worker.supervisor import End, Outcome
 
 STEP = 200  # pictures whose facts are written together
 PROCESSES = 8
+AT_ONCE, BYTES = 16, 4 * 2**20  # of pictures that one process is given together: each way costs both sides a wait
 PROGRESS_SECONDS = 0.5
 
 
@@ -86,14 +87,20 @@ def _measured(parts: Parts, claim: Claim, lease: Lease, project_id: int) -> bool
 
 def _share(parts: Parts, measurer: Measurer, images: list[tuple[int, str]]) -> list[tuple[int, Facts | None]]:
     found: list[tuple[int, Facts | None]] = []
+    waiting: dict[int, bytes] = {}
     for image_id, digest in images:
         try:
-            data = parts.store.get(digest)
+            waiting[image_id] = parts.store.get(digest)
         except NotFound:  # the command ``check`` names lost files; here the picture counts as unreadable
             found.append((image_id, None))
-        else:
-            found.append((image_id, measurer.measure(data)))
-    return found
+        if len(waiting) == AT_ONCE or sum(map(len, waiting.values())) > BYTES:
+            found += _facts(measurer, waiting)
+            waiting = {}
+    return found + _facts(measurer, waiting)
+
+
+def _facts(measurer: Measurer, images: Mapping[int, bytes]) -> list[tuple[int, Facts | None]]:
+    return list(zip(images, measurer.measure(list(images.values())), strict=True)) if images else []
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""Processes that measure pictures. One that dies, whatever of, costs the picture it worked on, and is replaced."""
+"""Processes that measure pictures, some at a time. One that dies is replaced, and costs the picture it died of."""
 
 import contextlib
 import os
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -12,17 +13,19 @@ WAIT_SECONDS = 300.0  # for one picture, which was decoded once already within l
 
 
 def serve(connection: Connection) -> None:
-    """Answer each picture with its facts, or None, until the other side is gone."""
+    """Answer pictures with their facts, None for what cannot be read, until the other side is gone."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(19)  # a training or a person goes first
     with contextlib.suppress(EOFError, OSError):
         while True:
-            data = connection.recv_bytes()
-            try:
-                found: Facts | None = measure(data)
-            except (OSError, ValueError, SyntaxError, MemoryError):  # what Pillow raises for broken data
-                found = None
-            connection.send(found)
+            connection.send([_facts(data) for data in connection.recv()])
+
+
+def _facts(data: bytes) -> Facts | None:
+    try:
+        return measure(data)
+    except (OSError, ValueError, SyntaxError, MemoryError):  # what Pillow raises for broken data
+        return None
 
 
 class Measurer:
@@ -33,13 +36,21 @@ class Measurer:
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
-    def measure(self, data: bytes) -> Facts | None:
-        """The facts of a picture; None when it cannot be read or its process dies or hangs."""
+    def measure(self, pictures: Sequence[bytes]) -> list[Facts | None]:
+        """The facts of each picture; None for one that cannot be read, or that its process dies of or hangs at."""
+        found = self._together(pictures)
+        if found is not None:
+            return found
+        if len(pictures) == 1:
+            return [None]
+        return [facts for data in pictures for facts in self.measure([data])]
+
+    def _together(self, pictures: Sequence[bytes]) -> list[Facts | None] | None:
         connection = self._connected()
         try:
-            connection.send_bytes(data)
+            connection.send(pictures)
             if connection.poll(WAIT_SECONDS):
-                found: Facts | None = connection.recv()
+                found: list[Facts | None] = connection.recv()
                 return found
         except (EOFError, OSError):
             pass

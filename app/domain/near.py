@@ -29,7 +29,7 @@ GLANCES, HOPE = 2, 0.75  # steps after which soft pictures of copies agree at le
 STEPS = 3
 STRETCH = 0.2  # the most that a crop may have taken away
 FLAT = 2.0  # a sketch with less deviation, in grey values, has no structure to compare
-BLOCK = 4096  # pairs that are proven at once
+BLOCK = 256  # pairs that are proven at once: they stay in the cache
 Sketches = NDArray[np.uint8]  # (n, 32, 32)
 Floats = NDArray[np.float32]
 Pairs = NDArray[np.int64]  # (m, 2)
@@ -169,13 +169,19 @@ def _pairs(codes: Codes, count: int) -> Pairs:
 
 
 def _nearest(pairs: Pairs, distances: Floats, count: int, most: int) -> NDArray[np.bool_]:
-    """True for pairs that are among the ``most`` nearest of one of their two pictures."""
-    both = pairs.T.ravel()
-    order = np.lexsort((np.tile(distances, 2), both))
-    starts = np.searchsorted(both[order], np.arange(count))
-    rank = np.empty(len(both), dtype=np.int64)
-    rank[order] = np.arange(len(both)) - starts[both[order]]
-    near: NDArray[np.bool_] = np.minimum(rank[: len(pairs)], rank[len(pairs) :]) < most
+    """True for pairs that are among the ``most`` nearest of one of their two pictures, or as near as the last of them.
+
+    One number says picture and distance, so that one sort of plain numbers does it.
+    """
+    if not len(pairs):
+        return np.zeros(0, dtype=np.bool_)
+    bits = np.ascontiguousarray(distances).view(np.int32).astype(np.int64)
+    bits = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits) + 2**31  # in the order of the distances, 0 to 2**32
+    keys = (pairs.T << 33) + bits
+    ordered = np.sort(keys, axis=None)
+    starts = np.searchsorted(ordered, np.arange(count + 1) << 33)
+    last = ordered[np.minimum(starts[:-1] + most, starts[1:]) - 1]  # of a picture without a pair: nobody asks
+    near: NDArray[np.bool_] = (keys <= last[pairs.T]).any(axis=0)
     return near
 
 
@@ -257,23 +263,28 @@ def _better(one: Floats, other: Floats, moves: Floats) -> Floats:
 
 
 def _moved(values: Floats, moves: Floats) -> tuple[Floats, NDArray[np.bool_], tuple[Floats, Floats]]:
-    """``values`` read at the moved places, where those lie inside, and the slopes there (for each half width)."""
+    """``values`` read at the moved places, where those lie inside, and the slopes there (for each half width).
+
+    Shift and stretch keep rows and columns apart, so that reading is a product of matrices from both sides.
+    """
+    across, in_x = _reading(moves[:, 0:1], moves[:, 2:3])
+    down, in_y = _reading(moves[:, 1:2], moves[:, 3:4])
+    read = down @ (values @ across.transpose(0, 2, 1))
+    slopes = read[:, :SIZE, SIZE:], read[:, SIZE:, :SIZE]
+    return read[:, :SIZE, :SIZE], in_y[:, :, None] & in_x[:, None, :], slopes
+
+
+def _reading(shift: Floats, stretch: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Matrices (m, 2 * SIZE, SIZE) that read a line between its pixels, then its slope; which places lie inside."""
     half = np.float32(SIZE / 2)
-    place_x = (moves[:, 0:1] + GRID * (1 + moves[:, 2:3])) * half + (SIZE - 1) / 2  # (m, SIZE)
-    place_y = (moves[:, 1:2] + GRID * (1 + moves[:, 3:4])) * half + (SIZE - 1) / 2
-    left = np.clip(np.floor(place_x).astype(np.int64), 0, SIZE - 2)
-    top = np.clip(np.floor(place_y).astype(np.int64), 0, SIZE - 2)
-    share_x = np.clip(place_x - left, 0, 1).astype(np.float32)[:, None, :]
-    share_y = np.clip(place_y - top, 0, 1).astype(np.float32)[:, :, None]
-    rows = np.arange(len(values))[:, None, None]
-    upper, lower = top[:, :, None], top[:, :, None] + 1
-    a, b = values[rows, upper, left[:, None, :]], values[rows, upper, left[:, None, :] + 1]
-    c, d = values[rows, lower, left[:, None, :]], values[rows, lower, left[:, None, :] + 1]
-    above, below = a + (b - a) * share_x, c + (d - c) * share_x
-    slope_x = ((b - a) * (1 - share_y) + (d - c) * share_y) * half
-    in_x = (place_x > -0.5) & (place_x < SIZE - 0.5)
-    in_y = (place_y > -0.5) & (place_y < SIZE - 0.5)
-    return above + (below - above) * share_y, in_y[:, :, None] & in_x[:, None, :], (slope_x, (below - above) * half)
+    place = (shift + GRID * (1 + stretch)) * half + np.float32((SIZE - 1) / 2)  # (m, SIZE)
+    before = np.clip(np.floor(place).astype(np.int64), 0, SIZE - 2)
+    share = np.clip(place - before, 0, 1).astype(np.float32)
+    matrices = np.zeros((len(place), 2 * SIZE, SIZE), dtype=np.float32)
+    pictures, rows = np.arange(len(place))[:, None], np.arange(SIZE)
+    matrices[pictures, rows, before], matrices[pictures, rows, before + 1] = 1 - share, share
+    matrices[pictures, rows + SIZE, before], matrices[pictures, rows + SIZE, before + 1] = -half, half
+    return matrices, (place > -0.5) & (place < SIZE - 0.5)
 
 
 def _soft(values: Floats) -> Floats:
