@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.db.migrate import upgrade
 from app.db.session import Database
-from app.domain import leaks, near
+from app.domain import laid_upon, leaks, near
 from app.domain.findings import Topic
 from app.services import health, health_check, health_facts
 from benchmarks import planted
@@ -211,7 +211,7 @@ def _judge_turned(ones: Sequence[One], counts: Counts) -> None:
 
 def _sketches(ones: Sequence[One]) -> np.ndarray:
     data = b"".join(one.facts.sketch for one in ones if one.facts)
-    return np.frombuffer(data, dtype=np.uint8).reshape(-1, near.SIZE, near.SIZE)
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, laid_upon.SIZE, laid_upon.SIZE)
 
 
 def _judge_odd(database: Database, name: str, ones: Sequence[One], counts: Counts) -> None:

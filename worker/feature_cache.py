@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from app.domain.backbones import method
 from app.domain.errors import AppError
+from app.domain.recipe import Recipe
 from app.storage import Store
 from app.storage.arrays import Arrays, pack_one
 from worker.ml.frozen import Features, Indices
@@ -13,17 +15,21 @@ from worker.rate_orders import RateOrder
 
 
 class StoredFeatures:
-    """A ``worker.ml.frozen.Cache`` for the pictures of an order."""
+    """A ``worker.ml.frozen.Cache`` for the pictures of an order; ``precision``: in which they are looked at."""
 
-    def __init__(self, order: TrainOrder | RateOrder, store: Store, send: Callable[[Message], None]) -> None:
-        self._order, self._store, self._send = order, store, send
+    def __init__(
+        self, order: TrainOrder | RateOrder, store: Store, send: Callable[[Message], None], precision: str
+    ) -> None:
+        self._digests, self._store, self._send = order.items.digests, store, send
+        self._method = method(Recipe.from_json(order.recipe), precision)
+        self._known = order.features.get(self._method, {})
 
     def known(self, places: Indices) -> tuple[Indices, Features]:
         """Those of ``places`` that have features, and these. A picture that could not be read has none."""
-        digests, arrays = self._order.items.digests, Arrays(self._store)
+        digests, arrays = self._digests, Arrays(self._store)
         found, rows = [], []
         for place in places.tolist():
-            if (where := self._order.features.get(digests[place])) is None:
+            if (where := self._known.get(digests[place])) is None:
                 continue
             block, row = where
             try:
@@ -39,7 +45,7 @@ class StoredFeatures:
 
     def keep(self, places: Indices, features: Features) -> None:
         """Put new ones into the store and say so; each picture once."""
-        digests = [self._order.items.digests[place] for place in places.tolist()]
+        digests = [self._digests[place] for place in places.tolist()]
         first = [place for place, digest in enumerate(digests) if digest not in digests[:place]]
         sha256 = self._store.put(pack_one(np.ascontiguousarray(features[first])))
-        self._send(FeatureBlock(tuple(digests[place] for place in first), sha256, self._order.method))
+        self._send(FeatureBlock(tuple(digests[place] for place in first), sha256, self._method))

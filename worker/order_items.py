@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Known = dict[str, dict[str, tuple[str, int]]]
+"""Features that others have left: by method, for each hash of a picture, hash of an array and row in it."""
+
 
 @dataclass(frozen=True)
 class Items:

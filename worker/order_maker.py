@@ -51,8 +51,8 @@ def train_order(session: Session, run_id: int, settings: Settings, only: tuple[i
     )
     recipe = Recipe.from_json(run.recipe)
     if recipe.pretrained:
-        method = backbones.method(recipe)
-        order = replace(order, features=features.of_run(session, run_id, method), method=method)
+        known = {method: features.of_run(session, run_id, method) for method in backbones.methods(recipe)}
+        order = replace(order, features=known)
     return resuming.fill(session, order, run_id, run.environment)
 
 

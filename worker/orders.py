@@ -17,7 +17,7 @@ from worker.altering_orders import Altered, AlterOrder
 from worker.files import FileOrder, Views
 from worker.looking_orders import LookOrder
 from worker.map_orders import Embedded, EmbedOrder
-from worker.order_items import Items
+from worker.order_items import Items, Known
 from worker.rate_orders import RateOrder, Swept
 
 
@@ -67,7 +67,7 @@ class TrainOrder:
         only: the folds to train here; the rest, and everything that needs all models, is left to other jobs. None:
             train what is not finished, then sum up: mean of the models on the test set, and heat maps.
         resume, finished: for each fold the checkpoint to go on from, the model that need not be trained again.
-        features: for each hash of a picture, hash and row of the array with its features; ``method``: their name.
+        features: that others have left, by what may decide them (``backbones.methods``).
         start: the saved model with whose weights the training begins; "" for new ones.
         closing: train nothing more; judge what is saved of unfinished models, and sum up.
         precision: of an earlier attempt or another fold; "" leaves it to the recipe.
@@ -85,8 +85,7 @@ class TrainOrder:
     finished: dict[int, Finished] = field(default_factory=dict)
     precision: str = ""
     closing: bool = False
-    features: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
-    method: str = ""
+    features: Known = field(default_factory=dict, repr=False)
     weights: str = ""
     start: str = ""
 

@@ -62,7 +62,7 @@ def _order(session: Session, claim: Claim, settings: Settings) -> RateOrder:
         drawn.labels[places].astype(np.int32),
     )
     cached = stages(recipe)[0].cached
-    method = backbones.method(recipe) if cached else ""
+    methods = backbones.methods(recipe) if cached else []
     origin = origins.find(session, claim.project_id, recipe)
     return RateOrder(
         storage=settings.patient_store_address,
@@ -70,8 +70,7 @@ def _order(session: Session, claim: Claim, settings: Settings) -> RateOrder:
         recipe=recipe.to_json(),
         class_names=tuple(row.name for row in forecast.classes),
         items=items,
-        features=features.of_project(session, claim.project_id, method) if cached else {},
-        method=method,
+        features={method: features.of_project(session, claim.project_id, method) for method in methods},
         weights=str(settings.weights_folder),
         start=origin.digest if origin else "",
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.config import StoreAddress
-from worker.order_items import Items
+from worker.order_items import Items, Known
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class RateOrder:
     recipe: dict[str, Any]
     class_names: tuple[str, ...]
     items: Items
-    features: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
-    method: str = ""
+    features: Known = field(default_factory=dict, repr=False)
     weights: str = ""
     start: str = ""
 

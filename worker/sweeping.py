@@ -11,7 +11,7 @@ from app.domain.recipe import Recipe
 from app.domain.stages import stages
 from app.storage import open_store
 from worker.feature_cache import StoredFeatures
-from worker.ml import data, device, rate_finder, saving
+from worker.ml import data, device, models, rate_finder, saving
 from worker.ml.folds import Begin
 from worker.ml.reporting import Silent
 from worker.orders import Message, Progress
@@ -71,7 +71,8 @@ def run(order: RateOrder, send: Callable[[Message], None]) -> None:
 
 
 def _cache(order: RateOrder, send: Callable[[Message], None]) -> StoredFeatures:
-    return StoredFeatures(order, open_store(order.storage), send)
+    precision = models.resolve_precision(Recipe.from_json(order.recipe))
+    return StoredFeatures(order, open_store(order.storage), send, precision)
 
 
 def _pictures(order: RateOrder, recipe: Recipe, told: _Reporter) -> data.Pictures | data.OnDemand:

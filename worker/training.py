@@ -77,6 +77,7 @@ class Training:
     def __init__(self, order: TrainOrder, send: Send, stop: Stop, begins: Begins) -> None:
         self.order, self.send, self.begins = order, send, begins
         self.recipe = Recipe.from_json(order.recipe)
+        self.precision = order.precision or models.resolve_precision(self.recipe)
         self.store = open_store(order.storage)
         states = saved_states.States(self.store, send)
         stop = _at_once if order.closing else stop
@@ -110,9 +111,8 @@ class Training:
         return sum(model.seconds for model in finished.values()) + sum(state.seconds for state in states.values())
 
     def _environment(self, states: dict[int, State]) -> dict[str, object]:
-        precision = self.order.precision or models.resolve_precision(self.recipe)
         return device.describe(self.recipe.precision) | {
-            "precision": precision,
+            "precision": self.precision,
             "deterministic": self.recipe.deterministic,
             "conv_layers": architectures.seen(self.recipe, len(self.order.class_names)),
             "resumed": {str(fold): state.epoch for fold, state in states.items()},
@@ -144,7 +144,7 @@ class Training:
     def _fit(self, pictures: data.Pictures | data.OnDemand, left: list[Plan], states: dict[int, State]) -> None:
         order = self.order
         most = max(len(plan.train) for plan in order.plans)
-        cache = StoredFeatures(order, self.store, self.send)
+        cache = StoredFeatures(order, self.store, self.send, self.precision)
         begin = train.Begin(
             states, order.precision, most, cache=cache, scratch=Path(order.scratch), weights=Path(order.weights),
             start=saving.load(self.store.get(order.start)) if order.start else None,

@@ -55,6 +55,11 @@ class Backbone:
     up: bool = True
 
     @property
+    def packaged(self) -> bool:
+        """True for the networks whose weights come with packages."""
+        return not self.file
+
+    @property
     def features(self) -> int:
         """Numbers for each picture."""
         return self.blocks[-1].channels
@@ -140,9 +145,23 @@ _ALL = (
 KNOWN: dict[str, Backbone] = {backbone.name: backbone for backbone in _ALL}
 
 
-def method(recipe: Recipe) -> str:
-    """What decides the features of a picture by a pretrained network, in at most 40 characters."""
-    words = [recipe.architecture, str(recipe.image_size), "float16"]
+LOW = "bfloat16"  # the number format of a network that answers in it from its first layer to its last
+
+
+def methods(recipe: Recipe) -> list[str]:
+    """What may decide the features of a picture; the worker that computes them knows which, see ``method``."""
+    formats = ("float32",) if recipe.precision == "float32" else ("float32", LOW)
+    return [method(recipe, precision) for precision in formats]
+
+
+def method(recipe: Recipe, precision: str) -> str:
+    """What decides the features of a picture by a pretrained network, in at most 40 characters.
+
+    Args:
+        recipe: network, size, and how pictures are made to fit.
+        precision: ``LOW`` for features that were computed in it; others were computed in float32 and kept in float16.
+    """
+    words = [recipe.architecture, str(recipe.image_size), LOW if precision == LOW else "float16"]
     if recipe.resize_mode != "stretch":
         words.append(recipe.resize_mode)
     if recipe.resize_mode == "pad":

@@ -1,5 +1,6 @@
 """What the form says about the values of a network that was trained on ImageNet."""
 
+from app.domain.backbones import KNOWN
 from app.domain.recipe import Recipe
 from app.domain.text import N_
 from app.web.field_text import FieldText
@@ -78,7 +79,7 @@ def matters(name: str, recipe: Recipe) -> bool:
     if name == "normalisation":
         return not recipe.pretrained or not recipe.backbone_scaling
     if name == "precision":
-        return not recipe.pretrained or bool(recipe.unfrozen_blocks)
+        return not recipe.pretrained or bool(recipe.unfrozen_blocks) or KNOWN[recipe.architecture].packaged
     if name in ("fine_epochs", "fine_rate"):
         return recipe.pretrained and bool(recipe.unfrozen_blocks)
     return name not in TEXTS or recipe.pretrained

@@ -32,7 +32,8 @@ def test_run__leaves_features_for_the_next_run_which_reads_no_picture_for_them(t
     run = processes.add_run(database, processes.add_project(database, store), RECIPE)
     with database.read() as session:
         order = order_maker.train_order(session, run.id, settings)
-    assert (order.method, order.features) == ("efficientnet-lite0-32-float16", {})
+    names = ("efficientnet-lite0-32-float16", "efficientnet-lite0-32-bfloat16")
+    assert order.features == {name: {} for name in names}
     said: list[object] = []
     training.run(order, said.append, lambda: False)
     blocks = of_kind(FeatureBlock, said)
@@ -47,8 +48,11 @@ def test_run__leaves_features_for_the_next_run_which_reads_no_picture_for_them(t
             features.add_block(session, block.digests, block.sha256, block.method)
     with database.read() as session:
         again = order_maker.train_order(session, run.id, settings)
-        assert session.scalar(sa.select(sa.func.count()).select_from(FeaturePlace)) == len(again.features)
-    assert set(again.features) == set(order.items.digests)
+        assert session.scalar(sa.select(sa.func.count()).select_from(FeaturePlace)) == len(set(order.items.digests))
+    used = names[of_kind(Environment, said)[0].values["precision"] == "bfloat16"]
+    assert {name: set(known) for name, known in again.features.items()} == {
+        name: set(order.items.digests) if name == used else set() for name in names
+    }
     more: list[object] = []
     training.run(again, more.append, lambda: False)
     assert of_kind(FeatureBlock, more) == []

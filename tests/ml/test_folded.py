@@ -11,10 +11,11 @@ from keras import layers
 from app.domain import backbones as known
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
-from worker.ml import device, folded, models, parts
+from worker.ml import backbone, device, folded, models, parts, predict
 from worker.ml.frozen import Base, Nothing, Rows, Source, compute
 from worker.ml.network import Network
 from worker.ml.running import Stages
+from worker.ml.saving import SavedModel, dump, load
 
 pytestmark = pytest.mark.ml
 
@@ -148,11 +149,48 @@ def test_stages__a_second_stage_that_is_there_gets_nothing_more():
     assert first.given.shape[2:] != second.given.shape[2:]
 
 
-def test_second_stage__multiplies_in_the_precision_of_the_run(monkeypatch):
+@pytest.mark.parametrize("name", backbone.VARIANTS)
+def test_fold__answers_in_low_precision_and_learns_as_before(name):
+    model = backbone.build(64, name=name)
+    backbone.load(model.layers, name)
+    model.trainable = False
+    low, high = (folded.fold(model, answers=answers) for answers in (device.LOW, device.FLOAT32))
+    x = np.random.default_rng(4).integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
+    there, here = high(x, training=False).numpy(), low(x, training=False).numpy()
+    assert here.dtype == np.float32
+    assert 1e-3 < np.linalg.norm(here - there) / np.linalg.norm(there) < 0.05  # 8 bits a number, fifty layers
+    np.testing.assert_array_equal(low(x, training=True), high(x, training=True))
+
+
+def test_precision__of_pretrained_networks(monkeypatch):
     monkeypatch.setattr(device, "_has_bfloat16", lambda: True)
-    assert models.resolve_precision(RECIPE) == device.MIXED
+    from_file = replace(RECIPE, architecture="resnet50")
+    assert models.resolve_precision(RECIPE) == device.LOW
+    assert models.resolve_precision(replace(RECIPE, unfrozen_blocks=0)) == device.LOW
     assert models.resolve_precision(replace(RECIPE, precision="float32")) == device.FLOAT32
-    assert models.resolve_precision(replace(RECIPE, unfrozen_blocks=0)) == device.FLOAT32
+    assert models.resolve_precision(from_file) == device.MIXED
+    assert models.resolve_precision(replace(from_file, unfrozen_blocks=0)) == device.FLOAT32
+    monkeypatch.setattr(device, "_has_bfloat16", lambda: False)
+    assert models.resolve_precision(RECIPE) == device.FLOAT32
+
+
+@pytest.mark.parametrize("unfrozen", [0, 2])
+@pytest.mark.parametrize("precision", [device.FLOAT32, device.LOW])
+def test_answers__from_kept_features_are_those_of_the_whole_network(unfrozen, precision):
+    """Validation and test of a run come from features; what it says of a picture later comes from the picture."""
+    recipe = replace(RECIPE, unfrozen_blocks=unfrozen, image_size=64)
+    pictures = np.random.default_rng(5).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
+    made = Stages(recipe, 3, precision, 4, Source(pictures, np.arange(9), np.arange(9)), ())
+    made.network.initialise((0, 0))
+    for number in range(1, len(made.all) + 1):
+        running = made.running(number, lambda *_: None, lambda: False)
+        _losses, _right, said = running.steps.evaluate(running.rows(np.arange(9)), np.zeros(9, np.int64))
+        np.testing.assert_allclose(said, made.network.probabilities(pictures), atol=2e-3)
+    saved = SavedModel(recipe, ("a", "b", "c"), made.network.weights(), None, precision, 1, {}, {})
+    np.testing.assert_allclose(predict.probabilities(load(dump(saved)), pictures), said, atol=2e-3)
+
+
+def test_second_stage__multiplies_in_the_precision_of_the_run():
     net = Network(RECIPE, 2, device.MIXED)
     net.initialise((0, 0))
     made = [parts.make(net.model, stages(RECIPE)[1], precision) for precision in (device.MIXED, device.FLOAT32)]

@@ -125,7 +125,10 @@ def test_matters__values_of_a_pretrained_network_only_where_there_is_one():
     pretrained = Recipe(architecture="efficientnet-lite0")
     shown = {name for name in FIELDS if network_fields.matters(name, pretrained)}
     assert set(network_fields.TEXTS) - shown == {"fine_epochs", "fine_rate"}
-    assert {"normalisation", "precision"} & shown == set()
+    assert "precision" in shown
+    assert "normalisation" not in shown
+    from_file = replace(pretrained, architecture="vgg16")  # answers in 32 bits always
+    assert [network_fields.matters("precision", replace(from_file, unfrozen_blocks=n)) for n in (0, 1)] == [False, True]
     wrong = replace(pretrained, backbone_scaling=False, unfrozen_blocks=1)
     assert all(network_fields.matters(name, wrong) for name in [*network_fields.TEXTS, "normalisation", "precision"])
     own = {name for name in FIELDS if network_fields.matters(name, Recipe())}

@@ -23,6 +23,7 @@ from app.domain import stages
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
 from worker.ml import models, parts
+from worker.ml.device import PRECISIONS
 from worker.ml.keeper import Best, EpochResult, Kept
 from worker.ml.network import Weights, generators
 from worker.ml.optimizers import shapes_of
@@ -41,7 +42,7 @@ class State:
 
     Attributes:
         recipe: of the training; ``classes``: number of outputs.
-        precision: ``float32`` or ``mixed_bfloat16``.
+        precision: of ``device.PRECISIONS``.
         seconds: that the epochs so far took.
         weights: in the order of ``model.weights``.
         slots: of the optimiser, float32, variable by variable; ``step`` counts its updates.
@@ -207,7 +208,7 @@ def _about(content: bytes, recipe: Recipe, classes: int) -> dict[str, Any]:
         about = json.loads(archive.read("about.json"))
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError("unknown format")
-    if about.get("precision") not in ("float32", "mixed_bfloat16"):
+    if about.get("precision") not in PRECISIONS:
         raise ValueError("unknown precision")
     if Recipe.from_json(about["recipe"]) != recipe or about["classes"] != classes:
         raise ValueError("it belongs to another training")

@@ -7,7 +7,9 @@ for the gradients of the filters, and takes a third less of the time.
 
 While the filters learn, those of one pixel are products of matrices, whose gradients take a fifth less of a step than
 those of convolutions; in bfloat16 a step takes three fifths. Filters of single channels stay in float32: processors
-have no quick way for their gradients in anything else (docs/log.md). Answers are always those of float32.
+have no quick way for their gradients in anything else (docs/log.md). Answers are those of float32, or of bfloat16 in
+all layers but the first ones, which takes three fifths of the time; rounding in the first ones alone would change the
+answers as much as in all others together.
 """
 
 from typing import Any
@@ -16,33 +18,39 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from worker.ml.device import FLOAT32
+from worker.ml.device import FLOAT32, LOW
 
 _CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D)
+_FIRST = ("stem_", "block0_")  # as ``backbone`` names its layers
+_RECTIFIER = ("max_value", "negative_slope", "threshold")
 
 
 class Convolution(layers.Layer):  # type: ignore[misc]
-    """A convolution and the normalisation behind it; ``products``: number format in which it multiplies to learn."""
+    """A convolution and the normalisation behind it.
 
-    def __init__(self, inner: Any, norm: Any, products: str) -> None:
-        super().__init__(name=inner.name)
-        self.inner, self.norm, self._products = inner, norm, products
+    ``products``: number format in which it multiplies to learn; ``answers``: of all numbers when it does not learn.
+    """
+
+    def __init__(self, inner: Any, norm: Any, products: str, answers: str) -> None:
+        super().__init__(name=inner.name, autocast=False)
+        self.inner, self.norm, self._products, self._answers = inner, norm, products, answers
         self.built = True  # both have their variables
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """(n, height, width, channels) float32 to what the two layers give, without training of the averages."""
+        """(n, height, width, channels) to what the two layers give, without training of the averages."""
         inner, norm = self.inner, self.norm
         factor = norm.gamma.value * tf.math.rsqrt(norm.moving_variance.value + norm.epsilon)
         strides, padding = inner.strides, inner.padding.upper()
+        wanted = FLOAT32 if training else self._answers
         if isinstance(inner, layers.DepthwiseConv2D):
-            kernel = inner.kernel.value * factor[:, None]
-            x = tf.nn.depthwise_conv2d(x, kernel, (1, *strides, 1), padding)
+            kernel = tf.cast(inner.kernel.value * factor[:, None], wanted)
+            x = tf.nn.depthwise_conv2d(tf.cast(x, wanted), kernel, (1, *strides, 1), padding)
         elif training:
             x = self._learning(x, inner.kernel.value * factor)
         else:
-            x = tf.nn.conv2d(x, inner.kernel.value * factor, strides, padding)
+            x = tf.nn.conv2d(tf.cast(x, wanted), tf.cast(inner.kernel.value * factor, wanted), strides, padding)
         mean = norm.moving_mean.value - inner.bias.value if inner.use_bias else norm.moving_mean.value
-        return tf.nn.bias_add(x, norm.beta.value - mean * factor)
+        return tf.nn.bias_add(x, tf.cast(norm.beta.value - mean * factor, wanted))
 
     def _learning(self, x: Any, kernel: Any) -> Any:
         """As in an answer, with cheaper gradients."""
@@ -60,16 +68,36 @@ class Convolution(layers.Layer):  # type: ignore[misc]
         return self.inner.compute_output_shape(input_shape)
 
 
-def fold(model: keras.Model, products: str = FLOAT32) -> keras.Model:
+class _Sum(layers.Layer):  # type: ignore[misc]
+    """Sum of maps. One in float32 beside others in bfloat16 was in bfloat16 where it was computed."""
+
+    def call(self, maps: Any) -> Any:
+        low = any(one.dtype == LOW for one in maps)
+        first, *more = [tf.cast(one, LOW) if low else one for one in maps]
+        return sum(more, first)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """That of each."""
+        return input_shape[0]
+
+
+def fold(model: keras.Model, products: str = FLOAT32, answers: str = FLOAT32) -> keras.Model:
     """``model`` with the variables that it has, for answers, and for training in which no averages are moved.
 
     Args:
         model: for pictures of one size where it is trained.
         products: ``float32`` or ``bfloat16``, of its convolutions while training.
+        answers: ``bfloat16`` for maps in it where nothing learns, of a network of convolutions, normalisations,
+            rectifiers and sums as those of ``backbone`` are. A map that it gives is in it too.
     """
     pairs = _pairs(model)
     behind = {id(norm) for norm in pairs.values()}
-    made = {name: Convolution(model.get_layer(name), norm, products) for name, norm in pairs.items()}
+    made = {
+        name: Convolution(model.get_layer(name), norm, products, FLOAT32 if name.startswith(_FIRST) else answers)
+        for name, norm in pairs.items()
+    }
+    if answers == LOW:
+        made |= {layer.name: _either(layer) for layer in model.layers if type(layer) in (layers.ReLU, layers.Add)}
 
     def instead(layer: Any) -> Any:
         return made.get(layer.name, layer)
@@ -78,6 +106,13 @@ def fold(model: keras.Model, products: str = FLOAT32) -> keras.Model:
         return values[0] if id(layer) in behind else layer(*values, **named)
 
     return keras.models.clone_model(model, clone_function=instead, call_function=call)
+
+
+def _either(layer: Any) -> Any:
+    """A layer without variables that takes maps in the number format in which they come."""
+    if isinstance(layer, layers.Add):
+        return _Sum(name=layer.name, autocast=False)
+    return layers.ReLU(**{name: layer.get_config()[name] for name in _RECTIFIER}, name=layer.name, autocast=False)
 
 
 def _pairs(model: keras.Model) -> dict[str, Any]:

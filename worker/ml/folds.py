@@ -54,7 +54,7 @@ class Begin:
 
     Attributes:
         states: for each fold the state to go on from; the others begin with new weights.
-        precision: ``float32`` or ``mixed_bfloat16``; "" leaves it to the recipe and this machine.
+        precision: of ``device.PRECISIONS``; "" leaves it to the recipe and this machine.
         most: training pictures in the largest fold of the whole run, where ``plans`` are not all of them; it limits
             the batch size, which must be the same for all folds wherever they are trained.
         devices: names such as ``GPU:0`` that share each batch; empty: all graphics cards where there are several.

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-LOW = "bfloat16"
+from worker.ml.device import LOW
 
 
 def order(model: keras.Model, last: str) -> list[Any]:

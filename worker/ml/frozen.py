@@ -51,7 +51,7 @@ class Base:
     """The frozen layers as a compiled function.
 
     Args:
-        below: from normalised pictures to (n, …) float32, or to two of these.
+        below: from normalised pictures to (n, …), or to two of these.
         normalise: (n, size, size, 3) float32 from 0 to 255 to the scale of the network.
         recipe: image size, augmentation and seed are used.
     """
@@ -63,13 +63,17 @@ class Base:
             self._compute, autograph=False, input_signature=[tf.TensorSpec((None, size, size, 3), tf.uint8)]
         )
         self._changed = tf.function(
-            lambda pictures: below(pictures, training=False), autograph=False,
+            self._given, autograph=False,
             input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)],
         )  # fmt: skip
         self._kernel = warp.make_kernel(recipe.augmentation, size, normalise)
 
     def _compute(self, pictures: Any) -> Any:
-        return self._below(self._normalise(tf.cast(pictures, tf.float32)), training=False)
+        return self._given(self._normalise(tf.cast(pictures, tf.float32)))
+
+    def _given(self, pictures: Any) -> Any:
+        given = self._below(pictures, training=False)
+        return tf.nest.map_structure(lambda one: tf.cast(one, tf.float32), given)
 
     def plain(self, pictures: data.Pictures, should_stop: Callable[[], bool]) -> list[Features]:
         """Of some pictures as they are; one array for each that ``below`` gives."""

@@ -67,7 +67,11 @@ if __name__ == "__main__":
 
 
 def model(saved: SavedModel) -> keras.Model:
-    """From pixels (n, size, size, 3), 0 to 255, to probabilities (n, classes), in the precision of the training."""
+    """From pixels (n, size, size, 3), 0 to 255, to probabilities (n, classes).
+
+    In the precision of the training; a pretrained network in float32, as Keras has no other way through it that answers
+    alike.
+    """
     recipe = saved.recipe
     inner = models.build(recipe, len(saved.class_names), saved.precision)
     for variable, value in zip(inner.weights, saved.weights, strict=True):
@@ -119,7 +123,7 @@ def _described(saved: SavedModel, about: dict[str, Any]) -> dict[str, Any]:
             "pad_color": recipe.pad_color,
         },
         "in_the_model": {"scaling": recipe.scale, "factor": scale.tolist(), "summand": offset.tolist()},
-        "precision": saved.precision,
+        "precision": FLOAT32 if recipe.pretrained else saved.precision,
         "recipe": recipe.to_json(),
         "versions": saved.versions,
     }

@@ -12,7 +12,7 @@ from keras import layers
 
 from app.domain import architectures
 from app.domain.recipe import Recipe
-from worker.ml import backbones, device
+from worker.ml import backbone, backbones, device
 from worker.ml.blocks import LOGITS, Chain
 
 
@@ -32,15 +32,15 @@ def build(recipe: Recipe, classes: int, precision: str = device.FLOAT32) -> kera
     Args:
         recipe: architecture, image size, head and logit dropout are used.
         classes: number of outputs.
-        precision: ``float32`` or ``mixed_bfloat16``; logits and softmax are float32 in both, and so are all layers
-            of a pretrained network.
+        precision: as ``resolve_precision`` has it; logits and softmax are float32 in all, and so are all layers
+            of a pretrained network, which ``folded`` passes in another one.
 
     Raises:
         Invalid: ``network_needs_larger_images`` when nothing would be left of the picture after the pooling layers.
     """
     architectures.layer_table(recipe, classes)  # refuses a picture that is too small, before Keras names a tensor
     inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="picture")
-    chain = Chain(inputs, asked_in(recipe, precision))
+    chain = Chain(inputs, device.FLOAT32 if recipe.pretrained else precision)
     if recipe.pretrained:
         chain.x = _features(recipe, inputs)
         architectures.head(chain, recipe.head_units, recipe.head_dropout)
@@ -61,16 +61,23 @@ def _features(recipe: Recipe, inputs: Any) -> Any:
 def resolve_precision(recipe: Recipe) -> str:
     """The number format in which a recipe is trained on this machine.
 
-    A pretrained network answers in float32: its features are shared by runs. Only layers of it that learn multiply in
-    another format meanwhile (``folded``).
+    A pretrained network of those that come with packages answers in bfloat16 where the processor is quick at it. Of
+    the others only layers that learn multiply in it meanwhile (``folded``); they answer in float32.
     """
-    learns = not recipe.pretrained or recipe.unfrozen_blocks
-    return device.resolve_precision(recipe.precision) if learns else device.FLOAT32
+    found = device.resolve_precision(recipe.precision)
+    if recipe.architecture in backbone.VARIANTS and found == device.MIXED and device.answers_low():
+        return device.LOW
+    return found if not recipe.pretrained or recipe.unfrozen_blocks else device.FLOAT32
 
 
 def asked_in(recipe: Recipe, precision: str) -> str:
     """The number format of the answers of a network that was trained in ``precision``."""
-    return device.FLOAT32 if recipe.pretrained else precision
+    return answers(precision) if recipe.pretrained else precision
+
+
+def answers(precision: str) -> str:
+    """As ``asked_in``, for a pretrained network."""
+    return device.LOW if precision == device.LOW else device.FLOAT32
 
 
 def layer_table(recipe: Recipe, classes: int) -> list[LayerRow]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
-from worker.ml import backbones, data, forward, models, parts
+from worker.ml import backbones, data, device, folded, forward, models, parts
 from worker.ml.blocks import LOGITS
 
 Weights = tuple[NDArray[np.float32], ...]
@@ -23,11 +23,11 @@ class Network:
     Args:
         recipe: architecture, size, normalisation.
         classes: number of outputs.
-        precision: ``float32`` or ``mixed_bfloat16``.
+        precision: as ``models.resolve_precision`` has it.
         folder: with the weights of pretrained networks that come with no package.
 
     Attributes:
-        model: to probabilities.
+        model: to probabilities; ``answering``: the same function of the same variables as it is computed for answers.
         logits: the same layers, to the values before the softmax.
         chain: the same layers for ``forward.run``, where they are a chain.
         base: the layers of a pretrained network among them.
@@ -36,6 +36,8 @@ class Network:
     def __init__(self, recipe: Recipe, classes: int, precision: str, folder: Path | None = None) -> None:
         self.recipe, self._folder = recipe, folder
         self.model = models.build(recipe, classes, precision)
+        low = models.asked_in(recipe, precision) == device.LOW
+        self.answering = folded.fold(self.model, answers=device.LOW) if low else self.model
         last = parts.last_name(self.model)
         self.logits = keras.Model(self.model.inputs, self.model.get_layer(last).output)
         self.chain = forward.order(self.model, last)
@@ -66,7 +68,7 @@ class Network:
         return (scaled - mean) / (tf.sqrt(variance) + 1e-6)
 
     def _probabilities(self, pictures: Any) -> Any:
-        return self.model(self.normalise(tf.cast(pictures, tf.float32)), training=False)
+        return self.answering(self.normalise(tf.cast(pictures, tf.float32)), training=False)
 
     def initialise(self, seed: Sequence[int]) -> None:
         """New weights, and new states of the dropout, from ``seed`` alone."""

@@ -9,7 +9,7 @@ from keras import layers
 
 from app.domain import backbones as known
 from app.domain.stages import Stage
-from worker.ml import backbones, device, folded, forward
+from worker.ml import backbones, device, folded, forward, models
 from worker.ml.blocks import LOGITS
 
 
@@ -38,11 +38,11 @@ def last_name(model: keras.Model) -> str:
 
 
 def make(model: keras.Model, stage: Stage, precision: str = device.FLOAT32) -> Part:
-    """The part of ``model`` (of ``models.build``) that learns in ``stage``; ``precision`` as in ``models.build``."""
+    """The part of ``model`` (of ``models.build``) that learns in ``stage``, in a precision of ``device.PRECISIONS``."""
     last = last_name(model)
     if stage.frozen is None:
         return Part(forward.order(model, last), model.trainable_variables, None, None)
-    own = backbones.of(model)
+    own, answers = backbones.of(model), models.answers(precision)
     backbones.freeze_averages(own)
     head = _between(model, backbones.FEATURES, last)
     blocks = known.KNOWN[model.name].blocks
@@ -52,19 +52,19 @@ def make(model: keras.Model, stage: Stage, precision: str = device.FLOAT32) -> P
     else:
         cut = model.get_layer(blocks[stage.frozen - 1].layer).output if stage.frozen else model.inputs[0]
         upper = keras.Model(cut, features.output)
-        products = forward.LOW if precision == device.MIXED else device.FLOAT32
-        chain, learning = [folded.fold(upper, products), *head], [*upper.layers, *head]
+        products = device.FLOAT32 if precision == device.FLOAT32 else device.LOW
+        chain, learning = [folded.fold(upper, products, answers), *head], [*upper.layers, *head]
     # The gradients of the filters of single channels are a quarter of a step, and nothing is better for them.
     moving = [layer for layer in learning if not isinstance(layer, layers.DepthwiseConv2D)]
     variables = [variable for layer in moving for variable in layer.trainable_variables]
-    below = folded.fold(keras.Model(model.inputs[0], cut)) if stage.frozen else None
+    below = folded.fold(keras.Model(model.inputs[0], cut), answers=answers) if stage.frozen else None
     shape = tuple(cut.shape[1:]) if stage.cached else None
     return Part(chain, variables, below, shape, cut)
 
 
-def both(model: keras.Model, first: Part, second: Part) -> keras.Model:
+def both(model: keras.Model, first: Part, second: Part, precision: str = device.FLOAT32) -> keras.Model:
     """From normalised pictures to what the two are given, the deeper one first, with one way through the layers."""
-    return folded.fold(keras.Model(model.inputs[0], [first.cut, second.cut]))
+    return folded.fold(keras.Model(model.inputs[0], [first.cut, second.cut]), answers=models.answers(precision))
 
 
 def _between(model: keras.Model, first: str, last: str) -> list[Any]:

@@ -109,7 +109,7 @@ class ReadyNetwork:
 
     def _predict(self, weights: Any, pictures: Any) -> Any:
         with _set(self._own, weights):
-            return self._own.model(self._own.normalise(tf.cast(pictures, tf.float32)), training=False)
+            return self._own.answering(self._own.normalise(tf.cast(pictures, tf.float32)), training=False)
 
     def _explainer(self, layer: str | None, method: Method) -> tuple[Explainer, Any]:
         key = (None if method in OF_PIXELS else layer, method)

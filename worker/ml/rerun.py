@@ -73,7 +73,7 @@ def weights(recipe: Recipe, folder: str | Path) -> Path:
         AppError: ``backbone_file_missing`` or ``weights_broken``.
     """
     path = Path(folder).absolute()
-    if recipe.pretrained and backbones.KNOWN[recipe.architecture].file:
+    if recipe.pretrained and not backbones.KNOWN[recipe.architecture].packaged:
         networks.checked(recipe.architecture, path)
     return path
 

@@ -102,4 +102,4 @@ class Stages:
             return None
         second = parts.make(self.network.model, later)
         self._aside[later.number] = rows = frozen.Rows.room(self._source, later.copies, second.shape or ())
-        return parts.both(self.network.model, part, second), rows
+        return parts.both(self.network.model, part, second, self._precision), rows

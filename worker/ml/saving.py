@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from worker.ml import models
+from worker.ml import device, models
 from worker.ml.data import Statistics
 
 FORMAT = 1
@@ -37,7 +37,7 @@ class SavedModel:
         class_names: of the outputs, in order.
         weights: float32 arrays in the order of ``models.build(...).weights``.
         statistics: for the normalisation ``featurewise``, else None.
-        precision: ``float32`` or ``mixed_bfloat16``, in which it is asked; see ``models.asked_in``.
+        precision: of ``device.PRECISIONS``, in which it is asked; see ``models.asked_in``.
         epoch: after which the weights were taken, counted from 1.
         metrics: loss, accuracy, val_loss, val_accuracy of that epoch.
         versions: of the libraries that made it.
@@ -117,7 +117,7 @@ def _about(archive: zipfile.ZipFile) -> dict[str, Any]:
     about = json.loads(archive.read("model.json"))
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError("unknown format")
-    if about.get("precision") not in ("float32", "mixed_bfloat16"):
+    if about.get("precision") not in device.PRECISIONS:
         raise ValueError("unknown precision")
     return about
 
