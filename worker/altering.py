@@ -1,6 +1,6 @@
 """In the child process: what models say of pictures as they are and changed, piece by piece."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,24 +26,29 @@ def run(order: AlterOrder, send: Callable[[Message], None]) -> None:
     store = open_store(order.storage)
     alteration = Alteration.parse(order.alteration)
     done, total = 0, sum(len(part.ids) for part in order.parts)
-    network: Network | None = None
+    networks: dict[str, Network] = {}  # the models of a run on machines of several kinds answer in different formats
     for part in order.parts:
         models = [saving.load(store.get(digest)) for digest in part.weights]
-        network = network or predict.network(models[0])
+        for model in models:
+            if model.precision not in networks:
+                networks[model.precision] = predict.network(model)
         for start, pictures, good in featuring.pieces(part.digests, store, order.recipe, PIECE):
             here = slice(start, start + len(pictures))
             plain = pictures[good]
             changed = alteration.apply(plain, part.sizes[here][good]) if len(plain) else plain
-            before, after = _said(network, models, plain), _said(network, models, changed)
+            before, after = _said(networks, models, plain), _said(networks, models, changed)
             send(Altered(part.ids[here][good], before, after))
             done += len(pictures)
             send(Progress("alter", done, total))
 
 
-def _said(network: Network, models: Sequence[saving.SavedModel], pictures: data.Pictures) -> NDArray[np.float32]:
-    """The mean of the models, which take turns in one network."""
+def _said(
+    networks: Mapping[str, Network], models: Sequence[saving.SavedModel], pictures: data.Pictures
+) -> NDArray[np.float32]:
+    """The mean of the models, which take turns in one network of each number format."""
     each = []
     for model in models:
+        network = networks[model.precision]
         network.set_weights(model.weights)
         network.set_statistics(model.statistics)
         each.append(predict.probabilities(network, pictures))

@@ -64,7 +64,7 @@ class Answering:
         store = open_store(order.storage)
         pictures = data.square(store.get(order.picture), Recipe.from_json(order.recipe))[None]
         network, loaded = self._load(store, order.weights)
-        said = [network.probabilities(model, pictures)[0] for model in loaded]
+        said = [self._network(model).probabilities(model, pictures)[0] for model in loaded]
         method = Method(order.method)
         layer = _layer(network, loaded[0], order.layer, method)
         wanted = _wanted(order, np.mean(said, axis=0))

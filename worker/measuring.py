@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 from app.domain.picture_facts import Facts, measure
 from worker.parts import Context
 
-WAIT_SECONDS = 300.0  # for one picture, which was decoded once already within less, but not beside a training
+WAIT_SECONDS = 300.0  # for what it is given at a time; each was decoded once already, but not beside a training
 
 
 def serve(connection: Connection) -> None:
@@ -58,6 +58,8 @@ class Measurer:
         return None
 
     def _connected(self) -> Connection:
+        if self._process is not None and not self._process.is_alive():  # ended by somebody while it had nothing to do
+            self.close()
         if self._connection is None:
             ours, theirs = self._context.Pipe()
             self._process = self._context.Process(target=serve, args=(theirs,), daemon=True)

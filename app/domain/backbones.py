@@ -145,7 +145,7 @@ _ALL = (
 KNOWN: dict[str, Backbone] = {backbone.name: backbone for backbone in _ALL}
 
 
-LOW = "bfloat16"  # the number format of a network that answers in it from its first layer to its last
+LOW = "bfloat16"  # the number format of a network that answers in it, but for its first layers
 
 
 def methods(recipe: Recipe) -> list[str]:

@@ -163,17 +163,19 @@ def _pairs(codes: Codes, count: int) -> Pairs:
 
 
 def _nearest(pairs: Pairs, distances: Floats, count: int, most: int) -> NDArray[np.bool_]:
-    """True for pairs that are among the ``most`` nearest of one of their two pictures, or as near as the last of them.
+    """True for pairs that are among the ``most`` nearest of one of their two pictures.
 
-    One number says picture and distance, so that one sort of plain numbers does it.
+    One number says picture and distance, and in the bits that are left the other picture, which decides between equal
+    distances: so one sort of plain numbers does it.
     """
     if not len(pairs):
         return np.zeros(0, dtype=np.bool_)
     bits = np.ascontiguousarray(distances).view(np.int32).astype(np.int64)
-    bits = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits) + 2**31  # in the order of the distances, 0 to 2**32
-    keys = (pairs.T << 33) + bits
+    bits = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits) + 2**31  # in the order of the distances, below 2**32
+    left = 63 - 32 - count.bit_length()
+    keys = ((pairs.T << (32 + left)) + (bits << left)) + (pairs.T[::-1] & ((1 << left) - 1))
     ordered = np.sort(keys, axis=None)
-    starts = np.searchsorted(ordered, np.arange(count + 1) << 33)
+    starts = np.searchsorted(ordered, np.arange(count + 1) << (32 + left))
     last = ordered[np.minimum(starts[:-1] + most, starts[1:]) - 1]  # of a picture without a pair: nobody asks
     near: NDArray[np.bool_] = (keys <= last[pairs.T]).any(axis=0)
     return near

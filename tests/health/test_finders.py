@@ -42,6 +42,15 @@ def test_near__of_nothing_is_nothing(count):
     assert len(near.find(np.zeros((count, 32, 32), dtype=np.uint8)).pairs) == 0
 
 
+def test_near__many_equal_frames_are_one_group_and_each_meets_a_few_others():
+    many = np.concatenate([sketches([photo(number) for number in range(40)]), np.repeat(sketches([photo(99)]), 300, 0)])
+    found = near.find(many)
+    assert found.pairs.min() >= 40
+    assert len(found.pairs) <= 2 * near.PROVEN * 300
+    (group,) = leaks.groups(len(many), dict.fromkeys(map(tuple, found.pairs.tolist()), 1.0))
+    assert sorted(group) == list(range(40, 340))
+
+
 def test_near__plain_pictures_are_no_copies_of_each_other():
     assert len(near.find(np.full((50, 32, 32), 120, dtype=np.uint8)).pairs) == 0
 

@@ -42,6 +42,7 @@ def test_page__both_best_epochs_and_their_stages_are_listed_with_what_is_the_mod
         needed = references.kept(session)
     assert {bytes.fromhex(digest) for digest in ("ab" * 32, OTHER, STAGE)} <= needed, "a cleanup would take them"
     page = shown(client, holdout)
+    assert "It computes with 32 bits throughout" not in page
     table = page.split('id="kept-table"')[1].split("</table>")[0]
     assert [row.count("Download model 1") for row in table.split("<tr")[2:]] == [1, 1]
     assert "best validation loss <span" in table
@@ -52,6 +53,9 @@ def test_page__both_best_epochs_and_their_stages_are_listed_with_what_is_the_mod
     assert "as of epoch 7" in page
     assert "3 images that it had learned from were kept out of the validation." in page
     assert f"begin={holdout.number}#f-begin" in page.replace("&amp;", "&")
+    with database.write() as session:
+        session.get_one(Run, holdout.id).environment = {"precision": "bfloat16"}
+    assert "It computes with 32 bits throughout" in shown(client, holdout)
 
 
 def test_page__several_views_stand_beside_the_plain_result_with_an_exact_test(client, database, holdout):

@@ -164,12 +164,16 @@ def test_fold__answers_in_low_precision_and_learns_as_before(name):
 
 def test_precision__of_pretrained_networks(monkeypatch):
     monkeypatch.setattr(device, "_has_bfloat16", lambda: True)
+    monkeypatch.setattr(device, "answers_low", lambda: True)
     from_file = replace(RECIPE, architecture="resnet50")
     assert models.resolve_precision(RECIPE) == device.LOW
     assert models.resolve_precision(replace(RECIPE, unfrozen_blocks=0)) == device.LOW
     assert models.resolve_precision(replace(RECIPE, precision="float32")) == device.FLOAT32
     assert models.resolve_precision(from_file) == device.MIXED
     assert models.resolve_precision(replace(from_file, unfrozen_blocks=0)) == device.FLOAT32
+    monkeypatch.setattr(device, "answers_low", lambda: False)  # on a graphics card
+    assert models.resolve_precision(RECIPE) == device.MIXED
+    assert models.resolve_precision(replace(RECIPE, unfrozen_blocks=0)) == device.FLOAT32
     monkeypatch.setattr(device, "_has_bfloat16", lambda: False)
     assert models.resolve_precision(RECIPE) == device.FLOAT32
 

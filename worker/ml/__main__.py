@@ -17,7 +17,7 @@ from app.domain import imaging, splits
 from app.domain.errors import AppError, Invalid
 from app.domain.presets import PRESETS
 from app.domain.recipe import ARCHITECTURES, Recipe
-from worker.ml import check, data, device, predict, saving, train
+from worker.ml import check, data, device, models, predict, saving, train
 from worker.ml.keeper import EpochResult
 
 SPLITS = ("train", "validation", "test")
@@ -124,7 +124,7 @@ def _train(folder: Path, recipe: Recipe, save: Path | None) -> dict[str, Any]:
     if probabilities:
         right = np.mean(probabilities, axis=0).argmax(axis=1) == content.labels[test]
         answer["test"] = {"images": len(test), "right": int(right.sum()), "accuracy": float(right.mean())}
-    environment = device.describe(recipe.precision)
+    environment = device.describe(recipe.precision) | {"precision": models.resolve_precision(recipe)}
     return answer | {"seconds": round(time.perf_counter() - started, 2), "environment": environment}
 
 

@@ -68,19 +68,6 @@ class Convolution(layers.Layer):  # type: ignore[misc]
         return self.inner.compute_output_shape(input_shape)
 
 
-class _Sum(layers.Layer):  # type: ignore[misc]
-    """Sum of maps. One in float32 beside others in bfloat16 was in bfloat16 where it was computed."""
-
-    def call(self, maps: Any) -> Any:
-        low = any(one.dtype == LOW for one in maps)
-        first, *more = [tf.cast(one, LOW) if low else one for one in maps]
-        return sum(more, first)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """That of each."""
-        return input_shape[0]
-
-
 def fold(model: keras.Model, products: str = FLOAT32, answers: str = FLOAT32) -> keras.Model:
     """``model`` with the variables that it has, for answers, and for training in which no averages are moved.
 
@@ -111,7 +98,7 @@ def fold(model: keras.Model, products: str = FLOAT32, answers: str = FLOAT32) ->
 def _either(layer: Any) -> Any:
     """A layer without variables that takes maps in the number format in which they come."""
     if isinstance(layer, layers.Add):
-        return _Sum(name=layer.name, autocast=False)
+        return layers.Add(name=layer.name, autocast=False)
     return layers.ReLU(**{name: layer.get_config()[name] for name in _RECTIFIER}, name=layer.name, autocast=False)
 
 

@@ -13,7 +13,10 @@ BATCH = 64
 
 
 class Penultimate:
-    """The layers of a network up to the last one; weights and statistics are those that the network has when asked."""
+    """The layers of a network up to the last one; those of a pretrained network in float32.
+
+    Weights and statistics are those that the network has when asked.
+    """
 
     def __init__(self, network: Network) -> None:
         self._network = network
