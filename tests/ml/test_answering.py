@@ -3,7 +3,6 @@
 import base64
 import io
 from dataclasses import replace
-from itertools import cycle
 
 import numpy as np
 import pytest
@@ -55,18 +54,17 @@ STATISTICS = data.Statistics((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
 
 @pytest.mark.parametrize(
-    ("recipe", "statistics", "precision"),
+    ("recipe", "statistics", "precisions"),
     [
-        (RECIPE, None, "float32"),
-        (replace(RECIPE, normalisation="featurewise", resize_mode="pad"), STATISTICS, "float32"),
-        (replace(RECIPE, architecture="conv2-plus", normalisation="samplewise"), None, "mixed_bfloat16"),
-        (replace(RECIPE, architecture="efficientnet-lite0"), None, "bfloat16"),
-        (RECIPE, None, "float32 mixed_bfloat16 float32"),  # folds that were trained on machines of two kinds
+        (RECIPE, None, ["float32"] * 3),
+        (replace(RECIPE, normalisation="featurewise", resize_mode="pad"), STATISTICS, ["float32"] * 3),
+        (replace(RECIPE, architecture="conv2-plus", normalisation="samplewise"), None, ["mixed_bfloat16"] * 3),
+        (replace(RECIPE, architecture="efficientnet-lite0"), None, ["bfloat16"]),
+        (RECIPE, None, ["float32", "mixed_bfloat16"]),  # folds that were trained on machines of two kinds
     ],
 )
-def test_predict__equals_the_models_one_by_one(store, address, recipe, statistics, precision):
-    each = cycle(precision.split())
-    models = [saved(seed, recipe, statistics=statistics, precision=next(each)) for seed in range(3)]
+def test_predict__equals_the_models_one_by_one(store, address, recipe, statistics, precisions):
+    models = [saved(seed, recipe, statistics=statistics, precision=one) for seed, one in enumerate(precisions)]
     weights, picture = put(store, *models), store.put(drawing(1, 4, side=60))
     desk = Answering(2**30)
     desk.warm_up()
