@@ -145,12 +145,13 @@ _ALL = (
 KNOWN: dict[str, Backbone] = {backbone.name: backbone for backbone in _ALL}
 
 
-LOW = "bfloat16"  # the number format of a network that answers in it, but for its first layers
+LOW = "bfloat16"  # the format of a packaged network that answers in it, but for its first layers; it learns in float32
 
 
 def methods(recipe: Recipe) -> list[str]:
     """What may decide the features of a picture; the worker that computes them knows which, see ``method``."""
-    formats = ("float32",) if recipe.precision == "float32" else ("float32", LOW)
+    may = recipe.precision != "float32" and KNOWN[recipe.architecture].packaged
+    formats = ("float32", LOW) if may else ("float32",)
     return [method(recipe, precision) for precision in formats]
 
 

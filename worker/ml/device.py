@@ -10,9 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from app.domain import backbones
+
 FLOAT32 = "float32"
 MIXED = "mixed_bfloat16"
-LOW = "bfloat16"  # of a pretrained network that also answers in it; all that learns is kept in float32
+LOW = backbones.LOW  # of a pretrained network that also answers in it; all that learns is kept in float32
 PRECISIONS = (FLOAT32, MIXED, LOW)
 THREADS = 4  # of a deterministic training
 
