@@ -40,3 +40,12 @@ def test_measure__picture_that_the_process_dies_of_costs_no_other(measurer):
     files = [saved(photo(0)), DEADLY, saved(photo(2))]
     assert measurer.measure(files) == [measure(files[0]), None, measure(files[2])]
     assert measurer.measure(files[:1]) == [measure(files[0])]
+
+
+def test_measure__process_that_was_ended_while_it_had_nothing_to_do_costs_no_picture(measurer):
+    files = [saved(photo(0))]
+    assert measurer.measure(files) == [measure(files[0])]
+    (process,) = multiprocessing.active_children()
+    process.kill()
+    process.join()
+    assert measurer.measure(files) == [measure(files[0])]
