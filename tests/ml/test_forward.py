@@ -72,3 +72,31 @@ def test_run__judges_as_the_network_does(name, precision):
     found = forward.run(net.chain, x, copies, training=False)
     np.testing.assert_allclose(found, net.logits(x, training=False), atol=2e-3, rtol=2e-2)
     np.testing.assert_array_equal(found, forward.run(net.chain, x, copies, training=False))  # no dropout
+
+
+@pytest.mark.parametrize("kind", [tf.float32, tf.bfloat16])
+def test_pooled__is_a_rectifier_and_the_pooling_behind_it_with_the_same_gradient(kind):
+    rng = np.random.default_rng(0)
+    x = tf.cast(rng.integers(-3, 3, (4, 9, 8, 5)), kind)  # with equal neighbours, and windows without a positive number
+    weights = tf.cast(rng.normal(size=(4, 4, 4, 5)), kind)
+    joined = forward.Pooled(keras.layers.MaxPooling2D(2))
+    found, ways = [], []
+    for function in (lambda: tf.nn.max_pool2d(tf.nn.relu(x), 2, 2, "VALID"), lambda: joined(x, training=True)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            found.append(function())
+            total = tf.reduce_sum(found[-1] * weights)
+        ways.append(tf.cast(tape.gradient(total, x), tf.float32).numpy())
+    np.testing.assert_array_equal(*(tf.cast(value, tf.float32) for value in found))
+    positive = (x > 0).numpy()
+    np.testing.assert_array_equal(ways[1], np.where(positive, ways[0], 0))
+    assert 20 < np.count_nonzero(ways[1]) < x.numpy().size / 4
+
+
+def test_order__joins_rectifier_and_pooling_behind_a_convolution_only():
+    for name, joined in (("conv2", 2), ("conv2-plus", 0)):
+        net = Network(Recipe(architecture=name, image_size=SIZE), 3, "float32")
+        assert sum(isinstance(layer, forward.Pooled) for layer in net.chain) == joined
+        kinds = [type(layer) for layer in net.chain]
+        behind = [kinds[place + 1] for place, kind in enumerate(kinds) if kind is keras.layers.MaxPooling2D]
+        assert set(behind) == (set() if joined else {keras.layers.ReLU})

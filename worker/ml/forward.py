@@ -3,13 +3,14 @@
 It computes the same function of the same variables as the network (a test compares them); three things differ:
 
 * A rectifier in front of a pooling layer is applied behind it. The larger of two numbers is the same before and after
-  a rectifier, and so is the way back of its gradient; but behind the pooling a quarter of the numbers is left.
+  a rectifier, and so is the way back of its gradient; but behind the pooling a quarter of the numbers is left. Behind a
+  convolution, which rectifies its sums before it writes them, it stays in front, and only its gradient is moved.
 * In mixed precision, convolutions and dense layers take bfloat16 copies of their weights, which the optimiser keeps,
   so that neither the weights nor their gradients are converted in every step, nor the weights in every validation.
 * Batch normalisation while training is TensorFlow's fused operation; Keras 3 writes it as a dozen passes over the map.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,7 +21,7 @@ from worker.ml.device import LOW
 
 
 def order(model: keras.Model, last: str) -> list[Any]:
-    """The layers of a network up to ``last``, each rectifier moved behind the pooling layer that follows it.
+    """The layers of a network up to ``last``, each rectifier together with or behind the pooling layer that follows it.
 
     Args:
         model: a chain of layers, as all of ``worker.ml.models`` are.
@@ -29,12 +30,41 @@ def order(model: keras.Model, last: str) -> list[Any]:
     found: list[Any] = []
     for layer in model.layers[1:]:
         if isinstance(layer, layers.MaxPooling2D) and found and isinstance(found[-1], layers.ReLU):
-            found.insert(-1, layer)
+            if len(found) > 1 and isinstance(found[-2], layers.Conv2D):
+                found[-1] = Pooled(layer)
+            else:
+                found.insert(-1, layer)
         else:
             found.append(layer)
         if layer.name == last:
             break
     return found
+
+
+class Pooled:
+    """A rectifier and the pooling layer behind it, in one.
+
+    A gradient is set to zero where nothing is larger than zero: behind the pooling, where there are few numbers.
+    """
+
+    def __init__(self, pool: layers.MaxPooling2D) -> None:
+        self._given = {
+            "ksize": [1, *pool.pool_size, 1], "strides": [1, *pool.strides, 1], "padding": pool.padding.upper()
+        }  # fmt: skip
+
+    def __call__(self, x: Any, *, training: bool) -> Any:
+        """``x`` (n, height, width, channels), the same while training and in validation."""
+        return tf.custom_gradient(self._passed)(x)
+
+    def _passed(self, x: Any) -> tuple[Any, Callable[[Any], Any]]:
+        rectified = tf.nn.relu(x)
+        result = tf.raw_ops.MaxPool(input=rectified, **self._given)
+
+        def back(gradient: Any) -> Any:
+            left = tf.raw_ops.ReluGrad(gradients=gradient, features=result)
+            return tf.raw_ops.MaxPoolGrad(orig_input=rectified, orig_output=result, grad=left, **self._given)
+
+        return result, back
 
 
 def copied(chain: Sequence[Any]) -> list[Any]:
