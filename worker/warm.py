@@ -3,11 +3,15 @@
 Keras looks for two libraries that it can take data from and that we never give it. Where they are installed, for
 whatever reason, they would cost a quarter of the time of the import and 80 MB in every process of a worker.
 
+What is loaded stays to the end, and the collector of garbage is told so. To look through it would take a second of a
+training whose network has many layers, and would make a copy of 50 MB of it in each process.
+
 TensorFlow writes lines to the standard error output while it is imported, before its log level is read. They tell a
 person nothing and are held back; an import that fails says so again, and loudly, in the process of the job.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -44,3 +48,5 @@ def _import_quietly() -> None:
 
 _import_quietly()
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its warnings are about the speed of our own code
+gc.collect()
+gc.freeze()

@@ -24,10 +24,11 @@ from app.storage import Store, open_store
 from app.web import messages
 
 
-def quiet() -> None:
-    """Once everything is imported: what the program itself is made of stays to the end.
+def keep_loaded() -> None:
+    """Tell the collector of garbage, once everything is imported, that what is loaded stays to the end.
 
-    Looking through it again and again for something to throw away would hold up some request for a tenth of a second.
+    To look through it again and again for something to throw away would hold up some request for a tenth of a second: a
+    page that makes tens of thousands of objects starts a full pass, which took as long as the page itself.
     """
     gc.collect()
     gc.freeze()

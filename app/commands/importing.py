@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.commands.common import Exit, Parts, find_project, opened, put, put_json, quiet, say
+from app.commands.common import Exit, Parts, find_project, keep_loaded, opened, put, put_json, say
 from app.config import Settings
 from app.db.models import ImportBatch, ImportEntry, Project
 from app.decoder import Decoder
@@ -79,7 +79,7 @@ def _import(parts: Parts, project_id: int, source: Path, options: imports.Option
     decoder = Decoder(parts.settings.decode_workers)
     tools = imports.Tools(parts.database, parts.store, decoder)
     read = import_sources.import_folder if source.is_dir() else import_sources.import_zip
-    quiet()
+    keep_loaded()
     try:
         return read(
             tools,

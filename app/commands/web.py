@@ -1,13 +1,12 @@
 """``python -m app web``: the web pages alone."""
 
-import gc
 import socket
 from types import FrameType
 
 import uvicorn
 
 from app.commands import folder, logs, parent, ports
-from app.commands.common import quiet, say
+from app.commands.common import keep_loaded, say
 from app.config import Settings
 from app.main import create_app
 from app.web import events
@@ -23,15 +22,6 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def keep_loaded() -> None:
-    """Tell the collector of garbage that what is loaded now stays: a full pass no longer walks through all of it.
-
-    A page that makes tens of thousands of objects starts such a pass, and it took as long as the page itself.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False) -> int:
     """Serve until a signal comes. ``fd``: a listening socket that the parent process has opened."""
     logs.set_up(settings.log_level, settings.log_format, settings.masked)
@@ -43,7 +33,6 @@ def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False)
         say(f"Miwake: {ports.address(listener)}")
     app = create_app(settings)
     keep_loaded()
-    quiet()
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -2,7 +2,7 @@
 
 import gc
 
-from app.commands.web import keep_loaded
+from app.commands.common import keep_loaded
 from app.main import create_app
 
 

@@ -22,3 +22,11 @@ def test_warm__loads_nothing_that_a_training_never_uses_and_hides_nothing_for_ev
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=child_environment()
     )
     assert done.stdout.splitlines() == ["['keras', 'tensorflow']", "True"]
+
+
+def test_warm__what_is_loaded_is_not_looked_through_again():
+    program = "import gc, worker.warm; print(gc.get_freeze_count() > 100_000, len(gc.get_objects()) < 1_000)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=child_environment()
+    )
+    assert done.stdout.split() == ["True", "True"]
