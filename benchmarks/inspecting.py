@@ -20,7 +20,7 @@ from PIL import Image as Picture
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from app.commands.web import keep_loaded
+from app.commands.common import keep_loaded
 from app.config import Settings
 from app.db.health_models import ImageFact
 from app.db.models import Image

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy.orm import Session
 
-from app.commands.common import quiet
+from app.commands.common import keep_loaded
 from app.config import Settings
 from app.db.migrate import upgrade
 from app.db.session import Database
@@ -139,7 +139,7 @@ def get(client: TestClient, name: str, address: str) -> Any:
 def asked(settings: Settings, big: Big, requests: int) -> Iterator[tuple[str, list[float], list[float]]]:
     """Milliseconds of each request by page, and those of a processor; the first two of a page fill caches."""
     with TestClient(create_app(settings), base_url=ADDRESS, headers={"Origin": ADDRESS}) as client:
-        quiet()
+        keep_loaded()
         for name, address in pages(big, random.Random(1)).items():
             times, worked = [], []
             for _ in range(requests + 2):
