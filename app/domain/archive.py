@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -99,7 +100,7 @@ class Archive:
         if self._own:
             self._file.close()
 
-    @property
+    @cached_property
     def root(self) -> str:
         """The folder that holds everything, or ""; see ``filenames.common_root``."""
         return common_root(entry.path for entry in self.entries if not entry.skipped)

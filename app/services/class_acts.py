@@ -154,5 +154,5 @@ def _logged(session: Session, project: Project, change: Callable[[], object], **
 def _retire(session: Session, project: Project, label_class: LabelClass, retired: bool) -> None:
     label_class.retired = retired
     used = [item.key for item in classes.listed(session, project) if item is not label_class]
-    label_class.key = "" if retired else classes.next_key(used)
+    label_class.key = "" if retired else classes.next_key(label_class.name, used)
     session.flush()

@@ -92,7 +92,7 @@ def _added(
         name=clean,
         name_key=name_key(clean),
         color=color or next_color([item.color for item in present]),
-        key=next_key([item.key for item in present]) if key is None else key,
+        key=next_key(clean, [item.key for item in present]) if key is None else key,
         position=max((item.position for item in present), default=-1) + 1,
     )
     session.add(added)
@@ -253,9 +253,10 @@ def next_color(used: Sequence[str]) -> str:
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
-def next_key(used: Sequence[str]) -> str:
-    """The first digit of "1" to "9" and "0" that is free, or "" when all ten are given."""
-    return next((key for key in KEYS if key not in used), "")
+def next_key(name: str, used: Sequence[str]) -> str:
+    """The digit that is the name, else the first of "1" to "9" and "0", that is free; "" when all ten are given."""
+    digit = [key for key in KEYS if key == unicodedata.normalize("NFKC", name)]
+    return next((key for key in [*digit, *KEYS] if key not in used), "")
 
 
 def _cleaned(name: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 import sqlalchemy as sa
 
-from app.db.models import Image, ImportBatch, ImportEntry, Project
+from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
 from app.services import import_report, import_sources
 from app.services.imports import Tools
 from tests.imports.pages import FILE, begin, rows, send
@@ -180,6 +180,8 @@ def test_sample__one_click(client, database, name):
     )
     assert page.url.path == f"/p/{slug}"
     assert count == {"cells": 102, "digits": 1797}[name]
+    keys = dict(rows(database, sa.select(LabelClass.name, LabelClass.key)))
+    assert name != "digits" or keys == {digit: digit for digit in "0123456789"}
 
 
 def test_folders__table_follows_the_root_of_a_zip(client, place, settings, database, tmp_path):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.services import classes
+from app.services import classes, projects
 from tests import factories
 
 
@@ -25,6 +25,15 @@ def test_classes__add_with_enter_and_wait_for_the_next(client, database, project
     assert "autofocus" in page.text
     assert names(database, project)[-1] == "リンパ球"
     assert "data-ime-guard" in page.text
+
+
+def test_classes__one_that_is_a_digit_has_it_as_its_key(database):
+    with database.write() as session:
+        digits = projects.create(session, name="数字")
+        made = classes.ensure(session, digits, ["0", "1", "２", "dog", "9"])
+        assert {name: item.key for name, item in made.items()} == {"0": "0", "1": "1", "２": "2", "dog": "3", "9": "9"}
+        assert classes.add(session, digits, "12").key == "4"
+        assert classes.add(session, digits, "3").key == "5"  # the dog has it
 
 
 def test_classes__taken_name_links_the_existing_one(client, project, address):
