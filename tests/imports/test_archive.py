@@ -192,7 +192,7 @@ def test_many__a_hundred_thousand_entries_are_fine(opened, tmp_path):
 
     archive = opened(zip_with(100_000))
     assert len(archive.entries) == 100_000
-    held = import_folders.of_zip(tmp_path / "0.zip", LIMIT, None)  # seconds; where each entry looks at all others, hours
+    held = import_folders.of_zip(tmp_path / "0.zip", LIMIT, None)  # hours where each entry looks at all others
     assert held.folders == {str(number): 10_000 for number in range(10)}
     fewer = zip_with(20_000)  # to count what is allocated takes ten times as long
     tracemalloc.start()
