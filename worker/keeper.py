@@ -49,7 +49,8 @@ class Keeper:
     def stop(self) -> None:
         """Wait for the end of the last look and sign off; ``parts.stopping`` is set already."""
         self._parts.wake.set()
-        self._thread.join(5.0)
+        if self._thread.is_alive():  # a worker that never reached its broker has not started it
+            self._thread.join(5.0)
         try:
             with self._parts.database.write() as session:
                 jobs.sign_off(session, self._parts.name)

@@ -28,7 +28,8 @@ class Packing:
     def stop(self) -> None:
         """Wait for the end of the run that is being packed; ``parts.stopping`` is set already."""
         self._parts.unpacked.set()
-        self._thread.join(5.0)
+        if self._thread.is_alive():  # a worker that never reached its broker has not started it
+            self._thread.join(5.0)
 
     def _run(self) -> None:
         self._parts.unpacked.set()

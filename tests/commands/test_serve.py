@@ -20,7 +20,7 @@ from app.config import child_environment
 from app.db.models import Project
 from app.db.run_models import Run
 from app.db.session import Database
-from tests import factories
+from tests import factories, servers
 from tests.jobs import processes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +114,19 @@ def test_serve__killed_takes_its_children_with_it(tmp_path):
         below = processes.descendants(serve.process.pid)
         assert len(below) >= 2
         serve.process.kill()
+        processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below))
+
+
+def test_serve__ends_in_good_order_while_the_broker_cannot_be_reached(tmp_path, monkeypatch):
+    monkeypatch.setenv("MIWAKE_BROKER_URL", f"redis://127.0.0.1:{servers.free_port()}/0")
+    with started(tmp_path / "data", "serve", "--port", "0") as serve:
+        serve.line("Miwake is ready")
+        serve.line(r"worker \| .*Cannot connect to redis")
+        below = processes.descendants(serve.process.pid)
+        assert serve.stop() == 0
+        told = "\n".join(serve.lines)
+        assert serve.lines[-1] == "Stopped."
+        assert ("Traceback" in told, "Error:" in told.split("Stopping")[1]) == (False, False), told
         processes.wait_for("the end of all processes", lambda: all(processes.gone(pid) for pid in below))
 
 
