@@ -39,6 +39,7 @@ def run(settings: Settings, name: str, source: Path, *, as_json: bool, about: Ab
     about = about or About()
     with opened(settings) as parts:
         parts.store.check_space()
+        _check(source, settings.max_file_mb * MEGABYTE)  # before a project is made for nothing
         options = imports.Options(rules=about.rules, list_file=_listed(parts, about.listed), rights=about.rights)
         project_id = _project(parts, name)
         import_id = _import(parts, project_id, source, options)
@@ -49,6 +50,14 @@ def run(settings: Settings, name: str, source: Path, *, as_json: bool, about: Ab
     else:
         _print(result)
     return Exit.OK if result["new"] + result["duplicates"] else Exit.FAILED
+
+
+def _check(source: Path, max_file_bytes: int) -> None:
+    """Raises AppError: there is nothing that could be imported."""
+    if source.is_dir():
+        import_sources.check_folder(source)
+    else:
+        import_sources.check_zip(source, max_file_bytes)
 
 
 def rights_of(origin: str, licence: str, publish: str) -> Rights:

@@ -141,8 +141,6 @@ def import_zip(
         BadArchive: the zip is refused as a whole; no import is begun.
         Invalid: there is no such file.
     """
-    if not path.is_file():
-        raise Invalid("file_missing", file=str(path))
     check_zip(path, max_file_bytes)
     import_id = _begin(tools, project_id, "zip", path.name, actor, options)
     run_zip(tools, import_id, path, max_file_bytes=max_file_bytes, watch=watch)
@@ -150,8 +148,16 @@ def import_zip(
 
 
 def check_zip(path: Path, max_file_bytes: int) -> None:
-    """Read the directory of a zip and nothing else. Raises BadArchive."""
+    """Read the directory of a zip and nothing else. Raises as ``import_zip``."""
+    if not path.is_file():
+        raise Invalid("file_missing", file=str(path))
     opened(path, max_file_bytes).close()
+
+
+def check_folder(folder: Path) -> None:
+    """Raises Invalid: the folder and those below it hold no file, or only what operating systems leave there."""
+    if all(map(is_junk, walk(folder))):
+        raise Invalid("folder_empty", folder=str(folder))
 
 
 def walk(folder: Path) -> Iterator[str]:

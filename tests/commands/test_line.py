@@ -2,6 +2,7 @@
 
 import json
 import socket
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from app.commands import folder, line, ports, settings_table
 from app.commands.common import Exit
+from app.db.models import ImportBatch, Project
 from app.db.run_models import Job, Run
 from tests import factories
 
@@ -81,6 +83,36 @@ def test_import__a_path_that_is_not_there_is_one_sentence(tmp_path, capsys):
     assert said.out == ""
     assert "nothing" in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "part"),
+    [
+        ("nothing", Exit.USAGE, "nothing"),
+        ("empty", Exit.USAGE, "(JPEG, PNG, TIFF, BMP, GIF, WebP)"),
+        ("left", Exit.USAGE, "left"),
+        ("cell.jpg", Exit.FAILED, "This is not a zip file"),
+        ("empty.zip", Exit.FAILED, "There is no file in the zip"),
+    ],
+)
+@pytest.mark.parametrize("known", [False, True])
+def test_import__a_source_without_files_is_one_sentence_and_makes_nothing(
+    source, code, part, known, tmp_path, database, capsys
+):
+    (tmp_path / "empty" / "below").mkdir(parents=True)
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / ".DS_Store").write_bytes(b"left by the system")
+    (tmp_path / "cell.jpg").write_bytes(factories.png(1))
+    zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
+    if known:
+        with database.write() as session:
+            factories.make_project(session, "x")
+    assert line.main(["import", "x", str(tmp_path / source), "--json"]) == code
+    said = capsys.readouterr()
+    assert (said.out, part in said.err) == ("", True), said.err
+    with database.read() as session:
+        assert list(session.scalars(sa.select(Project.name))) == (["x"] if known else [])
+        assert not session.scalar(sa.select(sa.func.count()).select_from(ImportBatch))
 
 
 def test_train__queues_with_the_values_that_were_typed(pictures, capsys):

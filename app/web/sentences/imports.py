@@ -32,6 +32,10 @@ SENTENCES: dict[str, str] = {
     "file_special": N_("This is a device, pipe or socket and not a file. Leave it out."),
     "file_too_large": N_("The file has more than %(limit_mb)s MB. Save it smaller, or raise MIWAKE_MAX_FILE_MB."),
     "file_unreadable": N_("The file cannot be read. Check its permissions and import again."),
+    "folder_empty": N_(
+        "There is no file to import in the folder “%(folder)s” or below it. "
+        "Expected are pictures (JPEG, PNG, TIFF, BMP, GIF, WebP) or NumPy arrays (.npz)."
+    ),
     "folder_left_out": N_("Its folder was left out in the table of folders before the import."),
     "folder_link": N_("A link that leads out of the folder, or to another folder, is not followed. Copy the files."),
     "folder_missing": N_("There is no folder “%(folder)s”. Check the path."),
