@@ -1,5 +1,6 @@
 """A search for settings from the page to its end, with trainings that somebody says have ended."""
 
+import html
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -240,3 +241,31 @@ def test_page__starts_from_the_form_once_and_refuses_what_cannot_be(client, data
     del sent["varies-learning_rate"]
     assert "Tick at least one setting." in client.post(f"/p/{slug}/searches", data=sent).text
     assert client.get(f"/p/{slug}/searches/9999").status_code == 404
+
+
+def test_page__takes_the_classes_that_are_changed_and_the_place_from_the_form_of_a_training(client, database):
+    slug = rows_of(database, {"猫": 30, "犬": 30}).slug
+    sent = {key: value for key, value in form_of(RECIPE).items() if key != "augmented_classes"}
+    sent |= {"only:猫": "1", "needs": "gpu", "spread": "together", "method": "halving"}
+    page = client.get(f"/p/{slug}/searches/new", params=sent).text.replace("search-form", "recipe")
+    typed = {key: html.unescape(value) for key, value in read_form(page).items()}
+    answer = client.post(f"/p/{slug}/searches", data={**typed, "varies-learning_rate": "1"}, follow_redirects=False)
+    assert answer.status_code == 303
+    number = int(answer.headers["location"].rsplit("/", 1)[1])
+    recipes = [trial.recipe for trial in state_of(database, number)[1]]
+    assert [recipe.chosen_classes for recipe in recipes] == [{"猫"}] * 9
+    assert recipes[0].augmentation == RECIPE.augmentation
+    with database.read() as session:
+        job = session.get_one(Job, number)
+        assert (job.needs, job.spec["spread"]) == ("gpu", "together")
+    # The same from a program that sends what a form sends.
+    answer = client.post(f"/p/{slug}/searches", json={"preset": "keras-blog-plus", **RECIPE.flat(), "only:犬": "1"})
+    assert state_of(database, answer.json()["search"])[1][0].recipe.chosen_classes == {"犬"}
+
+
+def test_page__keeps_what_was_typed_wrong_and_says_so(client, database):
+    slug = rows_of(database, {"猫": 30, "犬": 30}).slug
+    page = client.get(f"/p/{slug}/searches/new", params=form_of(RECIPE, epochs="many"))
+    assert page.status_code == 422
+    assert "“many” cannot be used." in page.text
+    assert read_form(page.text.replace("search-form", "recipe"))["epochs"] == "many"

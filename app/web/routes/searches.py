@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.domain import best, search
+from app.db.run_models import Job
+from app.domain import search
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Recipe
 from app.services import choosing, jobs, searches
-from app.services.runs import ANYHOW
 from app.web import i18n, search_form, search_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
-from app.web.forms import show as as_text
+from app.web.forms import TrainForm
 from app.web.messages import sentence
 from app.web.search_form import SearchForm
 from app.web.submitted import SubmittedDep, request_key
@@ -32,7 +33,7 @@ class NewSearch:
 
     project: Project
     form: SearchForm
-    values: Mapping[str, str]  # of the recipe, as texts
+    values: Mapping[str, str]  # of the recipe and where it runs, as texts
     methods: Mapping[str, tuple[str, str]]
     offered: Sequence[tuple[str, str, str]]  # name, label and reach of what can vary
     errors: Mapping[str, str]
@@ -43,10 +44,11 @@ class NewSearch:
 def new(request: Request, project: ProjectDep, session: ReadSession) -> Response:
     """What can be searched around the recipe of the address; without one, around the first that would be tried."""
     query = request.query_params
-    recipe = choosing.ready(session, project)[0]
-    recipe = _recipe(query, recipe) if query.get("form") == "1" else recipe
+    base = choosing.ready(session, project)[0]
+    asked = TrainForm.read(query, base, complete=True) if query.get("form") == "1" else TrainForm.of(base)
     form = search_form.read({key: value for key, value in query.items() if search_form.mine(key)})
-    return _page(request, project, form, recipe, str(query.get("name", ""))[:200])
+    form = replace(form, errors=asked.errors)
+    return _page(request, project, form, asked, base, status=422 if asked.errors else 200)
 
 
 @router.post("", name="search_start")
@@ -58,22 +60,17 @@ def start(
     Raises:
         Invalid: of a program: with ``fields``, or the reason why nothing can be trained.
     """
-    values, name = sent.values, str(sent.values.get("name", ""))[:200]
-    form = search_form.read(values)
-    recipe = choosing.ready(session, project)[0]
-    key = request_key({**values, "wish": "search"}) if values.get("request") else ""
+    values = {key: value for key, value in sent.values.items() if not search_form.mine(key)}
+    form, base = search_form.read(sent.values), choosing.ready(session, project)[0]
+    asked = TrainForm.read(values, base, complete=not sent.by_program, strict=True)
     try:
-        recipe = _recipe(values, recipe)
-        job = searches.asked_for(session, project.id, key) if key else None
-        if job is None:
-            how = replace(ANYHOW, request=key)
-            job = searches.start(session, project, recipe, form.plan(recipe), name=name, actor=actor, how=how)
+        job = _begun(session, project, asked, form, actor, request_key({**sent.values, "wish": "search"}))
     except Invalid as error:
         if sent.by_program:
             raise
         session.rollback()
         form = replace(form, errors=error.fields or {"": error})
-        return _page(request, project, form, recipe, name, status=422)
+        return _page(request, project, form, asked, base, status=422)
     if sent.by_program:
         url = address(request.app, "search", slug=project.slug, number=job.id)
         return JSONResponse({"search": job.id, "url": url}, status_code=201, headers={"Location": url})
@@ -112,30 +109,38 @@ def train(
     return redirect(request, "run", slug=project.slug, number=run.number)
 
 
-def _recipe(values: Mapping[str, Any], base: Recipe) -> Recipe:
-    """Raises Invalid with ``fields`` for values of the recipe that cannot be used."""
-    sent = {key: value for key, value in values.items() if key in FIELDS}
-    if values.get("form") == "1":
-        sent = {key: "0" for key, spec in FIELDS.items() if spec.kind == "bool"} | sent
-    recipe = base.updated(sent)
-    return replace(recipe, preset=base.preset) if recipe.preset == best.NAME else recipe
+def _begun(session: Session, project: Project, asked: TrainForm, form: SearchForm, actor: str, key: str) -> Job:
+    """The job of a new search, or of the one that ``key`` has begun.
+
+    Raises:
+        Invalid: with ``fields`` for wrong values, or the reason why nothing can be trained.
+    """
+    if asked.recipe is None:
+        raise Invalid.of_fields(asked.errors)
+    known = searches.asked_for(session, project.id, key) if key else None
+    if known is not None:
+        return known
+    recipe = choosing.plain(session, project, asked.recipe)
+    how = replace(asked.how, request=key)
+    return searches.start(session, project, recipe, form.plan(recipe), name=asked.name, actor=actor, how=how)
 
 
 def _page(
-    request: Request, project: Project, form: SearchForm, recipe: Recipe, name: str, status: int = 200
+    request: Request, project: Project, form: SearchForm, asked: TrainForm, base: Recipe, status: int = 200
 ) -> Response:
     gettext = i18n.translations(i18n.choose(request)).gettext
-    offered = search.dimensions(recipe).values()
     errors: dict[str, AppError] = dict(form.errors)
+    values = {key: value for key, value in asked.values.items() if FIELDS[key].kind != "bool" or value != "0"}
     page = NewSearch(
         project=project,
         form=form,
-        values={key: as_text(value) for key, value in recipe.flat().items() if FIELDS[key].kind != "bool" or value},
+        values={**values, "needs": asked.how.needs, "spread": str(asked.how.spread)},
         methods=search_form.METHODS,
         offered=[
-            (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext)) for one in offered
+            (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext))
+            for one in search.dimensions(asked.nearest(base)).values()
         ],
         errors={key: sentence(error, gettext) for key, error in errors.items()},
-        name=name,
+        name=asked.name,
     )
     return render(request, "search/new.html", page, status_code=status)
