@@ -1,5 +1,6 @@
 """The form of a recipe: fields from ``FIELDS``, what was typed kept as it was typed, errors beside their fields."""
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -113,10 +114,11 @@ class TrainForm:
         """The recipe of the values that can be used, for what the page shows while others cannot."""
         if self.recipe is not None:
             return self.recipe
-        try:
-            return Recipe().updated({key: value for key, value in self.values.items() if key not in self.errors})
-        except Invalid:  # two limits contradict each other
-            return base
+        # What was refused for the pictures that there are is a recipe still; else values that are none are left out.
+        for left_out in (frozenset(), self.errors.keys()):
+            with contextlib.suppress(Invalid):
+                return Recipe().updated({key: value for key, value in self.values.items() if key not in left_out})
+        return base  # two limits contradict each other
 
     def refused(self, key: str, error: AppError) -> Self:
         """The same form with one more error."""

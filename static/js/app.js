@@ -1,4 +1,4 @@
-// What every page does: theme switch, class colours, the overview of keys, folded parts, forms that are safe with an input method.
+// What every page does: theme switch, class colours, the overview of keys, folded parts, forms that are safe with an input method or are sent once.
 
 import { paint } from "./colors.js";
 import { connectDetails } from "./details.js";
@@ -46,8 +46,21 @@ function saveOnChange() {
   }
 }
 
+// A second click while the first is still on its way would make a second project.
+function sendOnce() {
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    let sent = false;
+    form.addEventListener("submit", (event) => {
+      if (sent) event.preventDefault();
+      sent = true;
+    });
+    window.addEventListener("pageshow", () => { sent = false; }); // back on this page
+  }
+}
+
 connectTheme();
 guardInputMethod();
+sendOnce();
 saveOnChange();
 connectOverview();
 connectDetails();

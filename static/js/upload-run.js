@@ -176,9 +176,11 @@ export class Run {
 
   /** A zip of any size; the address of its report, or undefined. */
   async zip(file, encoding) {
-    if (file.size > this.page.max_zip_mb * 2 ** 20) {
+    const large = file.size > this.page.max_zip_mb * 2 ** 20;
+    if (large || !file.size) {
       this.view = new View(this.texts, { name: file.name, total: 0, bytes: file.size });
-      return this.view.problem(file.name, fill(this.texts.zip_too_large, { limit: this.page.max_zip_mb }));
+      const said = large ? this.texts.zip_too_large : this.texts.zip_empty;
+      return this.view.problem(file.name, fill(said, { limit: this.page.max_zip_mb }));
     }
     const meta = named({ file, path: file.name });
     const same = ({ source, file: other }) =>

@@ -177,6 +177,15 @@ def test_zip__that_is_too_large_is_told_before_anything_is_sent(page, settings, 
         assert session.scalars(sa.select(ImportBatch.id)).all() == []
 
 
+def test_zip__that_is_empty_is_told_before_anything_is_sent(page, live_server, project, database, tmp_path):
+    (tmp_path / "空.zip").write_bytes(b"")
+    page.goto(f"{live_server}/p/{project.slug}/import")
+    page.set_input_files("#pick-files", tmp_path / "空.zip")
+    expect(page.locator("#running-problems")).to_contain_text("The file is empty (0 bytes)")
+    with database.read() as session:
+        assert session.scalars(sa.select(ImportBatch.id)).all() == []
+
+
 def test_zip__that_is_refused_says_why_on_the_page(page, live_server, project, tmp_path):
     (tmp_path / "bad.zip").write_bytes(b"not a zip")
     page.goto(f"{live_server}/p/{project.slug}/import")

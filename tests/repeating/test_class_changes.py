@@ -6,7 +6,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
+from app.db.models import LabelClass
 from app.domain import augment, mixing
 from app.domain.errors import Invalid
 from app.domain.recipe import Augmentation, Recipe
@@ -61,6 +63,24 @@ def test_form__ticks_are_kept_copied_and_shown_on_the_run(client, database, plac
     assert again["only:猫, 大"] == "1"
     assert "only:犬" not in again
     assert "猫, 大" in client.get(f"{place}/runs/1").text
+
+
+def test_form__a_class_that_is_renamed_stays_ticked_until_the_person_unticks_it(client, database, place):
+    """Unticked without a word, the pictures of all classes would be changed."""
+    ticked = form_of(Recipe(augmentation=Augmentation(rotation=20))) | {"only:犬": "1"}
+    ticked.pop("augmented_classes")
+    assert client.post(f"{place}/train", data=ticked, follow_redirects=False).status_code == 303
+    with database.write() as session:
+        row = session.scalars(sa.select(LabelClass).where(LabelClass.name == "犬")).one()
+        row.name, row.name_key = "イヌ", "イヌ"
+    page = client.get(f"{place}/train?from=1").text
+    assert "not a class with labelled images" in page
+    again = read_form(page)
+    assert (again["only:犬"], "only:イヌ" in again) == ("1", False)
+    refused = client.post(f"{place}/train", data=again, follow_redirects=False)
+    assert refused.status_code == 422
+    assert read_form(refused.text)["only:犬"] == "1"
+    assert len(runs_in(database)) == 1
 
 
 def test_form__a_class_that_is_not_there_is_refused(client, database, place):

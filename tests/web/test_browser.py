@@ -3,8 +3,10 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
+from app.db.models import Project
 from tests import factories
 from tests.waiting import fits
 
@@ -34,6 +36,17 @@ def test_pages__fit_the_width_without_a_message(page: Page, live_server, rows, w
         fits(page, width)
         expect(page.locator("h1")).to_be_visible()
         page.evaluate(LOAD_PICTURES)  # raises when one cannot be shown
+
+
+def test_project__a_double_click_makes_one(page: Page, live_server, database):
+    page.goto(live_server)
+    page.fill("#name", "二度押し")
+    page.get_by_role("button", name="Create project").dblclick()
+    page.wait_for_url("**/p/**")
+    page.goto(live_server)
+    expect(page.locator("main").get_by_role("link", name="二度押し", exact=True)).to_have_count(1)
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).where(Project.name == "二度押し")) == 1
 
 
 def test_theme__is_switched_and_kept(page: Page, live_server):
