@@ -24,7 +24,7 @@ def show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         put_json(result)
         return
-    put(f"{result['project']}, run {result['run']}: {result['state']}")
+    put(f"{result['project']}, run {result['run']}: {result['state']}{_stopped(result['stopped'])}")
     if result["seconds"] is not None:
         put(f"  seconds     {result['seconds']:.1f}")
     for role in ("validation", "test"):
@@ -33,6 +33,12 @@ def show(result: dict[str, Any], *, as_json: bool) -> None:
     for fold in result["folds"]:
         best = f"{_share(fold['val_accuracy'])} at epoch {fold['best_epoch'] or '-'}"
         put(f"  fold {fold['fold']}: validation accuracy {best}")
+
+
+def _stopped(cut: dict[str, int] | None) -> str:
+    if cut is None:
+        return ""
+    return ", stopped: {models} of {of} models, {images} of {total} validation images judged".format(**cut)
 
 
 def _summary(role: str, summary: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The result of a run in one piece: for the run page, for ``--json`` of the command line and for download."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Project
 from app.db.run_models import Job, Run, RunFold, RunItem
 from app.domain import metrics
-from app.domain.enums import PredictionRole, RunKind
+from app.domain.enums import JobState, PredictionRole, RunKind
 from app.services import answers, packs, review
 from app.services.answers import Kept
 
@@ -50,6 +50,26 @@ class Result:
     validation_loss: float | None
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What a training that was stopped had done: models of all, and images that they judged of all they should have."""
+
+    models: int
+    of: int
+    images: int
+    total: int
+
+
+def cut(found: Result, state: JobState) -> Cut | None:
+    """None for a run that was not stopped, and for one of which nothing was kept."""
+    models = sum(line.finished for line in found.folds)
+    by_hand = models < len(found.folds) or any(line.stop_reason == "stopped" for line in found.folds)
+    if not models or state not in (JobState.DONE, JobState.CANCELLED) or (state is JobState.DONE and not by_hand):
+        return None
+    total = sum(line.validation_count for line in found.folds)
+    return Cut(models, len(found.folds), found.validation.total if found.validation else 0, total)
+
+
 def result(session: Session, run: Run, kept: Kept | None = None) -> Result:
     """The result of ``run``; a few queries for each of its models, whatever its size."""
     named = review.classes(session, run)
@@ -71,6 +91,7 @@ def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[st
     """The result as plain values for JSON; folds and epochs are counted from 1, shares go from 0 to 1."""
     found = result(session, run, kept)
     job = session.get_one(Job, run.job_id)
+    stopped = cut(found, JobState(job.state))
     names = [item.name for item in review.classes(session, run)]
     plain: dict[str, Any] = _finite(
         {
@@ -79,6 +100,7 @@ def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[st
             "name": run.name,
             "kind": run.kind,
             "state": job.state,
+            "stopped": asdict(stopped) if stopped else None,
             "error": {"code": job.error_code, "params": job.error_params} if job.error_code else None,
             "created_at": run.created_at.isoformat(),
             "seconds": run.seconds,

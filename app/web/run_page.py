@@ -42,6 +42,7 @@ class RunPage:
     left: str
     best: str
     failure: str
+    cut: str  # of a training that was stopped: what there is of it
     title: str
     result: report.Result
     recipe: Recipe
@@ -70,6 +71,7 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
     t = i18n.translations(language)
     now = progress.snapshot(session, run)
     found = report.result(session, run, kept)
+    cut = report.cut(found, now.state)
     recipe = Recipe.from_json(run.recipe)
     best_epochs = _best_epochs(now.rows, found, recipe.monitor)
     judged = found.test or found.validation
@@ -84,7 +86,8 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         left=run_words.time_left(now, t),
         best=run_words.best(now, t, language),
         failure=run_words.failure(now, t),
-        title=_title(now, found, t, language),
+        cut=run_words.cut(cut, t),
+        title=_title(now, found, cut, t, language),
         result=found,
         recipe=recipe,
         preset_title=t.gettext(PRESETS[recipe.preset].title) if recipe.preset in PRESETS else "",
@@ -101,10 +104,21 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         mistakes=judged.wrong if judged else None,
         review_on="test" if found.test else "validation",
         environment=_plain(run.environment),
-        data={"rows": [run_words.epoch_values(row) for row in now.rows], "best": best_epochs, "folds": now.folds,
-              "attempt": now.attempt, "state": now.state, "monitor": recipe.monitor, "language": language,
-              "stages": stages, "staged": recipe.staged},
+        data=_data(now, recipe, best_epochs, stages) | {"language": language},
     )  # fmt: skip
+
+
+def _data(now: Snapshot, recipe: Recipe, best_epochs: dict[int, int], stages: Sequence[int]) -> dict[str, Any]:
+    return {
+        "rows": [run_words.epoch_values(row) for row in now.rows],
+        "best": best_epochs,
+        "folds": now.folds,
+        "attempt": now.attempt,
+        "state": now.state,
+        "monitor": recipe.monitor,
+        "stages": stages,
+        "staged": recipe.staged,
+    }
 
 
 def _best_epochs(rows: Sequence[EpochRow], found: report.Result, monitor: str) -> dict[int, int]:
@@ -116,10 +130,12 @@ def _best_epochs(rows: Sequence[EpochRow], found: report.Result, monitor: str) -
     return best
 
 
-def _title(now: Snapshot, found: report.Result, t: run_words.Catalogue, language: str) -> str:
+def _title(now: Snapshot, found: report.Result, cut: report.Cut | None, t: run_words.Catalogue, language: str) -> str:
     if now.state is JobState.RUNNING:
         return i18n.show_percent(now.share, language, 0)
     judged = found.test or found.validation
+    if cut is not None:
+        return run_words.state_name(JobState.CANCELLED, t)
     if now.state is JobState.DONE and judged is not None:
         return "✓ " + i18n.show_percent(judged.accuracy, language)
     return run_words.state_name(now.state, t)

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.domain.enums import JobState
 from app.services.progress import EpochRow, Snapshot, TimeLeft
+from app.services.report import Cut
 from app.web import i18n
 from app.web.job_words import STUCK, wait_reason
 from app.web.messages import say
@@ -138,6 +139,15 @@ def best(now: Snapshot, t: Catalogue, language: str) -> str:
 def failure(now: Snapshot, t: Catalogue) -> str:
     """Why the run failed and what to do, or nothing."""
     return say(now.error_code, now.error_params, t.gettext) if now.error_code else ""
+
+
+def cut(found: Cut | None, t: Catalogue) -> str:
+    """What there is of a training that was stopped, or nothing."""
+    if found is None:
+        return ""
+    if found.of == 1:
+        return t.gettext("Stopped, the best epoch was kept.")
+    return t.gettext("Stopped: %(models)s of %(of)s models, %(images)s of %(total)s images judged.") % asdict(found)
 
 
 def progress_event(now: Snapshot, language: str) -> dict[str, Any]:
