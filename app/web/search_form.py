@@ -32,12 +32,13 @@ STRENGTH = N_("Strength of all changes of pictures")
 
 @dataclass(frozen=True)
 class SearchForm:
-    """What was typed; ``errors`` by the name of the control."""
+    """What was typed; ``errors`` by the name of the control. ``named``: somebody chose the fields."""
 
     method: str = search.HALVING
     trials: str = "9"
     minutes: str = "0"
     fields: tuple[str, ...] = FIRST
+    named: bool = False
     errors: Mapping[str, AppError] = field(default_factory=dict)
 
     def plan(self, recipe: Recipe) -> Plan:
@@ -46,7 +47,11 @@ class SearchForm:
         Raises:
             Invalid: ``fields`` holds one error for each control that cannot be used.
         """
-        errors: dict[str, AppError] = {}
+        errors: dict[str, AppError] = dict(self.errors)
+        offered = search.dimensions(recipe)
+        for name in self.fields if self.named else ():
+            if name not in offered:
+                errors["varies"] = Invalid("field_choice", value=name[:60], choices=", ".join(offered))
         numbers: dict[str, int] = {}
         for name, spec in (("trials", TRIALS), ("minutes", MINUTES)):
             try:
@@ -65,14 +70,20 @@ def read(sent: Mapping[str, Any]) -> SearchForm:
     """What a form sent, or a program: ``varies`` is then a list of names."""
     plain = SearchForm()
     fields = tuple(key.removeprefix(VARIES) for key in sent if key.startswith(VARIES))
-    wish = sent.get("varies")
-    if isinstance(wish, list):
-        fields = tuple(str(one) for one in wish)
+    errors: dict[str, AppError] = {}
+    wish = sent.get("varies", list(fields))
+    if isinstance(wish, list) and all(isinstance(one, str) for one in wish):
+        fields = tuple(wish)
+    else:
+        errors["varies"] = Invalid("field_names", value=str(wish)[:60])
+    named = bool(fields) or "varies" in sent or "method" in sent
     return SearchForm(
         str(sent.get("method", plain.method))[:40],
         str(sent.get("trials", plain.trials))[:20],
         str(sent.get("minutes", plain.minutes))[:20],
-        fields if fields or "method" in sent else plain.fields,
+        fields if named else plain.fields,
+        named,
+        errors,
     )
 
 

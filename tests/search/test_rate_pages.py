@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import sqlalchemy as sa
 
 from app.db.run_models import Job, Run
@@ -59,6 +60,36 @@ def test_search__tells_a_program_why_nothing_can_be_trained(client, database):
     slug = rows_of(database, {"a": 30}).slug
     answer = client.post(f"/p/{slug}/rates", json={"architecture": "conv2"}, headers=JSON)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "too_few_classes")
+
+
+def test_search__of_a_program_begins_with_the_values_of_a_preset(client, database):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    sent = {"preset": "wbc", "batch_size": 8, "request": "mark"}
+    answers = [client.post(f"/p/{slug}/rates", json=sent, headers=JSON) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    wanted = PRESETS["wbc"].recipe.updated({"batch_size": 8})
+    assert job_of(database).spec["recipe"] == wanted.to_json()
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "said"),
+    [
+        ({"preset": "nope"}, "preset", "There is no preset “nope”. There are: wbc, "),
+        ({"preset": "wbc", "epoch": 3}, "epoch", "There is no setting “epoch”."),
+        ({"preset": "wbc", "repeats": 3}, "repeats", "There is no setting “repeats”."),
+        ({"preset": "wbc", "learning_rate": "fast"}, "learning_rate", "“fast” cannot be used."),
+    ],
+)
+def test_search__tells_a_program_what_is_not_known_and_begins_nothing(client, database, sent, field, said):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    answer = client.post(f"/p/{slug}/rates", json=sent, headers=JSON)
+    assert answer.status_code == 422
+    errors = answer.json()["error"]["fields"]
+    assert list(errors) == [field]
+    assert errors[field]["message"].startswith(said)
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Job)) == 0
 
 
 def test_page__shows_the_curve_and_puts_the_rate_into_the_form(client, database):

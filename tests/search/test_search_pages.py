@@ -226,6 +226,8 @@ def test_page__starts_from_the_form_once_and_refuses_what_cannot_be(client, data
     sent = form_of(RECIPE)
     page = client.get(f"/p/{slug}/searches/new", params={**sent, "method": "halving"}).text
     assert 'value="halving" checked' in page
+    assert 'name="varies-learning_rate" value="1" checked' in page
+    assert 'name="varies-batch_size" value="1">' in page
     assert "0.0002 – 0.02" in page
     sent |= {"method": "random", "trials": "3", "minutes": "0", "varies-learning_rate": "1", "request": "once"}
     answers = [client.post(f"/p/{slug}/searches", data=sent, follow_redirects=False) for _ in range(2)]

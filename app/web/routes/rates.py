@@ -12,7 +12,7 @@ from app.db.run_models import Job
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 from app.services import rates
-from app.web import i18n, rate_chart, run_words, search_words, train_page
+from app.web import asked, i18n, rate_chart, run_words, search_words, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.forms import TrainForm
 from app.web.messages import say
@@ -48,7 +48,8 @@ def start(
     Raises:
         Invalid: of a program: with ``fields``, or the reason why nothing can be trained.
     """
-    form = TrainForm.read(sent.values, Recipe(), complete=not sent.by_program, strict=True)
+    form = asked.read_one(session, project, sent.values) if sent.by_program else None
+    form = form or TrainForm.read(sent.values, Recipe(), complete=True, strict=True)
     key = request_key({**sent.values, "wish": "rates"}) if sent.values.get("request") else ""
     try:
         if form.recipe is None:

@@ -14,7 +14,7 @@ from app.domain import search
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Recipe
 from app.services import choosing, jobs, searches
-from app.web import i18n, search_form, search_page
+from app.web import asked, i18n, search_form, search_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.forms import TrainForm
 from app.web.messages import sentence
@@ -45,10 +45,10 @@ def new(request: Request, project: ProjectDep, session: ReadSession) -> Response
     """What can be searched around the recipe of the address; without one, around the first that would be tried."""
     query = request.query_params
     base = choosing.ready(session, project)[0]
-    asked = TrainForm.read(query, base, complete=True) if query.get("form") == "1" else TrainForm.of(base)
+    typed = TrainForm.read(query, base, complete=True) if query.get("form") == "1" else TrainForm.of(base)
     form = search_form.read({key: value for key, value in query.items() if search_form.mine(key)})
-    form = replace(form, errors=asked.errors)
-    return _page(request, project, form, asked, base, status=422 if asked.errors else 200)
+    form = replace(form, fields=form.fields or search_form.FIRST, errors=typed.errors)
+    return _page(request, project, form, typed, base, status=422 if typed.errors else 200)
 
 
 @router.post("", name="search_start")
@@ -62,15 +62,16 @@ def start(
     """
     values = {key: value for key, value in sent.values.items() if not search_form.mine(key)}
     form, base = search_form.read(sent.values), choosing.ready(session, project)[0]
-    asked = TrainForm.read(values, base, complete=not sent.by_program, strict=True)
+    typed = asked.read_one(session, project, values) if sent.by_program else None
+    typed = typed or TrainForm.read(values, base, complete=True, strict=True)
     try:
-        job = _begun(session, project, asked, form, actor, request_key({**sent.values, "wish": "search"}))
+        job = _begun(session, project, typed, form, actor, request_key({**sent.values, "wish": "search"}))
     except Invalid as error:
         if sent.by_program:
             raise
         session.rollback()
         form = replace(form, errors=error.fields or {"": error})
-        return _page(request, project, form, asked, base, status=422)
+        return _page(request, project, form, typed, base, status=422)
     if sent.by_program:
         url = address(request.app, "search", slug=project.slug, number=job.id)
         return JSONResponse({"search": job.id, "url": url}, status_code=201, headers={"Location": url})
@@ -109,38 +110,38 @@ def train(
     return redirect(request, "run", slug=project.slug, number=run.number)
 
 
-def _begun(session: Session, project: Project, asked: TrainForm, form: SearchForm, actor: str, key: str) -> Job:
+def _begun(session: Session, project: Project, typed: TrainForm, form: SearchForm, actor: str, key: str) -> Job:
     """The job of a new search, or of the one that ``key`` has begun.
 
     Raises:
         Invalid: with ``fields`` for wrong values, or the reason why nothing can be trained.
     """
-    if asked.recipe is None:
-        raise Invalid.of_fields(asked.errors)
+    if typed.recipe is None:
+        raise Invalid.of_fields(typed.errors)
     known = searches.asked_for(session, project.id, key) if key else None
     if known is not None:
         return known
-    recipe = choosing.plain(session, project, asked.recipe)
-    how = replace(asked.how, request=key)
-    return searches.start(session, project, recipe, form.plan(recipe), name=asked.name, actor=actor, how=how)
+    recipe = choosing.plain(session, project, typed.recipe)
+    how = replace(typed.how, request=key)
+    return searches.start(session, project, recipe, form.plan(recipe), name=typed.name, actor=actor, how=how)
 
 
 def _page(
-    request: Request, project: Project, form: SearchForm, asked: TrainForm, base: Recipe, status: int = 200
+    request: Request, project: Project, form: SearchForm, typed: TrainForm, base: Recipe, status: int = 200
 ) -> Response:
     gettext = i18n.translations(i18n.choose(request)).gettext
     errors: dict[str, AppError] = dict(form.errors)
-    values = {key: value for key, value in asked.values.items() if FIELDS[key].kind != "bool" or value != "0"}
+    values = {key: value for key, value in typed.values.items() if FIELDS[key].kind != "bool" or value != "0"}
     page = NewSearch(
         project=project,
         form=form,
-        values={**values, "needs": asked.how.needs, "spread": str(asked.how.spread)},
+        values={**values, "needs": typed.how.needs, "spread": str(typed.how.spread)},
         methods=search_form.METHODS,
         offered=[
             (one.field, search_form.label(one.field, gettext), search_form.reach(one, gettext))
-            for one in search.dimensions(asked.nearest(base)).values()
+            for one in search.dimensions(typed.nearest(base)).values()
         ],
         errors={key: sentence(error, gettext) for key, error in errors.items()},
-        name=asked.name,
+        name=typed.name,
     )
     return render(request, "search/new.html", page, status_code=status)

@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
-from app.domain import best
 from app.domain.enums import JobKind
-from app.domain.errors import AppError, Invalid, NotFound
-from app.domain.presets import PRESETS
+from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Augmentation, Recipe
 from app.services import choosing, examples, rates, runs
-from app.services.runs import ANYHOW, How
-from app.web import preview, train_page
+from app.services.runs import ANYHOW
+from app.web import asked, preview, train_page
+from app.web.asked import MOST
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.forms import TrainForm
 from app.web.submitted import SubmittedDep, request_key
@@ -32,7 +31,6 @@ PICTURE_HEADERS = {
     "Cache-Control": "private, max-age=3600",  # the same address always gives the same picture
 }
 PAGE_OF = {JobKind.GROUP: "group", JobKind.SEARCH: "search"}  # where the trainings of a job are shown
-MOST = 2**53 - 1  # larger ids do not survive JSON, and no database here has them
 
 
 @router.get("/train", name="train")
@@ -48,7 +46,7 @@ def show(
     """The form, filled from a preset, an earlier run, a search for a rate or the address itself (``form=1``)."""
     query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200]))}
     typed = query.get("form") == "1"
-    base, name, how = (Recipe(), "", ANYHOW) if typed else start_values(session, project, preset, copied)
+    base, name, how = (Recipe(), "", ANYHOW) if typed else asked.start_values(session, project, preset, copied)
     base = train_page.kept_together(base, request.query_params.get("group", ""))
     base = train_page.begun(base, query.get("begin", ""))
     if searched and not typed:
@@ -82,20 +80,12 @@ def start(
 def start_by_program(
     request: Request, session: Session, project: Project, values: Mapping[str, Any], actor: str
 ) -> Response:
-    """``preset`` or ``from`` (a run's number) give the values that were not sent; nothing sent is the best of some.
+    """Make what a program asks for.
 
     Raises:
         Invalid: with ``fields``, or the reason why nothing can be trained.
     """
-    copied = values.get("from")
-    if copied is not None and not (type(copied) is int and 1 <= copied <= MOST):
-        raise Invalid.of_fields({"from": Invalid("field_int", value=str(copied)[:40], low="1", high=str(MOST))})
-    try:
-        base, name, how = start_values(session, project, str(values.get("preset", "")), copied)
-    except NotFound as error:
-        raise Invalid.of_fields({"from" if copied is not None else "preset": error}) from None
-    known = {"name": name, "needs": how.needs, "spread": str(how.spread)}
-    form = TrainForm.read({**known, **values}, base, complete=False, strict=True)
+    form = asked.read(session, project, values)
     made = create(session, project, form, actor, request_key(values))
     if isinstance(made, Run):
         url = address(request.app, "run", slug=project.slug, number=made.number)
@@ -126,22 +116,6 @@ def create(session: Session, project: Project, form: TrainForm, actor: str, key:
         return choosing.train(session, project, form.recipe, name=form.name, actor=actor, how=how)
     several = [(name, choosing.plain(session, project, one)) for name, one in form.several.made]
     return runs.create_matrix(session, project, several, name=form.name, actor=actor, how=how)[0]
-
-
-def start_values(session: Session, project: Project, preset: str, copied: int | None) -> tuple[Recipe, str, How]:
-    """The recipe, the name and the way of carrying it out that a form begins with.
-
-    Raises:
-        NotFound: no such run or preset.
-    """
-    if copied is not None:
-        run = runs.by_number(session, project.id, copied)
-        return Recipe.from_json(run.recipe), run.name, runs.how_of(session, run)
-    if preset in ("", best.NAME):
-        return choosing.default(session, project), "", ANYHOW
-    if preset not in PRESETS:
-        raise NotFound("preset_missing", name=preset[:40], known=", ".join(PRESETS))
-    return PRESETS[preset].recipe, "", ANYHOW
 
 
 @router.get("/augment.jpg", name="augment_preview")
