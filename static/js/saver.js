@@ -10,7 +10,8 @@
 //   state     {state: "saved" | "saving" | "waiting", count, stored}  waiting: a try failed; stored: survives a reload
 //   saved     {entry, answer}           the server has it
 //   conflict  {entry, conflicts, error} somebody else changed these labels first; nothing of the entry was written
-//   rejected  {entry, error}            can never succeed, such as a label of a class that was deleted
+//   rejected  {entry, error}            can never succeed, such as a label of a class that was deleted, or an undo of
+//                                       nothing
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
@@ -201,7 +202,8 @@ export class Saver extends EventTarget {
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       if (response.ok) {
-        return { answer: await response.json() };
+        const answer = await response.json();
+        return answer.error ? answer : { answer }; // with 200: there was nothing to undo or redo
       }
       if (REFUSED.has(response.status)) {
         return { ...(await response.json()) };

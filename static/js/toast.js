@@ -2,6 +2,7 @@
 
 const SHOWN_MS = 10_000;
 const AT_MOST = 4;
+const closers = new WeakMap();
 let closeOffer = () => {};
 
 /** Close the message that has a button: what it offers was done, or cannot be done any more. */
@@ -9,11 +10,17 @@ export const withdraw = () => closeOffer();
 
 /**
  * Show `text`. An error stays until it is closed. `action` is {label, run}: one button, such as Undo. Only the newest
- * message has one, because what it takes back is the newest change.
+ * message has one, because what it takes back is the newest change. The same sentence is shown once: the new one
+ * takes the place of the old one.
  * Returns a function that closes the message.
  */
 export function toast(text, { error = false, action = null } = {}) {
   const region = document.getElementById("toasts");
+  for (const other of [...region.children]) {
+    if (other.firstElementChild.textContent === text) {
+      closers.get(other)();
+    }
+  }
   const item = document.createElement("div");
   item.className = error ? "toast error" : "toast";
   const message = document.createElement("span");
@@ -24,6 +31,7 @@ export function toast(text, { error = false, action = null } = {}) {
     clearTimeout(timer);
     item.remove();
   };
+  closers.set(item, close);
   if (action) {
     withdraw();
     closeOffer = close;

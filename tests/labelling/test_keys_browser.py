@@ -63,3 +63,17 @@ def test_keys__single_keys_off_leaves_the_combinations(page: Page, live_server, 
     expect(page.locator("#picture-name")).to_have_text("血液_00000.png")
     saved(page)
     assert stored(database, rows)[0] is None
+
+
+def test_keys__undo_and_redo_of_nothing_say_so_once_and_are_no_error(page: Page, live_server, rows):
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(f"{live_server}{rows.path}/label?lang=en")
+    for key, sentence in (("KeyZ", "There is nothing to undo."), ("Shift+KeyZ", "There is nothing to redo.")):
+        for _ in range(3):
+            with page.expect_response(lambda answer: "/labels/" in answer.url) as answered:
+                page.keyboard.press(key)
+            assert answered.value.status == 200
+            saved(page)
+        expect(page.locator(".toast").filter(has_text=sentence)).to_have_count(1)
+    assert complaints == []

@@ -78,6 +78,13 @@ def test_undo_and_redo__by_request(post, rows):
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "nothing_to_undo")
 
 
+@pytest.mark.parametrize("act", ["undo", "redo"])
+def test_undo_and_redo__that_there_is_no_newest_is_an_answer(post, act):
+    answer = post(f"/labels/{act}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (200, f"nothing_to_{act}")
+    assert f"There is nothing to {act}." in answer.json()["error"]["message"]
+
+
 def test_undo__reports_what_was_changed_since(post, rows):
     post("/labels", source="gallery", class_id=rows.classes[0], filter={}, request_id="bulk")
     label(post, rows, 3, 2)

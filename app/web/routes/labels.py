@@ -1,10 +1,11 @@
 """Labels and marks as JSON: what the label page, the gallery and the review page send through saver.js."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from app.domain.enums import Field as What
 from app.domain.enums import LabelSource
 from app.domain.errors import NotFound
 from app.services import gallery, history, labels, marks, projects
-from app.web import i18n
+from app.web import errors, i18n
 from app.web.deps import ActorDep, AppState, StateDep
 from app.web.messages import sentence
 from app.web.selection import Selection, Strict
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/p/{slug}")
 
 Id = Annotated[int, Field(ge=1, le=2**53)]
 RequestId = Annotated[str, Field(min_length=1, max_length=64)]
+NOTHING = ("nothing_to_undo", "nothing_to_redo")
 SHOWN_CHANGES = 2000  # a page that has more than this to show again asks for the images anew
 
 
@@ -89,7 +91,7 @@ def assign(request: Request, slug: str, state: StateDep, actor: ActorDep, body: 
 
 
 @router.post("/labels/undo", name="labels_undo")
-def undo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: TakeBackBody) -> JSONResponse:
+def undo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: TakeBackBody) -> Response:
     """Take a change back."""
 
     def work(session: Session) -> dict[str, Any]:
@@ -97,11 +99,11 @@ def undo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: Ta
         target = named(session, project_id, body, "nothing_to_undo")
         return taken_back(session, labels.undo(session, project_id, target, actor=actor, request_id=body.request_id))
 
-    return answered(request, state, work)
+    return newest(request, state, body, work)
 
 
 @router.post("/labels/redo", name="labels_redo")
-def redo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: TakeBackBody) -> JSONResponse:
+def redo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: TakeBackBody) -> Response:
     """Bring back what was undone."""
 
     def work(session: Session) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def redo(request: Request, slug: str, state: StateDep, actor: ActorDep, body: Ta
         target = named(session, project_id, body, "nothing_to_redo")
         return taken_back(session, labels.redo(session, project_id, target, actor=actor, request_id=body.request_id))
 
-    return answered(request, state, work)
+    return newest(request, state, body, work)
 
 
 @router.post("/marks", name="marks_put")
@@ -137,6 +139,21 @@ def answered(request: Request, state: AppState, work: Callable[[Session], dict[s
         return JSONResponse(state.database.write_together(work))
     except labels.LabelConflict as error:
         return refused(request, error)
+
+
+def newest(
+    request: Request, state: AppState, body: TakeBackBody, work: Callable[[Session], dict[str, Any]]
+) -> Response:
+    """The answer to undo and redo.
+
+    Who asks for the newest change cannot know whether there is one: that there is none is said with status 200.
+    """
+    try:
+        return answered(request, state, work)
+    except NotFound as error:
+        if error.code not in NOTHING or body.change_set is not None or body.of_request is not None:
+            raise
+        return errors.answer(request, error, HTTPStatus.OK)
 
 
 def named(session: Session, project_id: int, body: TakeBackBody, code: str) -> int | None:
