@@ -70,6 +70,21 @@ def retire(session: Session, project: Project, class_id: int, retired: bool, **w
     return _logged(session, project, lambda: _retire(session, project, found, retired), **who)
 
 
+def delete(session: Session, project: Project, class_id: int, **who: Unpack[Who]) -> ChangeSet:
+    """Delete a class that nothing refers to. The history tells it; it is not taken back.
+
+    Raises:
+        As ``classes.delete``.
+    """
+    if (known := start(session, project.id, who["request_id"])) is not None:
+        return known
+    old_values = class_log.values(classes.by_id(session, project, class_id))
+    classes.delete(session, project, class_id)
+    act = class_log.act(session, project.id, **who)
+    class_log.note_deleted(session, act, class_id, old_values)
+    return act
+
+
 def merge(
     session: Session, project: Project, from_id: int, into_id: int, *, shown: int | None = None, **who: Unpack[Who]
 ) -> ChangeSet:

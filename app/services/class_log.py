@@ -45,6 +45,12 @@ def note(
     session.flush()
 
 
+def note_deleted(session: Session, change_set: ChangeSet, class_id: int, old_values: Mapping[str, Any]) -> None:
+    """Write that a class with these ``values`` was deleted: nothing comes after them."""
+    session.add(ClassEvent(change_set_id=change_set.id, class_id=class_id, before=dict(old_values), after={}))
+    session.flush()
+
+
 def _merged(label_class: LabelClass, merged: Mapping[LabelClass, LabelClass]) -> dict[str, int]:
     return {MERGED: merged[label_class].id} if label_class in merged else {}
 
@@ -61,14 +67,15 @@ def events(session: Session, change_set_id: int) -> list[ClassEvent]:
 
 
 def former_names(session: Session, project_id: int) -> dict[str, int]:
-    """Keys of the names that classes had before -> id of the class that had one last."""
+    """Keys of the names that classes had before they were renamed -> id of the class that had one last."""
     query = (
         sa.select(ClassEvent)
         .join(ChangeSet, ChangeSet.id == ClassEvent.change_set_id)
         .where(ChangeSet.project_id == project_id)
         .order_by(ClassEvent.id)
     )
-    return {key: event.class_id for event in session.scalars(query) if (key := event.before.get("name_key"))}
+    renamed = (event for event in session.scalars(query) if "name_key" in event.after)
+    return {key: event.class_id for event in renamed if (key := event.before.get("name_key"))}
 
 
 def merged_into(session: Session, project_id: int) -> dict[int, int]:
@@ -136,7 +143,7 @@ def take_back(session: Session, target: ChangeSet, change_set: ChangeSet) -> Non
     for event in found:
         label_class = present.get(event.class_id)
         if label_class is None:
-            raise Conflict("class_gone", name=str(event.after.get("name", event.class_id)))
+            raise Conflict("class_gone", name=str((event.before | event.after).get("name", event.class_id)))
         _put_back(label_class, event)
     _check_unique(list(present.values()))
     session.flush()

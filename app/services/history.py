@@ -1,6 +1,6 @@
 """Reading the history of labels, marks and classes: of one image, of a project, of one person's last steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from app.db.lookups import one_of
 from app.db.models import ChangeSet, ClassEvent, Image, LabelClass, LabelEvent, MarkEvent
 from app.domain.enums import MARKS, Field, LabelSource
 from app.services import class_log
@@ -36,10 +37,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ClassChange:
-    """What an act changed of a class; the values that differ. ``name``: what it is called now, "" when it is gone."""
+    """What an act changed of a class; the values that differ. ``name``: what it is called now, or was called last.
+
+    ``gone``: it was deleted since, or by this act. ``before`` is empty where it was added, ``after`` where deleted.
+    """
 
     class_id: int
     name: str
+    gone: bool
     before: dict[str, Any]
     after: dict[str, Any]
 
@@ -64,6 +69,11 @@ class Act:
     class_changes: list[ClassChange]
     overruled: Mapping[str, int]
     counts: Mapping[str, int]
+
+    @property
+    def class_gone(self) -> bool:
+        """One of its classes was deleted, so that it cannot be taken back."""
+        return any(change.gone for change in self.class_changes)
 
 
 def of_image(session: Session, project_id: int, image_id: int) -> list[Step]:
@@ -193,12 +203,24 @@ def _class_changes(session: Session, change_set_ids: Sequence[int]) -> dict[int,
         .where(ClassEvent.change_set_id.in_(change_set_ids))
         .order_by(ClassEvent.id)
     )
+    rows = session.execute(query).all()
+    last_names = _last_names(session, {event.class_id for event, name in rows if name is None})
     found: dict[int, list[ClassChange]] = {}
-    for event, name in session.execute(query):
+    for event, name in rows:
         after = {key: value for key, value in event.after.items() if key in class_log.FIELDS}
-        change = ClassChange(event.class_id, name or "", event.before, after)
+        called = last_names.get(event.class_id, "") if name is None else name
+        change = ClassChange(event.class_id, called, name is None, event.before, after)
         found.setdefault(event.change_set_id, []).append(change)
     return found
+
+
+def _last_names(session: Session, class_ids: Set[int]) -> dict[int, str]:
+    """What classes that are gone were called last, as far as the log tells."""
+    if not class_ids:
+        return {}
+    query = sa.select(ClassEvent).where(one_of(ClassEvent.class_id.expression, class_ids)).order_by(ClassEvent.id)
+    told = ((event.class_id, event.before | event.after) for event in session.scalars(query))
+    return {class_id: values["name"] for class_id, values in told if "name" in values}
 
 
 def _examples(session: Session, project_id: int, changes: Sequence[ChangeSet]) -> dict[int, tuple[Step, bool]]:

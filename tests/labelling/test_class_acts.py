@@ -6,8 +6,9 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.models import Image, LabelClass, Project
-from app.domain.errors import Conflict, Invalid
+from app.domain.errors import Conflict, Invalid, NotFound
 from app.services import class_acts, classes, history
+from app.services.class_names import KnownNames
 from app.services.gallery import ImageFilter
 from tests import factories
 from tests.labelling.bench import Bench
@@ -191,3 +192,58 @@ def test_delete__a_merged_class_stays_for_its_history(database, store):
         assert session.scalar(sa.select(sa.func.count()).where(Image.class_id == other.id)) == 2
         with pytest.raises(Conflict, match="class_in_use"):
             classes.delete(session, project, one.id)
+
+
+def test_delete__is_in_the_history_and_offers_no_undo(bench, client):
+    address = "/p/cells"
+    client.post(f"{address}/classes", data={"name": "赤芽球"})
+    with bench.database.read() as session:
+        added = session.scalars(sa.select(LabelClass.id).where(LabelClass.name == "赤芽球")).one()
+    client.post(f"{address}/classes/{added}", data={"name": "赤芽球", "key": "Q"})
+    client.post(f"{address}/classes/{added}", data={"name": "Erythroblast", "key": "Q"})
+    page = client.post(f"{address}/classes/{added}/delete").text
+    assert now(bench) == PLAIN
+    notice = re.search(r'<form class="notice" role="status".*?</form>', page, re.DOTALL)
+    assert notice is not None
+    assert "class “Erythroblast” deleted" in notice.group()
+    assert "<button" not in notice.group()
+    page = client.get(f"{address}/history").text
+    told = [" ".join(text.split()) for text in re.findall(r'<span class="class-change">(.*?)</span>', page, re.DOTALL)]
+    assert told == [
+        "class “Erythroblast” deleted",
+        "“赤芽球” renamed “Erythroblast”",
+        "“Erythroblast”: key 4 → Q",
+        "new class “赤芽球”",
+    ]
+    assert "/history/" not in page, "nothing of a class that is gone can be taken back"
+    act(bench, "edit", bench.classes[0], {"key": "Q"})
+    assert client.get(f"{address}/history").text.count('<form method="post" action="/p/cells/history/') == 1
+
+
+def test_delete__is_done_once_and_not_taken_back(bench):
+    first = act(bench, "delete", bench.classes[2], request_id="same")
+    assert act(bench, "delete", bench.classes[2], request_id="same").id == first.id
+    assert now(bench) == PLAIN[:2]
+    with pytest.raises(Conflict) as refused:
+        bench.undo(first.id)
+    assert (refused.value.code, refused.value.params["name"]) == ("class_gone", "単球")
+    with pytest.raises(NotFound):
+        act(bench, "delete", bench.classes[2])
+
+
+def test_delete__a_class_that_is_used_leaves_no_line(bench, client):
+    bench.assign((bench.images[0], bench.classes[0]))
+    page = client.post(f"/p/cells/classes/{bench.classes[0]}/delete")
+    assert page.status_code == 409
+    assert "cannot be deleted" in page.text
+    with bench.database.read() as session:
+        assert [line.source for line in history.of_project(session, bench.project_id)] == ["label"]
+
+
+def test_delete__the_former_name_of_another_class_is_still_told(bench):
+    act(bench, "edit", bench.classes[0], {"name": "Neutrophil"})
+    made = act(bench, "added", "好中球", None)
+    act(bench, "delete", made.id)
+    with bench.database.read() as session:
+        project = session.get_one(Project, bench.project_id)
+        assert KnownNames(session, project).other("好中球") == ("Neutrophil", "renamed")

@@ -204,15 +204,15 @@ def retire(
 
 
 @router.post("/{class_id}/delete", name="class_delete")
-def delete(request: Request, project: ProjectDep, session: WriteSession, class_id: int) -> Response:
+def delete(request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, class_id: int) -> Response:
     """Delete a class that nothing refers to."""
     try:
-        classes.delete(session, project, class_id)
+        done = class_acts.delete(session, project, class_id, **who(actor, ""))
     except Conflict as error:
         kept = classes.by_id(session, project, class_id)
         entered = Entered(class_id, kept.name, kept.color, kept.key)
         return page(request, session, project, refused(request, error, entered), error.status)
-    return redirect(request, "classes", slug=project.slug)
+    return redirect(request, "classes", slug=project.slug, query={"done": done.id})
 
 
 def who(actor: str, request_id: str) -> class_acts.Who:
