@@ -49,6 +49,8 @@ def train_order(session: Session, run_id: int, settings: Settings, only: tuple[i
         weights=str(settings.weights_folder),
         start=str((run.origin or {}).get("weights_sha256", "")),
     )
+    if (run.origin or {}).get("outputs") == "kept":
+        order = replace(order, start_classes=order.class_names)
     recipe = Recipe.from_json(run.recipe)
     if recipe.pretrained:
         known = {method: features.of_run(session, run_id, method) for method in backbones.methods(recipe)}

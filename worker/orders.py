@@ -69,6 +69,7 @@ class TrainOrder:
         resume, finished: for each fold the checkpoint to go on from, the model that need not be trained again.
         features: that others have left, by what may decide them (``backbones.methods``).
         start: the saved model with whose weights the training begins; "" for new ones.
+        start_classes: ``class_names`` where that model has the same classes, whatever they were called then; or empty.
         closing: train nothing more; judge what is saved of unfinished models, and sum up.
         precision: of an earlier attempt or another fold; "" leaves it to the recipe.
     """
@@ -88,6 +89,7 @@ class TrainOrder:
     features: Known = field(default_factory=dict, repr=False)
     weights: str = ""
     start: str = ""
+    start_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

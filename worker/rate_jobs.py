@@ -64,13 +64,15 @@ def _order(session: Session, claim: Claim, settings: Settings) -> RateOrder:
     cached = stages(recipe)[0].cached
     methods = backbones.methods(recipe) if cached else []
     origin = origins.find(session, claim.project_id, recipe)
+    names = tuple(row.name for row in forecast.classes)
     return RateOrder(
         storage=settings.patient_store_address,
         scratch=str(settings.data_dir.absolute()),
         recipe=recipe.to_json(),
-        class_names=tuple(row.name for row in forecast.classes),
+        class_names=names,
         items=items,
         features={method: features.of_project(session, claim.project_id, method) for method in methods},
         weights=str(settings.weights_folder),
         start=origin.digest if origin else "",
+        start_classes=names if origin and origin.same(forecast.classes) else (),
     )

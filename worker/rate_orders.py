@@ -22,6 +22,7 @@ class RateOrder:
     features: Known = field(default_factory=dict, repr=False)
     weights: str = ""
     start: str = ""
+    start_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from app.domain import rate_search
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
 from app.storage import open_store
+from worker import beginning
 from worker.feature_cache import StoredFeatures
-from worker.ml import data, device, models, rate_finder, saving
+from worker.ml import data, device, models, rate_finder
 from worker.ml.folds import Begin
 from worker.ml.reporting import Silent
 from worker.orders import Message, Progress
@@ -51,7 +52,7 @@ def run(order: RateOrder, send: Callable[[Message], None]) -> None:
     rates = rate_search.rates()
     begin = Begin(
         cache=_cache(order, send), scratch=Path(order.scratch), weights=Path(order.weights) if order.weights else None,
-        start=saving.load(open_store(order.storage).get(order.start)) if order.start else None,
+        start=beginning.start(open_store(order.storage), order.start, order.start_classes),
     )  # fmt: skip
     labels = order.items.labels.astype(np.int64)
     watch, found = rate_search.Watch(), list[float]()

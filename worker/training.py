@@ -17,7 +17,7 @@ from app.domain.errors import AppError
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
 from app.storage import open_store
-from worker import saved_states, summary
+from worker import beginning, saved_states, summary
 from worker import views as looking
 from worker.feature_cache import StoredFeatures
 from worker.files import Views
@@ -147,7 +147,7 @@ class Training:
         cache = StoredFeatures(order, self.store, self.send, self.precision)
         begin = train.Begin(
             states, order.precision, most, cache=cache, scratch=Path(order.scratch), weights=Path(order.weights),
-            start=saving.load(self.store.get(order.start)) if order.start else None,
+            start=beginning.start(self.store, order.start, order.start_classes),
         )  # fmt: skip
         plans = [train.FoldPlan(plan.fold, plan.train, plan.validation, order.test) for plan in left]
         labels = order.items.labels.astype(np.int64)

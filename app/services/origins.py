@@ -19,6 +19,7 @@ from app.domain.enums import Split
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 from app.services import best_weights, plans
+from app.services.plans import ClassForecast
 from app.services.run_images import Drawn
 
 MOST_OFFERED = 200
@@ -27,19 +28,27 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Origin:
-    """A model of an earlier run; ``fold`` counts from 0, ``classes`` are its outputs in their order."""
+    """A model of an earlier run; ``fold`` counts from 0.
+
+    ``classes`` are its outputs in their order: ids, and the names they had then.
+    """
 
     run: Run
     fold: int
     epoch: int
     digest: str
-    classes: tuple[str, ...]
+    classes: tuple[tuple[int, str], ...]
 
-    def values(self, classes: Sequence[str], moved: int) -> dict[str, Any]:
+    def same(self, classes: Sequence[ClassForecast]) -> bool:
+        """Whether it has these classes, in this order: a name may have changed, or a class have been made anew."""
+        ids, names = [row.class_id for row in classes], [row.name for row in classes]
+        return ids == [one for one, _ in self.classes] or names == [name for _, name in self.classes]
+
+    def values(self, classes: Sequence[ClassForecast], moved: int) -> dict[str, Any]:
         """For ``Run.origin``; ``moved``: images that were not drawn for validation because it has learned from them."""
         return {
             "run": self.run.number, "model": self.fold + 1, "epoch": self.epoch, "weights_sha256": self.digest,
-            "outputs": "kept" if tuple(classes) == self.classes else "new", "moved_to_training": moved,
+            "outputs": "kept" if self.same(classes) else "new", "moved_to_training": moved,
         }  # fmt: skip
 
 
@@ -88,7 +97,7 @@ def find(session: Session, project_id: int, recipe: Recipe) -> Origin | None:
         raise Invalid("begin_missing", run=int(number), model=model or "1")
     _refuse_other_network(recipe, Recipe.from_json(run.recipe), run.number)
     one = wanted[0]
-    return Origin(run, one.fold, one.epoch, one.digest, tuple(item.name for item in run.classes))
+    return Origin(run, one.fold, one.epoch, one.digest, tuple((item.class_id, item.name) for item in run.classes))
 
 
 def _refuse_other_network(recipe: Recipe, source: Recipe, number: int) -> None:

@@ -35,7 +35,7 @@ def main(place: str, weights: str = "") -> int:
     device.prepare(deterministic=recipe.deterministic)
     items = rerun.read_items(IMAGES)
     pictures = rerun.load(place, items, recipe)
-    begin = train.Begin(precision=PRECISION, weights=folder, start=rerun.start(START, folder))
+    begin = train.Begin(precision=PRECISION, weights=folder, start=rerun.start(START, folder, START_CLASSES))
     check = rerun.Check(EXPECTED)
     plans = rerun.plans(items, FOLDS)
     for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(), begin):
@@ -57,6 +57,7 @@ def lines(session: Session, run: Run) -> Iterator[str]:
         "CLASSES": [item.name for item in run.classes],
         "FOLDS": len(run.folds),
         "START": (run.origin or {}).get("weights_sha256", ""),
+        "START_CLASSES": [item.name for item in run.classes] if (run.origin or {}).get("outputs") == "kept" else [],
         "PRECISION": environment.get("precision", ""),
         "RECIPE": run.recipe,
         "EXPECTED": {

@@ -69,7 +69,7 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
         drawn = drawn.without_test()
     run = _add_run(session, project.id, recipe, (name, actor), how)
     if origin is not None:
-        run.origin = origin.values([row.name for row in forecast.classes], moved)
+        run.origin = origin.values(forecast.classes, moved)
     run.version_id = versions.freeze(session, project.id, actor=actor).id
     session.add_all(
         RunClass(run_id=run.id, position=index, class_id=row.class_id, name=row.name, color=row.color)

@@ -115,7 +115,8 @@ class TrainForm:
         if self.recipe is not None:
             return self.recipe
         # What was refused for the pictures that there are is a recipe still; else values that are none are left out.
-        for left_out in (frozenset(), self.errors.keys()):
+        nothing: frozenset[str] = frozenset()
+        for left_out in (nothing, frozenset(self.errors)):
             with contextlib.suppress(Invalid):
                 return Recipe().updated({key: value for key, value in self.values.items() if key not in left_out})
         return base  # two limits contradict each other

@@ -66,7 +66,10 @@ def test_start__a_program_finds_the_weights_of_the_earlier_run_by_their_hash(tmp
     for content, epoch in ((first, 1), (second, 2)):
         found = rerun.start(hashlib.sha256(content).hexdigest(), tmp_path)
         assert found is not None
-        assert found.epoch == epoch
+        assert (found.epoch, found.class_names) == (epoch, ("a", "b"))
+        named = rerun.start(hashlib.sha256(content).hexdigest(), tmp_path, ["猫", "b"])
+        assert named is not None
+        assert (named.epoch, named.class_names) == (epoch, ("猫", "b"))
     assert rerun.start("", tmp_path) is None
     with pytest.raises(AppError, match="begin_file_missing"):
         rerun.start("ab" * 32, tmp_path)

@@ -14,6 +14,7 @@ from app.domain.recipe import Recipe
 from app.services import origins, runs, searches
 from app.services.searches import Plan
 from tests.train import rows
+from worker import order_maker
 
 RECIPE = Recipe(architecture="cifar4-plus", image_size=32, validation_share=0.25)
 
@@ -76,6 +77,19 @@ def test_create__the_same_images_are_shared_out_as_before_and_a_new_class_gets_n
         assert other.origin is not None
         assert (same.origin["outputs"], other.origin["outputs"]) == ("kept", "new")
         assert same.origin["moved_to_training"] == 0
+
+
+def test_create__a_class_that_is_called_otherwise_keeps_its_output(database, settings):
+    with database.write() as session:
+        project = rows.project_of(session, {"a": 20, "b": 20})
+        trained(session, project)
+        project.classes[0].name, project.classes[0].name_key = "猫", "猫"
+        session.flush()
+        run = again(session, project)
+        assert run.origin is not None
+        assert run.origin["outputs"] == "kept"
+        order = order_maker.train_order(session, run.id, settings)
+        assert order.start_classes == order.class_names == ("猫", "b")
 
 
 def test_create__images_that_checked_the_first_run_teach_a_class_that_has_no_others(database):

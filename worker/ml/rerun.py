@@ -4,7 +4,7 @@ import hashlib
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +78,11 @@ def weights(recipe: Recipe, folder: str | Path) -> Path:
     return path
 
 
-def start(digest: str, folder: Path) -> saving.SavedModel | None:
+def start(digest: str, folder: Path, classes: Sequence[str] = ()) -> saving.SavedModel | None:
     """The model that the run began with, found in ``folder`` by its hash; None for a run that began anew.
 
-    It is a file that was downloaded from the page of the earlier run, or the ``weights.zip`` in it.
+    It is a file that was downloaded from the page of the earlier run, or the ``weights.zip`` in it. ``classes``: the
+    names of this run's classes where the model has the same ones, whatever they were called then.
 
     Raises:
         AppError: ``begin_file_missing``.
@@ -91,7 +92,8 @@ def start(digest: str, folder: Path) -> saving.SavedModel | None:
     for path in sorted(folder.glob("*.zip")):
         for content in (path.read_bytes(), _inside(path)):
             if hashlib.sha256(content).hexdigest() == digest:
-                return saving.load(content)
+                model = saving.load(content)
+                return replace(model, class_names=tuple(classes)) if classes else model
     raise AppError("begin_file_missing", digest=digest, folder=str(folder))
 
 
