@@ -150,6 +150,9 @@ def test_page__names_the_counts_and_history_has_a_line(client, place, database):
     assert "removed pictures: 1" in client.get(urls["report"]).text
     history = client.get(f"/p/{place}/history").text
     assert "their import was taken back" in history
+    assert "<td>1 image</td>" in history
+    japanese = client.get(f"/p/{place}/history", headers={"Accept-Language": "ja"}).text
+    assert "<td>1 枚</td>" in japanese
     (line,) = page_rows(database, sa.select(ChangeSet.id).where(ChangeSet.field == "import"))
     refused = client.post(f"/p/{place}/history/{line[0]}", data={"request_id": "undo-87654321"})
     assert refused.status_code == 409
