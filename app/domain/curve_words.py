@@ -20,7 +20,7 @@ NOISE = 3.0  # ... and so many times the noise of the curve
 LATER = 3  # epochs after the lowest point, at least
 FALL = 0.01  # by which a loss must fall in each epoch, as a share of it, to be called falling
 JUMPY = 0.25  # mean size of a step up and down, as a share of the loss, that tells a rate that is too high
-USELESS = 0.97  # a training loss that never came below this part of chance has learned nothing
+USELESS = 0.97  # a loss that never came below this part of chance: nothing was learned, or nothing of use elsewhere
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +32,7 @@ class Verdict(StrEnum):
     NOTHING = "nothing"  # no better than chance after all epochs
     RATE_HIGH = "rate_high"  # the training loss jumps up and down
     OVERFITS = "overfits"  # the validation loss rises while the training loss falls
+    BY_HEART = "by_heart"  # the training loss fell, the validation loss never came below that of chance
     LEARNING = "learning"  # the loss still falls at the end
     FINE = "fine"
     SHORT = "short"  # too few epochs to say anything
@@ -69,7 +70,8 @@ def judge(curve: Curve, classes: int) -> Said:
     if len(train) < FEWEST:
         return Said(Verdict.SHORT)
     smooth = smoothed(train)
-    if float(smooth[1:].min()) > USELESS * math.log(max(classes, 2)):
+    useless = USELESS * math.log(max(classes, 2))
+    if float(smooth[1:].min()) > useless:
         return Said(Verdict.NOTHING)
     if _jumps(train):
         return Said(Verdict.RATE_HIGH)
@@ -77,7 +79,9 @@ def judge(curve: Curve, classes: int) -> Said:
     since = None if judged is None else _overfits(smooth, judged, validation)
     if since is not None:
         return Said(Verdict.OVERFITS, since)
-    return Said(Verdict.LEARNING if _falls(smooth if judged is None else judged) else Verdict.FINE)
+    useful = judged is None or float(judged.min()) <= useless
+    ending = Verdict.LEARNING if _falls(smooth if judged is None else judged) else Verdict.FINE
+    return Said(ending if useful else Verdict.BY_HEART)
 
 
 def together(curves: Mapping[int, Curve], classes: int) -> Said:

@@ -17,6 +17,9 @@ SENTENCES = {
     Verdict.NOTHING: N_("Nothing was learned: the loss is still that of guessing."),
     Verdict.RATE_HIGH: N_("The learning rate is too high: the training loss jumps up and down instead of falling."),
     Verdict.OVERFITS: N_("Over-fits from epoch %(epoch)s: it learns its pictures by heart, and gets worse on others."),
+    Verdict.BY_HEART: N_(
+        "Nothing was learned that holds for other pictures: the validation loss is still that of guessing."
+    ),
     Verdict.LEARNING: N_("Still learning: the loss was falling when the training ended. More epochs would help."),
     Verdict.FINE: N_("Fine: the loss has come to rest and does not rise again."),
     Verdict.SHORT: N_("Too few epochs to say anything about the curves."),
@@ -29,6 +32,7 @@ ADVICE = {
         "The weights of the best epoch are kept, so nothing is lost. "
         "More pictures, augmentation or dropout move it back."
     ),
+    Verdict.BY_HEART: N_("Look at whether the labels are right; try more pictures, or another learning rate."),
     Verdict.LEARNING: N_("Train again with more epochs."),
 }
 RULES = {
@@ -44,6 +48,10 @@ RULES = {
     Verdict.OVERFITS: N_(
         "The validation loss, smoothed over 3 epochs, was lowest before; since then, 3 epochs or more, it rose by more "
         "than 5 %% and 3 times its noise, while the training loss went on falling."
+    ),
+    Verdict.BY_HEART: N_(
+        "The training loss came below 97 %% of that of guessing; "
+        "the validation loss, smoothed over 3 epochs, never did."
     ),
     Verdict.LEARNING: N_(
         "In the last third of the epochs the smoothed validation loss falls by more than 1 %% in each and ends at its "

@@ -60,6 +60,15 @@ def test_judge__diverged_and_learned_nothing():
     assert judge(curve(still, still), 3).verdict is Verdict.NOTHING
 
 
+@pytest.mark.parametrize("end", [0.0, -0.3])
+def test_judge__a_validation_loss_that_never_beat_guessing_is_neither_fine_nor_learning(end):
+    chance = math.log(2)
+    useless = chance + 0.3 + end * EPOCHS / 30  # flat, or still falling where the training ends
+    assert judge(curve(0.6 * FALLING, useless), 2).verdict is Verdict.BY_HEART
+    assert judge(curve(0.6 * FALLING, useless - chance / 2), 2).verdict in (Verdict.FINE, Verdict.LEARNING)
+    assert judge(curve(0.6 * FALLING), 2).verdict in (Verdict.FINE, Verdict.LEARNING)  # without validation images
+
+
 def test_judge__little_losses_may_jump():
     rng = np.random.default_rng(1)
     tiny = 0.001 * np.exp(rng.normal(0, 1, 30))
