@@ -1,21 +1,33 @@
 """The settings, read once from the environment at the entry points."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from app.domain import addresses
 from app.domain.errors import AppError
 
 PREFIX = "MIWAKE_"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def _setting(default: Any, doc: str, *, secret: bool = False) -> Any:
-    """``secret``: the value is or may hold a password, so it is left out where the settings are printed."""
-    return field(default=default, repr=not secret, metadata={"doc": doc, "secret": secret})
+_NUMBERS = {int: "setting_whole", float: "setting_number"}  # what is said when it is none
+
+
+def _setting(default: Any, doc: str, *, secret: bool = False, least: int = 0) -> Any:
+    """One setting.
+
+    Args:
+        default: its value when nothing is set; its kind is the kind of all values.
+        doc: what it means.
+        secret: the value is or may hold a password, so it is left out where the settings are printed.
+        least: the smallest value of a number.
+    """
+    return field(default=default, repr=not secret, metadata={"doc": doc, "secret": secret, "least": least})
 
 
 @dataclass(frozen=True)
@@ -88,8 +100,8 @@ class Settings:
     max_queued: int = _setting(500, "Jobs of one project that may wait at the same time; 0: no limit.")
     resend_seconds: float = _setting(10.0, "After this long without a start a job is announced again.")
     decode_workers: int = _setting(0, "Processes that decode uploaded pictures; 0: one for each processor.")
-    max_file_mb: int = _setting(25, "Largest picture file.")
-    max_zip_mb: int = _setting(2048, "Largest zip file.")
+    max_file_mb: int = _setting(25, "Largest picture file.", least=1)
+    max_zip_mb: int = _setting(2048, "Largest zip file.", least=1)
     import_dir: str = _setting(
         "",
         "Folder of the server whose folders the import page offers; empty: none. Web process and workers must see it "
@@ -102,7 +114,7 @@ class Settings:
     @property
     def database(self) -> str:
         """The address of the database with the default filled in."""
-        return self.database_url or f"sqlite:///{(self.data_dir / 'miwake.sqlite3').absolute()}"
+        return addresses.database(self.database_url) or f"sqlite:///{(self.data_dir / 'miwake.sqlite3').absolute()}"
 
     @property
     def weights_folder(self) -> Path:
@@ -161,7 +173,7 @@ class Settings:
         """Read ``MIWAKE_*`` from ``environ`` (by default that of this process), overruled by ``more``.
 
         Raises:
-            AppError: a variable has an unknown name or a value of the wrong kind.
+            AppError: a variable has an unknown name or a value that cannot be used.
         """
         environ = {**(os.environ if environ is None else environ), **(more or {})}
         known = {PREFIX + item.name.upper(): item for item in fields(cls)}
@@ -171,12 +183,31 @@ class Settings:
                 continue
             if name not in known:
                 raise AppError("setting_unknown", name=name, known=", ".join(sorted(known)))
-            kind: type[Any] = type(known[name].default)
-            try:
-                values[known[name].name] = kind(text)
-            except ValueError:
-                raise AppError("setting_invalid", name=name, value=text, kind=kind.__name__) from None
-        return cls(**values)
+            values[known[name].name] = _value(known[name], text)
+        settings = cls(**values)
+        settings.check_addresses()
+        return settings
+
+    def check_addresses(self) -> None:
+        """Refuse addresses of database, store and broker that nothing could be opened at. Raises AppError."""
+        addresses.check_database(f"{PREFIX}DATABASE_URL", self.database)
+        addresses.check_storage(f"{PREFIX}STORAGE_URL", self.storage)
+        addresses.check_broker(f"{PREFIX}BROKER_URL", self.broker_url)
+
+
+def _value(setting: Field[Any], text: str) -> Any:
+    name = PREFIX + setting.name.upper()
+    kind: type[Any] = type(setting.default)
+    try:
+        value = kind(text)
+    except ValueError:
+        raise AppError(_NUMBERS[kind], name=name, value=text) from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise AppError(_NUMBERS[kind], name=name, value=text)
+    least = setting.metadata["least"]
+    if kind in _NUMBERS and setting.name != "port" and value < least:  # ports are refused where they are opened
+        raise AppError("setting_small", name=name, value=text, least=least)
+    return value
 
 
 def child_environment() -> dict[str, str]:

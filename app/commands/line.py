@@ -7,13 +7,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from app.commands import settings_table
 from app.commands.common import Exit, explain, opened, put, say
 from app.commands.folder import FolderError
 from app.commands.ports import AddressError
 from app.config import Settings
+from app.db.session import is_damage
 from app.domain import best
 from app.domain.errors import AppError, Conflict, Invalid, NotFound
 from app.domain.presets import PRESETS
@@ -32,7 +33,9 @@ def main(words: Sequence[str]) -> int:
     except AppError as error:
         say(explain(error))
         return _code(error)
-    except OperationalError as error:
+    except DatabaseError as error:
+        if not isinstance(error, OperationalError) and not is_damage(error):
+            raise
         say(f"The database cannot be used: {error.orig}")
         return Exit.UNUSABLE
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from app.commands.common import Exit, put, put_json, say
 from app.config import Settings
 from app.db.migrate import upgrade
 from app.db.session import Database
+from app.domain import addresses
 from app.domain.errors import AppError, Conflict, Invalid
 from app.services.moving import blobs, rows
 from app.storage import Store, open_store
@@ -65,12 +66,22 @@ def run(settings: Settings, wish: Wish) -> int:
 
 
 def wanted(settings: Settings, wish: Wish) -> Settings:
-    """The settings of the new installation. Raises Invalid when the file of settings cannot be read."""
+    """The settings of the new installation.
+
+    Raises:
+        Invalid: the file of settings cannot be read.
+        AppError: an address cannot be used.
+    """
     target = settings
     if wish.environment is not None:
         target = Settings.from_env(more=_read(wish.environment))
     database, storage = wish.database or target.database_url, wish.storage or target.storage_url
-    return dataclasses.replace(target, database_url=database, storage_url=storage)
+    target = dataclasses.replace(target, database_url=database, storage_url=storage)
+    if wish.database:
+        addresses.check_database("--to-database", target.database)
+    if wish.storage:
+        addresses.check_storage("--to-storage", target.storage)
+    return target
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from types import FrameType
 import uvicorn
 
 from app.commands import folder, logs, parent, ports
-from app.commands.common import keep_loaded, say
+from app.commands.common import keep_loaded, opened, say
 from app.config import Settings
 from app.main import create_app
 from app.web import events
@@ -29,17 +29,20 @@ def run(settings: Settings, *, fd: int | None = None, with_parent: bool = False)
         parent.end_with_parent()
     folder.prepare(settings.data_dir)
     listener = ports.listen(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
-    if fd is None:
-        say(f"Miwake: {ports.address(listener)}")
-    app = create_app(settings)
-    keep_loaded()
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,  # app.web.observe writes our own, with the request id and without the query string
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    _Server(config).run(sockets=[listener])
+    with listener:
+        if fd is None:
+            with opened(settings):
+                pass  # what cannot be opened is one sentence here; within the server it would be a traceback
+            say(f"Miwake: {ports.address(listener)}")
+        app = create_app(settings)
+        keep_loaded()
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,  # app.web.observe writes our own, with the request id and without the query string
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        _Server(config).run(sockets=[listener])
     return 0

@@ -7,8 +7,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DatabaseError
 
-from app.db.session import Database
+from app.db.session import Database, is_damage
 from app.domain.errors import AppError
 
 LOCK = 8124  # number of our advisory lock in PostgreSQL
@@ -34,8 +35,17 @@ def upgrade(database: Database) -> None:
     """Run the missing migrations in one transaction.
 
     Raises:
-        AppError: the database was written by a newer version of the program.
+        AppError: the database was written by a newer version of the program, or its file is damaged.
     """
+    try:
+        _upgrade(database)
+    except DatabaseError as error:
+        if not is_damage(error):
+            raise
+        raise AppError("database_damaged", file=str(database.engine.url.database)) from None
+
+
+def _upgrade(database: Database) -> None:
     known, heads = _revisions()
     with database.engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
         if connection.dialect.name == "postgresql":  # web and workers may start at the same moment

@@ -5,6 +5,7 @@ writes begins with ``BEGIN IMMEDIATE``: a transaction that reads first and then 
 "database is locked" whenever another one wrote in between, and no time-out helps against that.
 """
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,6 +114,12 @@ def _refuse_unusable(context: sa.engine.ExceptionContext) -> None:
         context.original_exception, OverflowError | UnicodeEncodeError
     ):
         raise Unusable("value_unusable") from context.original_exception
+
+
+def is_damage(error: sa.exc.DatabaseError) -> bool:
+    """True when the file of SQLite is none, or is no longer what SQLite has written."""
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 def _anybody(_session: Session) -> None:

@@ -9,6 +9,10 @@ SENTENCES: dict[str, str] = {
     "body_too_large": N_("The request is larger than %(limit_mb)s MB. Send fewer or smaller files at a time."),
     "content_type_refused": N_("The request has the wrong content type. Send JSON as application/json."),
     "database_busy": N_("The database is busy. Nothing was changed; wait a moment and try again."),
+    "database_damaged": N_(
+        "The file %(file)s is no database of SQLite, or it is damaged. Move it away, and the files beside it whose "
+        "names go on with -wal and -shm; then put a copy from a backup in its place, or begin with an empty database."
+    ),
     "database_newer": N_(
         "The database was written by a newer version of Miwake (%(revision)s). Install that version or a newer one."
     ),
@@ -27,8 +31,24 @@ SENTENCES: dict[str, str] = {
     ),
     "request_invalid": N_("The request has missing or wrong values: %(fields)s."),
     "request_unreadable": N_("The request could not be read. Reload the page and try again."),
-    "setting_invalid": N_("The setting %(name)s is “%(value)s”, but it must be of the kind %(kind)s."),
+    "setting_broker": N_(
+        "%(name)s is no address of a broker that can be used. Write redis://:PASSWORD@HOST:6379/0, with rediss:// for "
+        "TLS and special characters of the password as in an address (%%40 for @), or memory:// for no server."
+    ),
+    "setting_database": N_(
+        "%(name)s is no address of a database that can be used. Write postgresql+psycopg://NAME:PASSWORD@HOST/DATABASE"
+        ", with special characters of the password as in an address (%%40 for @), or sqlite:////FOLDER/FILE; leave it "
+        "empty for SQLite in the data folder."
+    ),
+    "setting_invalid": N_("The setting %(name)s is “%(value)s”, but it must be one of: %(kind)s."),
+    "setting_number": N_("The setting %(name)s is “%(value)s”, but it must be a number, such as 30 or 2.5."),
+    "setting_small": N_("The setting %(name)s is “%(value)s”, but it must be at least %(least)s."),
+    "setting_storage": N_(
+        "%(name)s is no address of a store that can be used. Write s3://BUCKET or s3://BUCKET/FOLDER for a bucket, "
+        "file:///FOLDER for a folder of this machine, or leave it empty for the data folder."
+    ),
     "setting_unknown": N_("There is no setting %(name)s. Known settings: %(known)s."),
+    "setting_whole": N_("The setting %(name)s is “%(value)s”, but it must be a whole number, such as 8124."),
     "value_unusable": N_(
         "The request holds a number that is too large or a character that cannot be stored. Correct it and try again."
     ),

@@ -1,0 +1,143 @@
+"""Settings that cannot be used: one sentence without any password, exit code 3, and nothing is opened before."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.commands import line
+from app.commands.common import Exit
+from app.config import Settings
+from app.db.session import Database
+
+SERVERS = ("serve", "web", "worker")
+SECRET = "CANARY"
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder that is not there yet, and any free port."""
+    monkeypatch.setenv("MIWAKE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MIWAKE_PORT", "0")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("command", SERVERS)
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("DATABASE_URL", "nonsense", "postgresql+psycopg://NAME:PASSWORD@HOST/DATABASE"),
+        ("DATABASE_URL", f"mysql://lab:{SECRET}@host/db", "sqlite:////FOLDER/FILE"),
+        ("DATABASE_URL", f"postgresql+psycopg2://lab:{SECRET}@host/db", "postgresql+psycopg://"),
+        ("DATABASE_URL", f"postgresql://lab:{SECRET}@host:port/db", "postgresql+psycopg://"),
+        ("DATABASE_URL", f"postgresql://lab:{SECRET}[@host/db", "%40 for @"),
+        ("DATABASE_URL", "sqlite://", "sqlite:////FOLDER/FILE"),
+        ("DATABASE_URL", "sqlite:///:memory:", "sqlite:////FOLDER/FILE"),
+        ("STORAGE_URL", "/tmp/foo", "file:///FOLDER"),
+        ("STORAGE_URL", f"ftp://lab:{SECRET}@host/x", "s3://BUCKET"),
+        ("STORAGE_URL", "s3://", "s3://BUCKET"),
+        ("STORAGE_URL", "file://folder/of/mine", "file:///FOLDER"),
+        ("BROKER_URL", "foo://x", "redis://:PASSWORD@HOST:6379/0"),
+        ("BROKER_URL", "nonsense", "memory://"),
+        ("BROKER_URL", f"redis://:{SECRET}@host:port/0", "rediss://"),
+        ("BROKER_URL", f"redis://:a/{SECRET}@host/0", "%40 for @"),
+        ("BROKER_URL", f"redis://:{SECRET}@host/jobs", "redis://"),
+    ],
+)
+def test_servers__refuse_an_address_in_one_sentence(command, name, value, part, data_dir, monkeypatch, capsys):
+    monkeypatch.setenv(f"MIWAKE_{name}", value)
+    assert line.main([command]) == Exit.UNUSABLE
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n"), SECRET in said.err) == ("", 1, False), said.err
+    assert said.err.startswith(f"MIWAKE_{name} is no address")
+    assert part in said.err
+    assert not data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("PORT", "abc", "must be a whole number"),
+        ("WORKER_CPU_SLOTS", "1.5", "must be a whole number"),
+        ("LEASE_SECONDS", "soon", "must be a number"),
+        ("LEASE_SECONDS", "nan", "must be a number"),
+        ("ANSWER_SECONDS", "inf", "must be a number"),
+        ("MAX_FILE_MB", "-3", "must be at least 1"),
+        ("MAX_ZIP_MB", "0", "must be at least 1"),
+        ("MAX_QUEUED", "-1", "must be at least 0"),
+        ("LEASE_SECONDS", "-0.5", "must be at least 0"),
+        ("LOG_LEVEL", "LOUD", "must be one of: "),
+    ],
+)
+def test_serve__refuses_a_value_in_one_sentence(name, value, part, monkeypatch, capsys):
+    monkeypatch.setenv(f"MIWAKE_{name}", value)
+    assert line.main(["serve"]) == Exit.UNUSABLE
+    said = capsys.readouterr().err
+    assert said.startswith(f"The setting MIWAKE_{name} is “{value}”, but it {part}")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_servers__name_the_file_that_is_no_database(command, data_dir, capsys):
+    data_dir.mkdir()
+    file = data_dir / "miwake.sqlite3"
+    file.write_bytes(b"no database at all " * 500)
+    assert line.main([command]) == Exit.UNUSABLE
+    said = capsys.readouterr().err
+    assert said.startswith(f"The file {file} is no database of SQLite, or it is damaged.")
+    assert (said.count("\n"), "backup" in said) == (1, True)
+    assert file.read_bytes() == b"no database at all " * 500
+
+
+def test_serve__names_the_file_that_is_damaged_behind_its_first_lines(data_dir, empty_sqlite, capsys):
+    data_dir.mkdir()
+    whole = bytearray(empty_sqlite.read_bytes())
+    whole[100:4096] = b"\xff" * 3996
+    (data_dir / "miwake.sqlite3").write_bytes(whole)
+    assert line.main(["serve"]) == Exit.UNUSABLE
+    assert "or it is damaged" in capsys.readouterr().err
+
+
+def test_migrate_storage__refuses_an_address_by_the_name_of_its_option(capsys):
+    assert line.main(["migrate-storage", "--to-database", f"mysql://u:{SECRET}@h/d"]) == Exit.UNUSABLE
+    assert line.main(["migrate-storage", "--to-storage", "/tmp/foo"]) == Exit.UNUSABLE
+    database, storage = capsys.readouterr().err.splitlines()
+    assert (database.startswith("--to-database is no"), storage.startswith("--to-storage is no")) == (True, True)
+    assert SECRET not in database
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "sqlite:///here.sqlite3"),
+        ("DATABASE_URL", "sqlite:////folder/a b/細胞.sqlite3"),
+        ("DATABASE_URL", "postgresql://"),
+        ("DATABASE_URL", "postgresql+psycopg:///miwake?host=/run/postgresql"),
+        (
+            "DATABASE_URL",
+            "postgresql+psycopg://u:p%40/#w@db.lab:5432/miwake?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        ),
+        ("DATABASE_URL", "postgresql://u:p@[::1]:5432/miwake"),
+        ("STORAGE_URL", ""),
+        ("STORAGE_URL", "s3://bucket"),
+        ("STORAGE_URL", "s3://bucket.of.lab/a/b"),
+        ("STORAGE_URL", "file:///folder/a%20b"),
+        ("BROKER_URL", "memory://"),
+        ("BROKER_URL", "redis://"),
+        ("BROKER_URL", "redis://127.0.0.1:6379/0"),
+        ("BROKER_URL", "rediss://name:p%40ss%2F@broker.lab:6380/11"),
+    ],
+)
+def test_settings__take_every_address_that_can_be_used(name, value):
+    assert getattr(Settings.from_env({f"MIWAKE_{name}": value}), name.lower()) == value
+
+
+@pytest.mark.postgres
+def test_settings__the_short_name_of_postgresql_opens_the_same_database(postgres_url):
+    rest = sa.make_url(postgres_url).render_as_string(hide_password=False).partition("://")[2]
+    database = Database(Settings.from_env({"MIWAKE_DATABASE_URL": f"postgres://{rest}"}).database)
+    with database.read() as session:
+        assert session.scalar(sa.text("SELECT 1")) == 1
+    assert database.engine.driver == "psycopg"
+    database.dispose()
