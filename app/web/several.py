@@ -1,5 +1,6 @@
 """The part of the train form that starts many trainings at once: fields with their values, and repetitions."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,13 @@ from app.domain.text import N_
 from app.web.fields import TEXTS
 
 ROWS = 3
+MOST_TEXT = 4000  # characters of the values of a setting as text
+MOST_SHOWN = 200  # of these in a sentence
 MOST_REPEATS = 50
 PICK = "pick-"  # pick-1-conv2: a tick box of the first row
 REPEATS = Field("int", "", 1, MOST_REPEATS)
 NAMES = frozenset({"repeats", "vary", *(f"{kind}-{row}" for kind in ("vary", "values") for row in range(1, ROWS + 1))})
+WHOLE = ("names", "layers", "text")  # kinds of fields whose values may have commas
 SWITCHED = {"on": N_("with"), "off": N_("without")}
 CHANGES = N_("All changes of pictures (augmentation)")
 FIRST = ("architecture", "image_size", AUGMENTATION, "folds", "batch_size", "optimizer", "learning_rate", "schedule")
@@ -34,11 +38,15 @@ LEFT_OUT = (
 
 @dataclass(frozen=True)
 class Row:
-    """One setting that varies, as typed: the name of a field or "", the text of its values, and ticked choices."""
+    """One setting that varies, as typed: the name of a field or "", the text of its values, and ticked choices.
+
+    ``told`` are the values that a program sent as a list; None where they were typed or ticked.
+    """
 
     field: str = ""
     text: str = ""
     picked: tuple[str, ...] = ()
+    told: Sequence[Any] | None = None
 
     @property
     def choices(self) -> Mapping[str, str]:
@@ -72,7 +80,7 @@ class Several:
 
     def worked_out(self, recipe: Recipe | None, name: str) -> "Several":
         """With all recipes, or with the reasons why there are none; ``recipe`` is None while others are wrong."""
-        if not self.wanted:
+        if self.errors or not self.wanted:
             return self
         errors: dict[str, AppError] = {}
         axes: list[Axis] = []
@@ -112,20 +120,23 @@ def read(sent: Mapping[str, Any]) -> Several:
     for number in range(1, ROWS + 1):
         prefix = f"{PICK}{number}-"
         picked = tuple(key.removeprefix(prefix) for key in sent if key.startswith(prefix))
-        rows.append(Row(str(sent.get(f"vary-{number}", ""))[:60], str(sent.get(f"values-{number}", ""))[:400], picked))
+        rows.append(Row(str(sent.get(f"vary-{number}", ""))[:60], str(sent.get(f"values-{number}", "")), picked))
+    repeats = str(sent.get("repeats", "1"))[:20]
     wish = sent.get("vary")
-    if isinstance(wish, Mapping):
-        rows = [_told(str(key), value) for key, value in list(wish.items())[:ROWS]]
-    return Several(tuple(rows), str(sent.get("repeats", "1"))[:20])
+    if wish is None:
+        return Several(tuple(rows), repeats)
+    if not isinstance(wish, Mapping):
+        return Several(tuple(rows), repeats, {"vary": Invalid("vary_object")})
+    told = [row for row in rows if row.field] + [_told(str(key), value) for key, value in wish.items()]
+    if len(told) > ROWS:
+        return Several(tuple(rows), repeats, {"vary": Invalid("vary_rows", count=len(told), most=ROWS)})
+    return Several(tuple(told), repeats)
 
 
 def _told(name: str, value: Any) -> Row:
-    texts = [_plain(item) for item in value] if isinstance(value, list) else str(value).split(",")
-    return Row(name[:60], ",".join(texts)[:400], tuple(text.strip() for text in texts))
-
-
-def _plain(value: Any) -> str:
-    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return Row(name[:60], value, tuple(text.strip() for text in value.split(",")))
+    return Row(name[:60], told=value if isinstance(value, list) else [value])
 
 
 def known(key: str) -> bool:
@@ -138,10 +149,42 @@ def _axis(row: Row) -> list[Axis]:
         return []
     if row.field != AUGMENTATION and row.field not in FIELDS:
         raise Invalid("field_unknown", name=row.field)
+    if row.told is not None:
+        return [_listed(row.field, row.told)]
+    return [_typed(row.field, row.values)]
+
+
+def _typed(name: str, text: str) -> Axis:
+    """From values with commas between them."""
+    if len(text) > MOST_TEXT:
+        raise Invalid("vary_long", count=len(text), most=MOST_TEXT)
     try:
-        return [matrix.axis(row.field, row.values)]
+        return matrix.axis(name, text)
     except Invalid as error:
-        raise error if error.code == "matrix_size" else Invalid("vary_values", text=row.values) from None
+        raise error if error.code == "matrix_size" else Invalid("vary_values", text=text[:MOST_SHOWN]) from None
+
+
+def _listed(name: str, told: Sequence[Any]) -> Axis:
+    """From the list of a program; a value that is a list itself, such as names of classes, stays one value."""
+    if len(told) > MOST_RUNS:
+        raise Invalid("matrix_size", count=len(told), most=MOST_RUNS)
+    values: list[str] = []
+    for value in told:
+        if isinstance(value, list):
+            values.append(json.dumps(value, ensure_ascii=False))
+        elif isinstance(value, str) and name in FIELDS and FIELDS[name].kind in WHOLE:
+            values.append(value)
+        elif isinstance(value, str | int | float):
+            values += _typed(name, _plain(value)).values
+        else:
+            raise Invalid("vary_kind", name=name, value=json.dumps(value, ensure_ascii=False)[:60])
+    if not values or len(set(values)) < len(values):
+        raise Invalid("vary_values", text=", ".join(values)[:MOST_SHOWN])
+    return Axis(name, tuple(values))
+
+
+def _plain(value: Any) -> str:
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)
 
 
 def offered(gettext: Callable[[str], str]) -> list[tuple[str, str]]:

@@ -69,6 +69,7 @@ def test_form__shows_what_it_would_start_and_keeps_what_was_typed(client, place)
         ({"vary-1": "epochs", "values-1": "1", "vary-2": "epochs", "values-2": "2"}, "stands here twice"),
         ({"vary-1": "augmentation", "pick-1-on": "1", "pick-1-off": "1"}, "No change of pictures is switched on"),
         ({"repeats": "99"}, "Type a whole number from 1 to 50."),
+        ({"vary-1": "epochs", "values-1": "1," * 2001}, "The values have 4002 characters"),
         ({"vary-1": "no_such_thing", "values-1": "1,2"}, "There is no setting"),
     ],
 )
@@ -107,6 +108,48 @@ def test_program__starts_a_matrix_by_names(client, database, place):
     wrong = client.post(f"{place}/train", json={"preset": "wbc", "vary": {"image_size": [1, 2]}}, headers=JSON)
     assert wrong.status_code == 422
     assert "values-1" in wrong.json()["error"]["fields"]
+
+
+def test_program__has_every_value_of_its_lists_and_texts(client, database, place):
+    rates = [0.00010000001 + 0.0001 * number for number in range(59)]
+    for wish in (rates, ", ".join(map(str, rates))):
+        answer = client.post(f"{place}/train", json={"preset": "wbc", "vary": {"learning_rate": wish}}, headers=JSON)
+        assert answer.status_code == 201, answer.text
+        assert [run.recipe["learning_rate"] for run in runs_in(database)][-len(answer.json()["runs"]) :] == rates
+
+
+def test_program__varies_over_lists_of_names(client, database, place):
+    wish = {"augmented_classes": [["好中球"], ["単球", "好中球"], []], "seed": ["0..1"]}
+    answer = client.post(f"{place}/train", json={"preset": "keras-blog", "vary": wish}, headers=JSON)
+    assert answer.status_code == 201, answer.text
+    changed = [Recipe.from_json(run.recipe).chosen_classes for run in runs_in(database)]
+    assert changed == [{"好中球"}] * 2 + [{"好中球", "単球"}] * 2 + [frozenset()] * 2
+    assert "好中球" in client.get(answer.json()["url"]).text
+
+
+@pytest.mark.parametrize(
+    ("vary", "field", "said"),
+    [
+        ({"epochs": [1, 2], "seed": [0, 1], "folds": [0, 2], "batch_size": [8, 16]}, "vary", "4 settings vary here"),
+        ([{"epochs": [1, 2]}], "vary", "“vary” cannot be read. It is an object"),
+        ("epochs=1,2", "vary", "“vary” cannot be read. It is an object"),
+        ({"epochs": [1, None]}, "values-1", "“null” cannot be a value of “epochs”."),
+        ({"epochs": {"low": 1}}, "values-1", '“{"low": 1}” cannot be a value of “epochs”.'),
+        ({"epochs": []}, "values-1", "“” cannot be used. Write values that differ"),
+        ({"epochs": [1, 1]}, "values-1", "“1, 1” cannot be used. Write values that differ"),
+        ({"epochs": [[1], [2]]}, "values-1", "“[1]” cannot be used. Type a whole number"),
+        ({"epochs": list(range(1, 202))}, "values-1", "These values make 201 trainings"),
+        ({"learning_rate": "0.1," * 1001}, "values-1", "The values have 4004 characters; at most 4000 are read."),
+        ({"augmented_classes": [[1], [2]]}, "values-1", "“[1]” is no list of names."),
+    ],
+)
+def test_program__is_told_what_is_too_much_or_of_the_wrong_kind(client, database, place, vary, field, said):
+    answer = client.post(f"{place}/train", json={"preset": "wbc", "vary": vary}, headers=JSON)
+    assert answer.status_code == 422
+    errors = answer.json()["error"]["fields"]
+    assert list(errors) == [field]
+    assert errors[field]["message"].startswith(said)
+    assert runs_in(database) == []
 
 
 def test_matrix__that_would_hold_the_database_for_long_is_refused(database, place, monkeypatch):

@@ -78,10 +78,21 @@ SENTENCES: dict[str, str] = {
     ),
     "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
     "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
+    "vary_kind": N_(
+        "“%(value)s” cannot be a value of “%(name)s”. Write a number, a text, true or false, or a list of names."
+    ),
+    "vary_long": N_(
+        "The values have %(count)s characters; at most %(most)s are read. Write fewer values, or shorter ones."
+    ),
     "vary_no_augmentation": N_(
         "No change of pictures is switched on in the form, so with and without would be the same. Switch some on, or "
         "compare something else."
     ),
+    "vary_object": N_(
+        "“vary” cannot be read. It is an object with a list of values for each setting, for example "
+        '{"vary": {"image_size": [64, 96]}}.'
+    ),
+    "vary_rows": N_("%(count)s settings vary here, but at most %(most)s can at once. Leave some of them out."),
     "vary_values": N_(
         "“%(text)s” cannot be used. Write values that differ, with commas between them, for example 64, 128. "
         "0..4 stands for 0, 1, 2, 3 and 4."
