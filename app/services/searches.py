@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.db.models import Project
 from app.db.run_models import Job, Run, RunFold, RunItem
 from app.domain import best, search
-from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
+from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane, Split
 from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
 from app.services import jobs, pacing, projects, runs, search_scores, splits
@@ -246,6 +246,13 @@ def result(session: Session, job_id: int) -> dict[str, Any]:
         only, other = search_scores.lead(session, first.run.id, second.run.id)
         kept[LEAD] = {"over": second.run.number, "gained": only, "lost": other}
     return kept
+
+
+def tested(session: Session, job_id: int) -> bool:
+    """True when a training of a search has images of the test set."""
+    query = sa.select(RunItem.id).join(Run, RunItem.run_id == Run.id).join(Job, Run.job_id == Job.id)
+    mine = query.where(Job.parent_id == job_id, RunItem.split == Split.TEST)
+    return session.scalar(mine.limit(1)) is not None
 
 
 def asked_for(session: Session, project_id: int, request: str) -> Job | None:

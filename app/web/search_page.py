@@ -16,7 +16,7 @@ from app.domain.recipe import Recipe
 from app.domain.search import Honest
 from app.domain.stats import exact
 from app.domain.text import N_
-from app.services import run_list, searches
+from app.services import jobs, run_list, searches
 from app.services.run_list import RunLine
 from app.services.searches import Plan, Trial
 from app.web import run_words, search_form, several, trial_charts
@@ -78,6 +78,8 @@ class SearchPage:
     duration: str
     failure: str
     finished: bool
+    tests: bool  # one of the trainings has images of the test set
+    unattended: bool  # it has not ended, and no worker is alive
 
 
 def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchPage:
@@ -112,6 +114,8 @@ def build(session: Session, project: Project, job: Job, t: Catalogue) -> SearchP
         duration=run_words.duration(sum(seconds), t),
         failure=say(job.error_code, dict(job.error_params), t.gettext) if job.error_code else "",
         finished=JobState(job.state) in FINAL_STATES,
+        tests=searches.tested(session, job.id),
+        unattended=JobState(job.state) not in FINAL_STATES and not jobs.workers_alive(session),
     )
 
 

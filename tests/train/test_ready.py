@@ -1,10 +1,12 @@
 """What is started where nobody changed a value: by the page, by a program, and what is said of it before."""
 
+import pytest
 import sqlalchemy as sa
 
 from app.db.run_models import Worker
 from app.db.session import db_now
 from app.domain import architectures, best, footprint
+from app.services import jobs
 from tests.train.pages import JSON, read_form, rows_of, runs_in
 
 
@@ -52,3 +54,26 @@ def test_train__a_recipe_that_no_worker_can_hold_is_left_out(client, database):
     assert page.count("Left out:") == 1
     client.post(f"/p/{slug}/train", data=read_form(page))
     assert [run.recipe["preset"] for run in runs_in(database)] == [(second if low[0] > low[1] else first).preset]
+
+
+@pytest.mark.parametrize(("more", "place"), [({}, "/searches/"), ({"repeats": "2", "epochs": "7"}, "/groups/")])
+def test_train__with_nobody_to_do_it_names_the_missing_worker(client, database, more, place):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    sent = read_form(client.get(f"/p/{slug}/train").text) | more
+    url = client.post(f"/p/{slug}/train", data=sent, follow_redirects=False).headers["location"]
+    assert place in url
+    page = client.get(url).text
+    assert "No worker is alive, so nothing is trained." in page
+    assert "python -m app worker" in page
+    with database.write() as session:
+        jobs.heartbeat(session, "here:1", {"slots": {"gpu": 1}})
+    assert "No worker is alive" not in client.get(url).text
+
+
+@pytest.mark.parametrize(("test", "said"), [(0, "There is no test set"), (6, "each with its result on the test set")])
+def test_train__says_what_the_test_set_tells_of_the_ready_recipes(client, database, test, said):
+    slug = rows_of(database, {"a": 30, "b": 30}, test=test).slug
+    url = client.post(f"/p/{slug}/train", json={}, headers=JSON).json()["url"]
+    page = client.get(url).text
+    assert said in page
+    assert ("on the test set" in page) == bool(test)

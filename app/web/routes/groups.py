@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.db.models import Project
 from app.domain.matrix import AUGMENTATION
-from app.services import groups, searches
+from app.services import groups, jobs, searches
 from app.services.groups import Cell, Group, Member
 from app.web import i18n, run_words, several
 from app.web.deps import ProjectDep, ReadSession, WriteSession
@@ -50,6 +50,7 @@ class GroupPage:
     cell_labels: Sequence[str]  # without the seed
     runs: Sequence[ShownRun]
     cells: Sequence[ShownCell]
+    unattended: bool  # it has not ended, and no worker is alive
 
 
 @router.get("", name="group")
@@ -80,6 +81,7 @@ def show(request: Request, project: ProjectDep, session: ReadSession, number: Nu
             )
             for cell in group.cells
         ],
+        unattended=not group.finished and not jobs.workers_alive(session),
     )
     return render(request, "runs/group.html", page)
 
