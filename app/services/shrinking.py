@@ -1,9 +1,11 @@
 """A training that did not fit into memory, started again with less in a step."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.db.run_models import Run
+from app.db.run_models import Run, RunFold
 from app.domain import gathering
 from app.domain.errors import Invalid
 from app.domain.recipe import FIELDS, Recipe
@@ -12,13 +14,25 @@ from app.services import runs
 NO_MEMORY = ("out_of_memory", "killed")  # error codes of jobs
 
 
-def smaller(recipe: Recipe) -> dict[str, int]:
-    """Half the batch, or where that is one picture three quarters of its side; {} when nothing smaller is left.
+def step(recipe: Recipe, folds: Sequence[RunFold]) -> int:
+    """Pictures in the largest step: the batch, or all that there are to learn from where they are fewer."""
+    return min(recipe.batch_size, _learned(recipe, folds) or recipe.batch_size)
+
+
+def _learned(recipe: Recipe, folds: Sequence[RunFold]) -> int:
+    """Pictures of an epoch, at most: added copies are shown beside the originals."""
+    copies = recipe.added_copies if recipe.augmentation.active else 0
+    return max((fold.train_count for fold in folds), default=0) * (1 + copies)
+
+
+def smaller(recipe: Recipe, folds: Sequence[RunFold]) -> dict[str, int]:
+    """Half the step, or where that is one picture three quarters of its side; {} when nothing smaller is left.
 
     Each change of the weights sees as many pictures as before: the gradients of more steps are gathered.
     """
-    if recipe.batch_size > 1:
-        return gathering.in_steps_of(recipe.batch_size // 2, recipe)
+    largest = step(recipe, folds)
+    if largest > 1:
+        return gathering.in_steps_of(largest // 2, recipe, _learned(recipe, folds))
     size = recipe.image_size * 3 // 4
     return {"image_size": size} if size >= FIELDS["image_size"].low else {}
 
@@ -30,7 +44,7 @@ def again(session: Session, run: Run, *, actor: str) -> Run:
         Invalid: ``nothing_smaller``; as ``runs.create``.
     """
     recipe = Recipe.from_json(run.recipe)
-    changes = smaller(recipe)
+    changes = smaller(recipe, run.folds)
     if not changes:
         raise Invalid("nothing_smaller")
     request = f"smaller:{run.id}"

@@ -1,6 +1,6 @@
 """Puts together what the page of a run shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from app.domain.enums import JobState
 from app.domain.presets import PRESETS
 from app.domain.published import Published, beside
 from app.domain.recipe import Augmentation, Recipe
-from app.services import progress, relabelled, report
+from app.services import progress, relabelled, report, shrinking
 from app.services.answers import Kept
 from app.services.progress import EpochRow, Snapshot
 from app.web import charts, curve_text, i18n, kept_card, network_fields, run_words
@@ -57,6 +57,8 @@ class RunPage:
     fold: int | None  # the chosen tab of the epoch table, from 0; None: all folds
     epochs: Sequence[EpochRow]  # newest first
     best_epochs: dict[int, int]  # fold -> epoch, known so far
+    step: int  # pictures in one step, at most
+    smaller: Mapping[str, int]  # what to train with where it did not fit into memory
     changed_labels: int
     recounts: Sequence[relabelled.Recount]  # only where labels of its pictures have changed
     kept: kept_card.Card
@@ -99,10 +101,10 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         sentence=_sentence(now, best_epochs, t, language),
         curves=curve_text.judged(now.rows, len(run.classes), t),
         fold=fold, epochs=list(reversed(shown[-MOST_EPOCHS:])),
+        step=shrinking.step(recipe, run.folds), smaller=shrinking.smaller(recipe, run.folds),
         best_epochs=best_epochs, changed_labels=changed, recounts=recounts,
         kept=kept_card.of(run, t, language, finished=now.finished),
-        mistakes=judged.wrong if judged else None,
-        review_on="test" if found.test else "validation",
+        mistakes=judged.wrong if judged else None, review_on="test" if found.test else "validation",
         environment=_plain(run.environment),
         data=_data(now, recipe, best_epochs, stages) | {"language": language},
     )  # fmt: skip
