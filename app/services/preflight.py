@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Worker
-from app.domain import architectures, footprint, gathering
+from app.domain import architectures, footprint, gathering, sizes
 from app.domain.errors import Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
@@ -153,8 +153,8 @@ def _room(session: Session, needs: str) -> tuple[tuple[int, int] | None, int | N
 def _too_large(recipe: Recipe, memory: Footprint, room: int) -> Invalid:
     return Invalid(
         "memory_too_small",
-        needed=math.ceil(memory.low / 2**20),
-        room=room // 2**20,
+        needed=sizes.in_units(memory.low),
+        room=sizes.in_units(room),
         batch_size=recipe.batch_size,
         image_size=recipe.image_size,
     )

@@ -2,7 +2,6 @@
 
 import gettext
 import math
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
@@ -14,6 +13,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 from starlette.requests import Request
+
+from app.domain import sizes
 
 LANGUAGES = {"en": "English", "ja": "日本語"}
 DEFAULT = "en"
@@ -138,17 +139,8 @@ def show_filesize(value: int | None, language: str) -> str:
     """Bytes in the largest unit that keeps the number above one."""
     if value is None:
         return DASH
-    size, unit = float(value), "B"
-    for larger in _units():
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    digits = 0 if unit in ("B", "KB") or size >= 100 else 1
+    size, unit, digits = sizes.scaled(value)
     return f"{format_decimal(size, format=_pattern(digits), locale=language)} {unit}"
-
-
-def _units() -> Iterable[str]:
-    return ("KB", "MB", "GB", "TB")
 
 
 def _pattern(digits: int) -> str:

@@ -1,5 +1,6 @@
 """What is known of a training before its start; what happens when it did not fit."""
 
+import re
 from dataclasses import replace
 from math import prod
 from urllib.parse import quote
@@ -132,7 +133,9 @@ def test_page__refuses_shows_a_proposal_and_takes_it(client, database, place, wo
     worker(2 * GIGABYTE)
     answer = client.post(f"{place}/train", data=form_of(BIG))
     assert answer.status_code == 422
-    assert "is all that one training may have here" in answer.text
+    assert "and 2.1 GB is all that one training may have here" in answer.text
+    assert "one training may have 2.1 GB" in answer.text
+    assert re.search(r"needs at least (\d[\d.]* GB), .*<[^>]+>\1 to ", answer.text, re.DOTALL)
     assert 'id="take-proposal"' in answer.text
     assert runs_in(database) == []
     query = form_of(BIG) | {"use": "batch_size=8&image_size=128"}

@@ -90,7 +90,7 @@ SENTENCES: dict[str, str] = {
     ),
     "laboratory_seeds": N_("The number of seeds is a whole number from 1 to %(most)s."),
     "memory_too_small": N_(
-        "This training needs at least %(needed)s MB, and %(room)s MB is all that one training may have here. Take "
+        "This training needs at least %(needed)s, and %(room)s is all that one training may have here. Take "
         "fewer than %(batch_size)s images in a step, or pictures smaller than %(image_size)s pixels."
     ),
     "needs_unknown": N_("“%(value)s” is no place for a training. Choose any worker, a GPU, or one of the workers."),
