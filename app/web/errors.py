@@ -1,5 +1,6 @@
 """Turns every error into a page, or into JSON for a caller that asks for it. No answer shows a trace, SQL or a path."""
 
+import json
 import logging
 import secrets
 from dataclasses import dataclass
@@ -66,6 +67,14 @@ def wants_json(request: Request) -> bool:
     return "application/json" in accept or request.headers.get("content-type", "").startswith("application/json")
 
 
+class Refusal(JSONResponse):
+    """JSON that may repeat what was sent, even half a pair of surrogates, which no UTF-8 can hold."""
+
+    def render(self, content: Any) -> bytes:
+        """A question mark stands for it."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace")
+
+
 def answer(request: Request, error: AppError, status: int, error_id: str = "") -> Response:
     """The answer to ``error`` as a page or as JSON."""
     message = sentence(error, i18n.translations(i18n.choose(request)).gettext)
@@ -78,7 +87,7 @@ def answer(request: Request, error: AppError, status: int, error_id: str = "") -
             }
         if error_id:
             body["id"] = error_id
-        return JSONResponse({"error": body}, status_code=status, headers={"Vary": "Accept-Language, Cookie"})
+        return Refusal({"error": body}, status_code=status, headers={"Vary": "Accept-Language, Cookie"})
     return render(request, "error.html", ErrorPage(status, error.code, message, error_id), status_code=status)
 
 

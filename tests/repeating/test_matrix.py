@@ -1,5 +1,6 @@
 """Many trainings from one form: what is made of it, and the table that shows them."""
 
+import json
 from urllib.parse import quote, unquote
 
 import pytest
@@ -149,6 +150,15 @@ def test_program__is_told_what_is_too_much_or_of_the_wrong_kind(client, database
     errors = answer.json()["error"]["fields"]
     assert list(errors) == [field]
     assert errors[field]["message"].startswith(said)
+    assert runs_in(database) == []
+
+
+@pytest.mark.parametrize("wrong", ["\ud800,\ud800", [1, {"\ud800": 1}], [["\ud800"]], "\ud800,1"])
+def test_program__is_told_of_values_with_half_a_pair_of_surrogates(client, database, place, wrong):
+    sent = json.dumps({"preset": "wbc", "vary": {"epochs": wrong}})
+    answer = client.post(f"{place}/train", content=sent, headers={**JSON, "Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert list(answer.json()["error"]["fields"]) == ["values-1"]
     assert runs_in(database) == []
 
 

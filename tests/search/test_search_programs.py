@@ -1,5 +1,7 @@
 """A search for settings asked for by a program: what stands for values that were not sent, and what is refused."""
 
+import json
+
 import pytest
 import sqlalchemy as sa
 
@@ -58,3 +60,12 @@ def test_program__is_told_what_is_not_known_and_nothing_begins(client, database,
     assert errors[field]["message"].startswith(said)
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Job)) == 0
+
+
+@pytest.mark.parametrize("sent", [{"preset": "\ud800"}, {"varies": ["\ud800"]}, {"\ud800": 1}])
+def test_program__is_told_of_names_with_half_a_pair_of_surrogates(client, database, sent):
+    slug = rows_of(database, {"猫": 30, "犬": 30}).slug
+    body = json.dumps({"preset": "wbc", "method": "random", "trials": 2, "varies": ["seed"]} | sent)
+    answer = client.post(f"/p/{slug}/searches", content=body, headers={**JSON, "Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert "“?”" in answer.text
