@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from app.db.models import Project
-from app.db.run_models import Run
+from app.db.run_models import Job, Run
 from app.db.session import Database
 from app.domain.recipe import FIELDS, Recipe
 from app.web.forms import TrainForm
@@ -52,3 +53,14 @@ def read_form(html: str) -> dict[str, str]:
     for name, body in re.findall(r'<select id="[^"]*" name="([^"]+)".*?>(.*?)</select>', html, re.S):
         values[name] = re.findall(r'<option value="([^"]*)" selected>', body)[0]
     return values
+
+
+def the_one_refusal(client: TestClient, database: Database, path: str, sent: dict[str, Any], field: str) -> str:
+    """What a program is told of the only field that is wrong; no job may have been made."""
+    answer = client.post(path, json=sent, headers=JSON)
+    assert answer.status_code == 422
+    errors = answer.json()["error"]["fields"]
+    assert list(errors) == [field]
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Job)) == 0
+    return str(errors[field]["message"])
