@@ -27,6 +27,9 @@ MAX_NAMES = 30_000  # characters of a list of names or layers
 LONG = (CLASSES, "layers")
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200
+BELONGS = {"layers": "architecture"} | {  # a value that is wrong by another one
+    f"augmentation.{name}_low": f"augmentation.{name}_high" for name in ("zoom", "brightness", "contrast")
+}
 NEEDS = re.compile(r"|gpu|worker:[^\s,:]{1,100}")
 
 
@@ -110,16 +113,27 @@ class TrainForm:
         several = read_several(typed).worked_out(None if errors else recipe, name)
         return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5], how, several)
 
-    def nearest(self, base: Recipe) -> Recipe:
-        """The recipe of the values that can be used, for what the page shows while others cannot."""
+    @property
+    def typed(self) -> Recipe | None:
+        """The recipe of the values, also where it was refused for the pictures that there are; None: they are none."""
         if self.recipe is not None:
             return self.recipe
-        # What was refused for the pictures that there are is a recipe still; else values that are none are left out.
-        nothing: frozenset[str] = frozenset()
-        for left_out in (nothing, frozenset(self.errors)):
-            with contextlib.suppress(Invalid):
-                return Recipe().updated({key: value for key, value in self.values.items() if key not in left_out})
-        return base  # two limits contradict each other
+        with contextlib.suppress(Invalid):
+            return Recipe().updated(self.values)
+        return None
+
+    def nearest(self, base: Recipe) -> Recipe:
+        """The recipe of the values that can be used, for what the page shows while others cannot."""
+        values = dict(self.values)
+        while values:
+            try:
+                return Recipe().updated(values)
+            except Invalid as error:
+                wrong = values.keys() & error.fields.keys() or {BELONGS[key] for key in error.fields if key in BELONGS}
+                if not wrong & values.keys():
+                    return base
+                values = {key: value for key, value in values.items() if key not in wrong}
+        return base
 
     def refused(self, key: str, error: AppError) -> Self:
         """The same form with one more error."""

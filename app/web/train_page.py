@@ -19,10 +19,11 @@ from app.services import examples, grouping, origins, plans, preflight, runs, sp
 from app.services.jobs.workers import GPU
 from app.web import best_card, i18n, preflight_card, preset_texts, preview, several
 from app.web.fields import TEXTS
-from app.web.forms import DATA, Control, TrainForm
+from app.web.forms import DATA, Control, TrainForm, show
 from app.web.messages import sentence
 from app.web.templating import address
 
+NETWORK_FIELDS = ("architecture", "layers", "image_size", "head_units", "unfrozen_blocks")
 PICTURE_FIELDS = tuple(key for key in FIELDS if FIELDS[key].group in ("picture", "augmentation"))
 
 
@@ -96,7 +97,7 @@ class TrainPage:
     waiting: int
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
     vary_errors: Mapping[str, str]
-    preflight: preflight_card.Card
+    preflight: preflight_card.Card | None  # None while the values are no recipe
     best: best_card.BestCard | None  # what is tried while nothing was changed
     own_example: str
     begins: Sequence[origins.Offered]  # models of this project that a training can begin with
@@ -127,7 +128,7 @@ def build(
     t = i18n.translations(language)
     gettext, table, recipe = t.gettext, splits.table(session, project.id), form.nearest(base)
     forecast = plans.forecast(table, recipe)
-    found = preflight.look(session, project.id, recipe, forecast, form.how.needs)
+    found = preflight.look(session, project.id, recipe, forecast, form.how.needs) if form.typed else None
     alone = bool(form.several.made or form.errors.keys() - {DATA})
     alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
@@ -144,14 +145,14 @@ def build(
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
-        net=network(recipe, len(forecast.classes), gettext, weights_folder(request)),
+        net=network(form, recipe, len(forecast.classes), gettext, weights_folder(request)),
         rate=rate_curve(recipe),
         strip=strip(request, session, project, form, recipe, wishes),
         workers=len(alive),
         waiting=waiting(session),
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
-        preflight=preflight_card.card(found, t, language),
+        preflight=preflight_card.card(found, t, language) if found else None,
         best=None if alone else best_card.build(session, project, recipe, form.how.needs, t, language),
         own_example=own_network.EXAMPLE,
         begins=origins.offered(session, project.id),
@@ -207,8 +208,12 @@ def weights_folder(request: Request) -> Path:
     return folder
 
 
-def network(recipe: Recipe, classes: int, gettext: Callable[[str], str], folder: Path) -> NetworkCard:
+def network(form: TrainForm, recipe: Recipe, classes: int, gettext: Callable[[str], str], folder: Path) -> NetworkCard:
     """The layers of the network, or why it cannot be built; ``folder`` is that of the files of weights."""
+    values = recipe.flat()
+    if form.typed is None and any(form.values[key] != show(values[key]) for key in NETWORK_FIELDS):
+        wrong = next((form.errors[key] for key in NETWORK_FIELDS if key in form.errors), Invalid("network_unknown"))
+        return NetworkCard([], 0, sentence(wrong, gettext), [])
     warnings = [sentence(error, gettext) for error in transfer.warnings(recipe, folder)]
     try:
         layers = architectures.layer_table(recipe, max(classes, 2))

@@ -68,6 +68,7 @@ function showErrors(page) {
       control.toggleAttribute("aria-invalid", false);
       if (!message.hidden) {
         control.setAttribute("aria-invalid", "true");
+        control.closest("details")?.setAttribute("open", ""); // a part that is folded up hides why nothing is worked out
       }
     }
   }

@@ -72,12 +72,15 @@ def test_read__wrong_values_are_kept_as_typed_and_say_what_is_allowed():
 def test_read__limits_that_contradict_each_other():
     form = TrainForm.read({"augmentation.zoom_low": "1.2", "augmentation.zoom_high": "0.8"}, Recipe(), complete=False)
     assert set(form.errors) == {"augmentation.zoom_low"}
-    assert form.nearest(Recipe(epochs=7)) == Recipe(epochs=7)
+    assert form.nearest(Recipe(epochs=7)) == Recipe()
 
 
 def test_read__nearest_keeps_what_can_be_used():
     form = TrainForm.read({"epochs": "x", "batch_size": "7"}, Recipe(), complete=False)
     assert form.nearest(Recipe()).batch_size == 7
+    own = TrainForm.read({"architecture": "own", "layers": "", "batch_size": "7"}, Recipe(), complete=False)
+    assert own.nearest(Recipe()).batch_size == 7
+    assert own.typed is None
 
 
 def test_read__strict_refuses_names_that_the_form_does_not_know():

@@ -67,6 +67,22 @@ def test_train__wrong_values_keep_what_was_typed_and_focus_the_first(client, dat
     assert runs_in(database) == []
 
 
+def test_train__figures_wait_for_values_that_can_be_used(client, database):
+    slug = rows_of(database, {"a": 30, "b": 30}).slug
+    page = client.get(f"/p/{slug}/train", params=form_of(architecture="own", layers="[")).text
+    box = page[page.index('id="preflight"') :].split("</section>")[0]
+    assert re.findall(r'<a href="#([\w-]+)">', box) == ["f-layers"]
+    assert "<dt>" not in box, "no figures of another recipe"
+    network = page[page.index('id="network"') :].split("</section>")[0]
+    assert errors_of(page)["f-layers"] in network
+    assert "</strong> weights" not in network
+    more = client.get(f"/p/{slug}/train", params=form_of(architecture="own", layers="[", epochs="many")).text
+    assert "as soon as the values beside it can be used" in more
+    assert re.search(r'<details class="card more" id="own-network" open>', page)
+    refused = client.post(f"/p/{slug}/train", data=form_of(Recipe(architecture="conv4", image_size=32))).text
+    assert "<dt>" in refused[refused.index('id="preflight"') :].split("</section>")[0], "refused, but a recipe"
+
+
 BAD_INPUT = [
     ({}, Recipe(), "#data", "No image has a label yet. Label images of at least 2 classes first."),
     ({"猫": 20}, Recipe(), "#data", "Only the class “猫” has labelled images, but there must be at least 2"),

@@ -56,11 +56,14 @@ def test_train__a_recipe_that_no_worker_can_hold_is_left_out(client, database):
     assert [run.recipe["preset"] for run in runs_in(database)] == [(second if low[0] > low[1] else first).preset]
 
 
-@pytest.mark.parametrize(("more", "place"), [({}, "/searches/"), ({"repeats": "2", "epochs": "7"}, "/groups/")])
+@pytest.mark.parametrize(
+    ("more", "place"), [({}, "/searches/"), ({"repeats": "2", "epochs": "7"}, "/groups/"), ({}, "/rates/")]
+)
 def test_train__with_nobody_to_do_it_names_the_missing_worker(client, database, more, place):
     slug = rows_of(database, {"a": 30, "b": 30}).slug
     sent = read_form(client.get(f"/p/{slug}/train").text) | more
-    url = client.post(f"/p/{slug}/train", data=sent, follow_redirects=False).headers["location"]
+    asked = "rates" if place == "/rates/" else "train"
+    url = client.post(f"/p/{slug}/{asked}", data=sent, follow_redirects=False).headers["location"]
     assert place in url
     page = client.get(url).text
     assert "No worker is alive, so nothing is trained." in page

@@ -11,7 +11,7 @@ from app.db.models import Project
 from app.db.run_models import Job
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
-from app.services import rates
+from app.services import jobs, rates
 from app.web import asked, i18n, rate_chart, run_words, search_words, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.forms import TrainForm
@@ -27,7 +27,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 @dataclass(frozen=True)
 class RatePage:
-    """One search."""
+    """One search; ``unattended``: it has not ended, and no worker is alive."""
 
     project: Project
     search: rates.Search
@@ -36,6 +36,7 @@ class RatePage:
     left: str
     failure: str
     duration: str
+    unattended: bool
     others: Sequence[Job]
 
 
@@ -98,6 +99,7 @@ def show(request: Request, project: ProjectDep, session: ReadSession, number: Nu
             left=search_words.left(search.told, t),
             failure=say(search.error_code, search.error_params, t.gettext) if search.error_code else "",
             duration=run_words.duration(search.seconds, t),
+            unattended=not search.finished and not jobs.workers_alive(session),
             others=[job for job in rates.listed(session, project.id) if job.id != number],
         ),
     )

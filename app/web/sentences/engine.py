@@ -69,6 +69,7 @@ SENTENCES: dict[str, str] = {
     "model_broken": N_(
         "The saved model cannot be used (%(reason)s). Restore the data folder from a backup, or train again."
     ),
+    "network_unknown": N_("The layers are shown as soon as the values beside it can be used."),
     "network_needs_larger_images": N_(
         "Pictures of %(size)s pixels are too small for the network %(architecture)s. "
         "Choose at least %(smallest)s pixels."
