@@ -29,6 +29,7 @@ ROUTES = (
     "health",
     "help",
     "projects",
+    "project_delete",
     "classes",
     "media",
     "imports",

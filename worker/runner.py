@@ -18,6 +18,7 @@ from worker import (
     alter_jobs,
     amount_jobs,
     checking,
+    deleting,
     fan_out,
     feature_jobs,
     importing,
@@ -44,7 +45,8 @@ def run(parts: Parts, claim: Claim) -> None:
     log.info("Job %s (%s) begins, attempt %s.", claim.job_id, claim.kind, claim.attempt)
     started = time.monotonic()
     try:
-        parts.store.check_space()
+        if claim.kind is not JobKind.DELETE:  # which makes room
+            parts.store.check_space()
         with lease.watched():
             end = WORK[claim.kind](parts, claim, lease)
             if end.outcome is Outcome.CANCELLED and lease.overdue:
@@ -134,4 +136,5 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.MAP: map_jobs.run,
     JobKind.RATES: rate_jobs.run,
     JobKind.SEARCH: search_jobs.run,
+    JobKind.DELETE: deleting.run,
 }

@@ -19,7 +19,7 @@ from app.db.models import Project
 from app.db.session import Database
 from app.domain.errors import AppError, Invalid
 from app.queue import Queue
-from app.services import jobs
+from app.services import jobs, projects
 from app.storage import Store, open_store
 from app.web import messages
 
@@ -80,8 +80,9 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
 def find_project(session: Session, name: str) -> Project | None:
     """The project with this address name (slug) or, failing that, this name."""
-    by_slug = session.scalar(sa.select(Project).where(Project.slug == name))
-    return by_slug or session.scalar(sa.select(Project).where(Project.name == name).order_by(Project.id))
+    query = sa.select(Project).where(projects.ALIVE)
+    by_slug = session.scalar(query.where(Project.slug == name))
+    return by_slug or session.scalar(query.where(Project.name == name).order_by(Project.id))
 
 
 def say(text: str) -> None:

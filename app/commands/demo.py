@@ -10,7 +10,7 @@ from app.db.models import ImportBatch, Project
 from app.db.run_models import Run
 from app.decoder import Decoder
 from app.domain.presets import PRESETS
-from app.services import imports, runs, sample_sets
+from app.services import imports, projects, runs, sample_sets
 from app.web.deps import login_name
 
 SAMPLE = "cells"
@@ -50,5 +50,7 @@ def prepare(parts: Parts) -> tuple[str, int]:
 
 def _sample(session: Session) -> Project | None:
     from_sample = sa.and_(ImportBatch.source == "sample", ImportBatch.name == SAMPLE, ImportBatch.finished)
-    query = sa.select(Project).join(ImportBatch, ImportBatch.project_id == Project.id).where(from_sample)
+    query = (
+        sa.select(Project).join(ImportBatch, ImportBatch.project_id == Project.id).where(from_sample, projects.ALIVE)
+    )
     return session.scalar(query.order_by(Project.id).limit(1))

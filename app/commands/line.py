@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_photo_times(commands)
     _add_train(commands)
     _add_report(commands)
+    _add_delete(commands)
     _add_check(commands)
     _add_migrate_storage(commands)
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
@@ -217,6 +218,18 @@ def _add_report(commands: Any) -> None:
         return command(settings, typed)
 
     parser.set_defaults(command=chosen)
+
+
+def _add_delete(commands: Any) -> None:
+    parser = commands.add_parser("delete", help="delete a project for good, with its images, labels and runs")
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("--yes", action="store_true", help="without it only what would go is printed")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+    def delete(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        return int(module.run(settings, typed.project, sure=typed.yes, as_json=typed.json))
+
+    parser.set_defaults(command=_lazily("deleting", delete))
 
 
 def _add_check(commands: Any) -> None:

@@ -33,8 +33,6 @@ def run(settings: Settings, wish: Wish) -> int:
         if wish.compare:
             a, b = wish.compare
             names = {item.id: item.name for item in projects.by_slug(session, project.slug).classes}
-            for number in (a, b):
-                versions.by_number(session, project.id, number)
             found = version_changes.as_json(session, project.id, names, a, b)
         else:
             found = [line.as_json() for line in versions.listed(session, project.id)]
@@ -58,3 +56,6 @@ def _print_changes(found: dict[str, Any]) -> None:
         put(f"{kind:<10} {found[kind]:>8}")
     for one in found["labels"]:
         put(f"  {one['from'] or 'no label'} -> {one['to'] or 'no label'}: {one['count']}")
+    put(f"{'renamed':<10} {len(found['renamed']):>8}")
+    for one in found["renamed"]:
+        put(f"  {one['from']} -> {one['to']}")

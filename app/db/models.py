@@ -30,9 +30,12 @@ class Project(Base):
     next_run_number: Mapped[int] = mapped_column(default=1)
     next_import_number: Mapped[int] = mapped_column(default=1)
     next_view_number: Mapped[int] = mapped_column(default=1, server_default="1")
-    # Behind the ids of all removed images and classes of this project (``services.own_ids``).
+    # Behind the ids of all removed images, classes and runs of this project (``services.own_ids``).
     next_image_id: Mapped[int] = mapped_column(default=1, server_default="1")
     next_class_id: Mapped[int] = mapped_column(default=1, server_default="1")
+    next_run_id: Mapped[int] = mapped_column(default=1, server_default="1")
+    # Since then a worker removes what belongs to it, and no page knows it. The row stays for the ids above.
+    deleted_at: Mapped[datetime | None]
 
     classes: Mapped[list["LabelClass"]] = relationship(
         back_populates="project", lazy="raise", order_by="LabelClass.position"
@@ -169,7 +172,18 @@ class ChangeSet(Base):
     """One act of a person: a key press on one image or a digit on 40,000 selected ones. It is undone as a whole."""
 
     __tablename__ = "change_set"
-    __table_args__ = (sa.UniqueConstraint("project_id", "request_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("project_id", "request_id"),
+        *(
+            sa.Index(
+                f"ix_change_set_{name}",
+                name,
+                sqlite_where=sa.text(f"{name} IS NOT NULL"),
+                postgresql_where=sa.text(f"{name} IS NOT NULL"),
+            )
+            for name in ("undoes_id", "undone_by_id")
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(sa.ForeignKey("project.id"), index=True)
@@ -281,4 +295,4 @@ class ImportEntry(Base):
     verdict: Mapped[str] = mapped_column(sa.String(10))
     code: Mapped[str] = mapped_column(sa.String(40), default="")
     params: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    image_id: Mapped[int | None] = mapped_column(sa.ForeignKey("image.id"))
+    image_id: Mapped[int | None] = mapped_column(sa.ForeignKey("image.id"), index=True)

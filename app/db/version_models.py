@@ -50,3 +50,16 @@ class DataItem(Base):
     class_id: Mapped[int | None] = mapped_column(sa.ForeignKey("label_class.id"), index=True)
     split: Mapped[str | None] = mapped_column(sa.String(10))
     excluded: Mapped[bool]
+
+
+class DataClass(Base):
+    """What a class that images of a version have was called then. Versions of before this was kept have none.
+
+    ``class_id`` is no foreign key, so that the name outlives the class.
+    """
+
+    __tablename__ = "data_class"
+
+    version_id: Mapped[int] = mapped_column(sa.ForeignKey("data_version.id"), primary_key=True)
+    class_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(sa.String(200))

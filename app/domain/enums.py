@@ -91,6 +91,7 @@ class JobKind(StrEnum):
     MAP = "map"  # lays the pictures of a project out on a plane
     SEARCH = "search"  # a search for settings: its children are TRAIN jobs
     RATES = "rates"  # a short training in which the rate grows, to find a good one
+    DELETE = "delete"  # removes what belongs to a deleted project
 
 
 class Lane(StrEnum):

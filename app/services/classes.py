@@ -87,7 +87,7 @@ def _added(
 ) -> LabelClass:
     """A new class behind the classes that are ``present``."""
     added = LabelClass(
-        id=own_ids.first(session, project.id, LabelClass.id),
+        id=own_ids.first(session, LabelClass.id),
         project_id=project.id,
         name=clean,
         name_key=name_key(clean),

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.db.feature_models import FeatureBlock, FeaturePlace, ProjectArray
 from app.db.models import Image, ImageCount
 from app.db.run_models import Job, RunItem
+from app.db.session import Database
 from app.domain.enums import FINAL_STATES, ImageState, JobKind, JobState, Lane
 from app.services import jobs, projects
 
@@ -21,6 +22,7 @@ METHOD = "efficientnet-lite0-160-float16"  # network, side in pixels, precision:
 SPACE, MAP, HEAD, RUN = "space", "map", "head", "run"  # kinds of ``ProjectArray``
 PRIORITY = -5  # whatever a person waits for goes first
 _CHUNK = 10_000
+_DROPPED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +190,19 @@ def of_project(session: Session, project_id: int, method: str) -> dict[str, tupl
     return {digest: (block, row) for digest, block, row in session.execute(query)}
 
 
-def drop_unused(session: Session) -> int:
-    """Forget features that no image needs any more; the arrays go with the next cleaning of the store."""
-    used = sa.select(Image.canonical_sha256)
-    session.execute(sa.delete(FeaturePlace).where(FeaturePlace.canonical_sha256.not_in(used)))
-    held = sa.select(FeaturePlace.block_id)
-    empty = sa.delete(FeatureBlock).where(FeatureBlock.id.not_in(held))
-    return len(session.execute(empty.returning(FeatureBlock.id)).all())
+def drop_unused(database: Database) -> None:
+    """Forget features that no image needs any more; the arrays go with the next cleaning of the store.
+
+    In small transactions: each looks only at the images that are newer than the list of what is not needed.
+    """
+    place, digest = FeaturePlace.canonical_sha256, Image.canonical_sha256
+    with database.read() as session:
+        newest = session.scalar(sa.select(sa.func.max(Image.id))) or 0
+        unused = session.scalars(sa.select(place).where(place.not_in(sa.select(digest))).distinct()).all()
+    for start in range(0, len(unused), _DROPPED):
+        some = unused[start : start + _DROPPED]
+        new = sa.select(digest).where(Image.id > newest, digest.in_(some))
+        with database.write() as session:
+            session.execute(sa.delete(FeaturePlace).where(place.in_(some), place.not_in(new)))
+    with database.write() as session:
+        session.execute(sa.delete(FeatureBlock).where(FeatureBlock.id.not_in(sa.select(FeaturePlace.block_id))))

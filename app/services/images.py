@@ -99,7 +99,7 @@ def add_many(session: Session, project_id: int, import_id: int, newcomers: Seque
     for newcomer in newcomers:
         first.setdefault(newcomer.prepared.sha256, newcomer)
     rows = [_row(project_id, import_id, newcomer) for newcomer in first.values()]
-    if (begin := own_ids.first(session, project_id, Image.id)) is not None:
+    if (begin := own_ids.first(session, Image.id)) is not None:
         rows = [row | {"id": image_id} for image_id, row in enumerate(rows, begin)]
     new = _insert(session, rows)
     known = _existing(session, project_id, [digest for digest in first if digest not in new])

@@ -73,6 +73,11 @@ class JobLine:
         return self.state in (JobState.FAILED, JobState.CANCELLED) and not dropped
 
     @property
+    def stoppable(self) -> bool:
+        """True when it can be stopped: half of a project is of no use to anybody."""
+        return not self.ended and self.kind is not JobKind.DELETE
+
+    @property
     def behind(self) -> bool:
         """True when it, or all of its children that wait, could be moved to the front."""
         return not self.ended and _first(self) > 1
@@ -172,7 +177,7 @@ class _Tree:
             sa.select(Job, Project.slug, Project.name, Run.number, Run.name)
             .join(Project, Project.id == Job.project_id)
             .outerjoin(Run, Run.job_id == Job.id)
-            .where(where)
+            .where(where, sa.or_(Project.deleted_at.is_(None), Job.kind == JobKind.DELETE))
             .order_by(order, Job.id.desc())
             .limit(limit)
             .options(defer(Job.result))

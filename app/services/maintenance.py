@@ -12,6 +12,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from app.db.base import utc_now
+from app.db.models import ImportBatch
 from app.db.run_models import Checkpoint, Job, Run
 from app.db.session import Database
 from app.domain.enums import FINAL_STATES, JobState
@@ -19,6 +20,7 @@ from app.services import features, references, uploads
 from app.storage import Entry, Store
 
 GRACE_SECONDS = 86_400.0  # bytes come into the store before their row is written; an import may take hours
+RECENT_SECONDS = 600.0  # between the bytes and the row of whatever is no import
 STATE_GRACE_SECONDS = 3600.0  # of the blobs of a saved state whose row has just been removed
 KEEP_DAYS = 7  # the saved states of a training that failed or was stopped: it can be continued for so long
 _AT_ONCE = 200
@@ -77,14 +79,38 @@ def clean(database: Database, store: Store, keep_days: int = KEEP_DAYS) -> Clean
     What was interrupted, such as a write or a removal by a crash, is put in order first.
     """
     store.sweep(GRACE_SECONDS)
-    with database.write() as session:
-        features.drop_unused(session)
+    features.drop_unused(database)
     found = _look(database, store, keep_days)
     removed, freed = _drop_states(database, keep_days)
     dropped = _drop(database, store, [entry.digest for entry in found.blobs], grace(database))
     dropped += _drop(database, store, freed, time.time() - STATE_GRACE_SECONDS)
     after = sum(entry.size for entry in store.entries())
     return Cleaned(removed, len(dropped), found.store.size, after)
+
+
+def drop_unneeded(database: Database, store: Store) -> int:
+    """Remove the files that nothing needs after a project was deleted, and features of pictures that are gone.
+
+    They need not be a day old as for ``clean``, only older than any import that may not have written all its rows.
+    """
+    features.drop_unused(database)
+    before = _since_nobody_adds(database)
+    listed = [entry.digest for entry in store.entries() if entry.modified < before]
+    with database.read() as session:
+        kept = references.kept(session)
+    return len(_drop(database, store, [one for one in listed if bytes.fromhex(one) not in kept], before))
+
+
+def _since_nobody_adds(database: Database) -> float:
+    """Blobs that were put before this moment have their rows, if they get any."""
+    day = utc_now() - timedelta(seconds=GRACE_SECONDS)
+    begun = sa.select(sa.func.min(ImportBatch.created_at))
+    with database.read() as session:
+        oldest = session.scalar(begun.where(ImportBatch.finished.is_(False), ImportBatch.created_at > day))
+        parts_wait = uploads.oldest_open(session) is not None
+    now = time.time() - RECENT_SECONDS
+    recent = min(now, oldest.timestamp() - RECENT_SECONDS) if oldest else now
+    return min(recent, grace(database)) if parts_wait else recent
 
 
 def grace(database: Database) -> float:

@@ -1,5 +1,5 @@
 """Ids that never come back. SQLite gives the id of a removed last row to the next row that is added, and a page or an
-unsent label of before would then mean another picture or another class.
+unsent label of before would then mean another picture or another class. The row of a deleted project stays for this.
 """
 
 from collections.abc import Iterable
@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.db.models import Image, LabelClass, Project
+from app.db.run_models import Run
 
-_KEPT = {Image.id: Project.next_image_id, LabelClass.id: Project.next_class_id}
+_KEPT = {Image.id: Project.next_image_id, LabelClass.id: Project.next_class_id, Run.id: Project.next_run_id}
 
 
 def never_again(session: Session, project_id: int, column: InstrumentedAttribute[int], ids: Iterable[int]) -> None:
@@ -20,7 +21,7 @@ def never_again(session: Session, project_id: int, column: InstrumentedAttribute
     session.execute(raised, execution_options={"synchronize_session": False})
 
 
-def first(session: Session, project_id: int, column: InstrumentedAttribute[int]) -> int | None:
+def first(session: Session, column: InstrumentedAttribute[int]) -> int | None:
     """The id that the next new row must have; None where the database finds one that nothing had before.
 
     ``session`` writes, so that nobody else takes the id meanwhile.
@@ -28,5 +29,4 @@ def first(session: Session, project_id: int, column: InstrumentedAttribute[int])
     if session.get_bind().dialect.name != "sqlite":
         return None
     last = sa.select(sa.func.coalesce(sa.func.max(column), 0)).scalar_subquery()
-    query = sa.select(_KEPT[column]).where(Project.id == project_id, _KEPT[column] > last + 1)
-    return session.scalar(query)
+    return session.scalar(sa.select(sa.func.max(_KEPT[column])).where(_KEPT[column] > last + 1))

@@ -17,6 +17,7 @@ from app.domain.errors import Invalid, NotFound
 MAX_NAME = 200
 MAX_SLUG = 70  # leaves room for "-2" in the 80 characters of the column
 THUMBNAILS = 4
+ALIVE = Project.deleted_at.is_(None)  # of a project that nobody has deleted
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def by_slug(session: Session, slug: str) -> Project:
         NotFound: there is none.
     """
     wanted = unicodedata.normalize("NFC", slug)
-    query = sa.select(Project).where(Project.slug == wanted).options(selectinload(Project.classes))
+    query = sa.select(Project).where(Project.slug == wanted, ALIVE).options(selectinload(Project.classes))
     project = session.scalar(query)
     if project is None:
         raise NotFound("project_missing", slug=slug[:MAX_SLUG])
@@ -155,8 +156,8 @@ def by_slug(session: Session, slug: str) -> Project:
 
 
 # Every label asks these two; putting a statement together anew costs as much as asking it.
-_ID_OF = sa.select(Project.id).where(Project.slug == sa.bindparam("slug"))
-_LOCK = sa.select(Project.id).where(Project.id == sa.bindparam("project_id")).with_for_update(key_share=True)
+_ID_OF = sa.select(Project.id).where(Project.slug == sa.bindparam("slug"), ALIVE)
+_LOCK = sa.select(Project.id).where(Project.id == sa.bindparam("project_id"), ALIVE).with_for_update(key_share=True)
 
 
 def id_of(session: Session, slug: str) -> int:
@@ -186,7 +187,7 @@ def lock(session: Session, project_id: int) -> None:
 
 def summaries(session: Session) -> list[ProjectSummary]:
     """All projects, the newest first, with what their cards show; the number of queries does not grow with them."""
-    found = session.scalars(sa.select(Project).order_by(Project.id.desc())).all()
+    found = session.scalars(sa.select(Project).where(ALIVE).order_by(Project.id.desc())).all()
     counts, thumbnails = image_counts(session), _thumbnails(session)
     per_project = sa.select(LabelClass.project_id, sa.func.count()).group_by(LabelClass.project_id)
     classes = {row[0]: row[1] for row in session.execute(per_project)}

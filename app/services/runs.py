@@ -12,7 +12,7 @@ from app.domain.enums import JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.matrix import MOST_RUNS
 from app.domain.recipe import Recipe
-from app.services import jobs, origins, plans, preflight, projects, run_images, splits, versions
+from app.services import jobs, origins, own_ids, plans, preflight, projects, run_images, splits, versions
 from app.services.run_images import Drawn
 from app.services.spreading import Spread
 
@@ -104,6 +104,7 @@ def _add_run(session: Session, project_id: int, recipe: Recipe, named: tuple[str
         needs=how.needs,
     )
     run = Run(
+        id=own_ids.first(session, Run.id),
         project_id=project_id,
         number=number,
         name=name.strip()[:200],

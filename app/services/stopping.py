@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.db.models import ImportBatch
 from app.db.run_models import Job
 from app.domain.enums import JobKind
-from app.domain.errors import NotFound
+from app.domain.errors import Conflict, NotFound
 from app.services import jobs, uploads
 
 
@@ -22,10 +22,13 @@ def stop(session: Session, job_id: int, data_dir: Path, *, keep_best: bool = Fal
 
     Raises:
         NotFound: there is no such job.
+        Conflict: the job removes a project: half of one is of no use to anybody.
     """
     job = session.get(Job, job_id)
     if job is None:
         raise NotFound("job_missing", job=job_id)
+    if job.kind == JobKind.DELETE:
+        raise Conflict("deletion_goes_on")
     batch = session.get(ImportBatch, job.spec.get("import_id", 0)) if job.kind == JobKind.IMPORT else None
     if batch is None:
         jobs.cancel(session, job_id, keep_best=keep_best)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, aliased
 
 from app.db.models import Image
 from app.db.version_models import DataItem
-from app.services import versions
+from app.services import version_classes, versions
+from app.services.version_classes import Renamed
 
 
 class Kind(StrEnum):
@@ -92,14 +93,29 @@ def relabelled(session: Session, project_id: int, before: int, after: int) -> li
     return [Relabelled(*row) for row in session.execute(query.order_by(sa.func.count().desc()))]
 
 
+def renamed(session: Session, project_id: int, before: int, after: int) -> list[Renamed]:
+    """The classes that were called otherwise.
+
+    Raises:
+        NotFound: the project has no such version.
+    """
+    old, new = (version_classes.names(session, versions.by_number(session, project_id, one)) for one in (before, after))
+    return version_classes.renamed(old, new)
+
+
 def as_json(session: Session, project_id: int, names: Mapping[int, str], before: int, after: int) -> dict[str, Any]:
-    """The counts and how labels went from class to class, as plain values for programs."""
+    """The counts, how labels went from class to class, and new names of classes, as plain values for programs.
+
+    Raises:
+        NotFound: the project has no such version.
+    """
+    called = [{"from": one.before, "to": one.after} for one in renamed(session, project_id, before, after)]
     flow = [
         {"from": names.get(one.before_id or 0), "to": names.get(one.after_id or 0), "count": one.count}
         for one in relabelled(session, project_id, before, after)
     ]
     numbers = {str(kind): count for kind, count in counts(session, project_id, before, after).items()}
-    return {"a": before, "b": after, **numbers, "labels": flow}
+    return {"a": before, "b": after, **numbers, "labels": flow, "renamed": called}
 
 
 def page(

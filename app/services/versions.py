@@ -1,7 +1,8 @@
 """Data versions: what images, labels, splits and exclusions were, under a number; unchanged data keeps its number.
 
-A version is no copy: ``data_item`` has a row for each state that an image had, from one version to another. What a
-run trained with is frozen in its own items; its version says what the whole project was at that moment.
+A version is no copy: ``data_item`` has a row for each state that an image had, from one version to another, and
+``data_class`` the names that the classes had (``services.version_classes``). What a run trained with is frozen in its
+own items; its version says what the whole project was at that moment.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from app.db.session import Database
 from app.db.version_models import DataItem, DataVersion
 from app.domain.enums import ImageState
 from app.domain.errors import Invalid, NotFound
-from app.services import projects
+from app.services import projects, version_classes
 
 MAX_NAME = 200
 _MET_ANOTHER = ("23505", "40001", "40P01")  # of PostgreSQL: the same key, the same row, each waits for the other
@@ -105,7 +106,7 @@ def _wish(name: str) -> str:
 
 def _frozen(session: Session, project_id: int, actor: str, wish: str) -> DataVersion:
     newest = _newest(session, project_id)
-    version = newest if newest and not _differs(session, project_id) else _changed(session, project_id, newest, actor)
+    version = newest if newest and _still(session, newest) else _changed(session, project_id, newest, actor)
     if wish:
         version.name = wish
     session.flush()
@@ -130,10 +131,17 @@ def _open() -> sa.ColumnElement[bool]:
     return sa.and_(DataItem.image_id == Image.id, DataItem.last.is_(None))
 
 
-def _differs(session: Session, project_id: int) -> bool:
-    """True when any image is not what the newest version says, or is not in it."""
-    query = sa.select(Image.id).outerjoin(DataItem, _open()).where(Image.project_id == project_id)
-    return session.scalar(query.where(sa.or_(DataItem.id.is_(None), sa.not_(_same()))).limit(1)) is not None
+def _still(session: Session, newest: DataVersion) -> bool:
+    """True when every image is in the newest version and is what it says, and so are the names of the classes."""
+    query = sa.select(Image.id).outerjoin(DataItem, _open()).where(Image.project_id == newest.project_id)
+    if session.scalar(query.where(sa.or_(DataItem.id.is_(None), sa.not_(_same()))).limit(1)) is not None:
+        return False
+    if version_classes.known(session, newest):
+        return not version_classes.differ(session, newest)
+    if fingerprint(session, newest.project_id)[0] != newest.fingerprint:
+        return False
+    version_classes.note(session, newest)
+    return True
 
 
 def _changed(session: Session, project_id: int, newest: DataVersion | None, actor: str) -> DataVersion:
@@ -154,6 +162,7 @@ def _changed(session: Session, project_id: int, newest: DataVersion | None, acto
     session.add(version)
     session.flush()
     _write(session, project_id, version.number)
+    version_classes.note(session, version)
     return version
 
 

@@ -25,6 +25,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.MAP: N_("Map of the pictures"),
     JobKind.RATES: N_("Search for a learning rate"),
     JobKind.SEARCH: N_("Search for settings"),
+    JobKind.DELETE: N_("Deletion of a project"),
 }
 LANES: dict[Lane, str] = {
     Lane.GPU: N_("Trainings"),

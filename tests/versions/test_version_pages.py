@@ -28,6 +28,12 @@ def test_pages__freeze_compare_and_rename(client, data):
     assert "好中球" in page.text
     assert client.get("/p/血球/versions/compare?a=1&b=2&kind=relabelled&behind=1").text.count('<li class="tile">') == 2
     assert "the same images" in client.get("/p/血球/versions/compare?a=2&b=2").text
+    assert "Renamed classes" not in page.text
+    data.call(data.classes[0], "neutrophil")
+    client.post("/p/血球/versions", data={"name": ""})
+    page = client.get("/p/血球/versions/compare?a=2&b=3").text
+    assert page.index("Renamed classes") < page.index("<bdi>好中球</bdi>") < page.index("<bdi>neutrophil</bdi>")
+    assert "neutrophil" not in client.get("/p/血球/versions/2").text
     client.post("/p/血球/versions/2", data={"name": "掃除の後"})
     assert "掃除の後" in client.get("/p/血球/versions/1").text
     assert client.get("/p/血球/versions/9").status_code == 404
@@ -54,4 +60,9 @@ def test_command__freezes_lists_and_compares(settings, data, monkeypatch, capsys
     assert "7 images" in capsys.readouterr().out
     assert main(["versions", "血球", "--compare", "1", "2"]) == 0
     assert "excluded          1" in capsys.readouterr().out
+    data.call(data.classes[0], "neutrophil")
+    assert main(["versions", "血球", "--freeze", "third"]) == 0
+    capsys.readouterr()
+    assert main(["versions", "血球", "--compare", "2", "3"]) == 0
+    assert "renamed           1\n  好中球 -> neutrophil" in capsys.readouterr().out
     assert main(["versions", "nobody"]) == 2

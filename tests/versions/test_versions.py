@@ -9,13 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from app.db.models import Image, LabelClass
+from app.db.models import Image, LabelClass, Project
 from app.db.session import Database
-from app.db.version_models import DataItem, DataVersion
+from app.db.version_models import DataClass, DataItem, DataVersion
 from app.domain.enums import Field, LabelSource, Split
 from app.domain.errors import NotFound
 from app.domain.presets import PRESETS
-from app.services import labels, marks, projects, runs, version_changes, versions
+from app.services import classes, labels, marks, projects, runs, version_changes, versions
 from app.services.gallery import ImageFilter
 from app.services.version_changes import Kind
 from app.storage import LocalStore
@@ -55,6 +55,10 @@ class Set:
             chosen = ImageFilter(state=None, ids=image_ids)
             who = {"source": LabelSource.GALLERY, "actor": "ken", "request_id": self._id()}
             marks.put(session, self.project_id, chosen, marks.Mark(Field.EXCLUDED, reason), **who)
+
+    def call(self, class_id, name):
+        with self.database.write() as session:
+            classes.update(session, session.get_one(Project, self.project_id), class_id, name=name)
 
     def move(self, split, *image_ids):
         with self.database.write() as session:
@@ -110,6 +114,35 @@ def test_freeze__data_that_is_as_it_was_gets_the_old_number(data):
     assert data.freeze() == 3
     assert data.counts(1, 3) == {"relabelled": 1}
     assert data.at(3) == data.now()
+
+
+def test_freeze__a_new_name_of_a_class_is_a_new_version(data):
+    prints = sa.select(DataVersion.fingerprint).order_by(DataVersion.number)
+    assert data.freeze() == 1
+    data.call(data.classes[2], "nothing has it")
+    assert data.freeze() == 1
+    data.call(data.classes[0], "neutrophil")
+    assert [data.freeze(), data.freeze()] == [2, 2]
+    with data.database.read() as session:
+        first, second = session.scalars(prints)
+        assert first != second == versions.fingerprint(session, data.project_id)[0]
+        told = version_changes.as_json(session, data.project_id, {}, 1, 2)
+        assert (told["renamed"], told["relabelled"]) == ([{"from": "好中球", "to": "neutrophil"}], 0)
+    data.call(data.classes[0], "好中球")
+    assert data.freeze() == 1
+    assert data.counts(1, 2) == {}
+
+
+@pytest.mark.parametrize(("name", "number"), [("好中球", 1), ("neutrophil", 2)])
+def test_freeze__after_a_version_of_before_names_were_kept(data, name, number):
+    data.freeze()
+    with data.database.write() as session:
+        session.execute(sa.delete(DataClass))
+    data.call(data.classes[0], name)
+    assert [data.freeze(), data.freeze()] == [number, number]
+    with data.database.read() as session:
+        kept = session.scalars(sa.select(DataClass.name).where(DataClass.class_id == data.classes[0])).all()
+        assert kept == [name]
 
 
 def test_compare__names_every_kind_of_change(data, store):
@@ -194,15 +227,16 @@ def test_run__refers_to_the_version_it_was_given(data):
         first, second = (runs.create(session, project, recipe, actor="ken") for _ in range(2))
         session.execute(sa.update(LabelClass).where(LabelClass.id == data.classes[0]).values(name="renamed"))
         third = runs.create(session, project, recipe, actor="ken")
-        assert first.version_id == second.version_id == third.version_id is not None
+        assert first.version_id == second.version_id is not None
+        assert third.version_id != first.version_id  # a class has another name
     data.label(data.classes[1], data.images[0])
     with data.database.write() as session:
         fourth = runs.create(session, project, recipe, actor="ken")
         version = runs.by_number(session, project.id, fourth.number).version
         assert version is not None
-        assert version.number == 2
+        assert version.number == 3
     with data.database.read() as session:
-        assert [line.runs for line in versions.listed(session, data.project_id)] == [[4], [1, 2, 3]]
+        assert [line.runs for line in versions.listed(session, data.project_id)] == [[4], [3], [1, 2]]
 
 
 class Machine(RuleBasedStateMachine):

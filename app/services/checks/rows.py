@@ -13,7 +13,7 @@ from app.db.run_models import Checkpoint, EpochMetric, Prediction, Run, RunClass
 from app.db.run_models import Job as JobRow
 from app.db.session import Database
 from app.domain.enums import EntryVerdict, JobState, PredictionRole
-from app.services import maintenance
+from app.services import maintenance, projects
 from app.services.checks.found import Found
 
 MOST = 200  # findings of one kind: a thousand of them say no more
@@ -60,7 +60,7 @@ def runs(session: Session) -> Iterator[Found]:
     """
     done = sa.select(Run.id).join(JobRow, JobRow.id == Run.job_id).where(JobRow.state == JobState.DONE)
     of = (Project.name, Run.number)
-    base = sa.select(Run.id, *of).join(Project, Project.id == Run.project_id).where(Run.id.in_(done))
+    base = sa.select(Run.id, *of).join(Project, Project.id == Run.project_id).where(Run.id.in_(done), projects.ALIVE)
     kept = sa.exists().where(JobRow.id == Run.job_id, JobRow.keep_best)
     missing = sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_(None))
     there = sa.exists().where(RunFold.run_id == Run.id, RunFold.weights_sha256.is_not(None))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from app.db.base import utc_now
 from app.db.run_models import Job
 from app.domain.enums import FINAL_STATES, JobKind, JobState
-from app.services.jobs.making import announce
+from app.services.jobs.making import announce, refuse_deleted
 from app.services.jobs.rows import ACTIVE, FREE, TRAINED, change, changed_ids
 
 GENERATIONS = 3  # a group, its trainings, their folds
@@ -90,7 +90,13 @@ def retry(session: Session, job_id: int) -> bool:
     """Try a job again that failed or was cancelled, with the children of it that did; its parents wait again.
 
     A training goes on after its newest checkpoint. Returns False when there was nothing to try again.
+
+    Raises:
+        NotFound: the project has been deleted, and this is not the job that removes it.
     """
+    row = session.execute(sa.select(Job.project_id, Job.kind).where(Job.id == job_id)).one_or_none()
+    if row is not None and row.kind != JobKind.DELETE:
+        refuse_deleted(session, row.project_id)
     above = ancestors(session, job_id)
     lock(session, [*above, job_id])
     below = descendants(session, job_id, hold=True)

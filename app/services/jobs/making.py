@@ -5,10 +5,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db.models import Project
 from app.db.run_models import Job
 from app.db.session import after_commit, db_now
 from app.domain.enums import JobKind, JobState, Lane
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, NotFound
 from app.queue import Queue
 from app.services.jobs.rows import QUEUE
 
@@ -28,7 +29,6 @@ def create(  # noqa: PLR0913 - the columns of a row, all by name
     """Add a job; the workers hear of it after the commit when ``session.info["queue"]`` is a Queue.
 
     Args:
-        session: of the entry point.
         project_id: whose work it is.
         kind: what a worker does with it.
         lane: whose places it takes.
@@ -40,7 +40,9 @@ def create(  # noqa: PLR0913 - the columns of a row, all by name
 
     Raises:
         Invalid: ``queue_full``: too many jobs of the project wait. Children are always taken.
+        NotFound: the project has been deleted.
     """
+    refuse_deleted(session, project_id)
     if parent_id is None and lane is not Lane.INTERACTIVE:
         refuse_full(session, project_id, 1)
     job = Job(
@@ -65,6 +67,13 @@ def refuse_full(session: Session, project_id: int, more: int) -> None:
     count = session.scalar(waiting) or 0
     if count + more > limit:
         raise Invalid("queue_full", count=count, more=more, limit=limit)
+
+
+def refuse_deleted(session: Session, project_id: int) -> None:
+    """Raises NotFound when the project is deleted; else it is not until this transaction has ended."""
+    query = sa.select(Project.id).where(Project.id == project_id, Project.deleted_at.is_(None))
+    if session.scalar(query.with_for_update(read=True, key_share=True)) is None:
+        raise NotFound("project_missing", slug=project_id)
 
 
 def announce(session: Session, job: Job) -> None:

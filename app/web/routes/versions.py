@@ -8,8 +8,9 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 
 from app.db.models import LabelClass, Project
 from app.db.version_models import DataVersion
-from app.services import version_changes, versions
+from app.services import version_changes, version_classes, versions
 from app.services.version_changes import Change, Kind, Relabelled
+from app.services.version_classes import Renamed
 from app.services.versions import Line, Share
 from app.web import i18n, pictures
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
@@ -39,6 +40,7 @@ class VersionPage:
     line: Line
     table: Mapping[int | None, Mapping[str, int]]
     classes: Mapping[int, LabelClass]
+    called: Mapping[int, str]  # what classes were called then, where that was kept
     splits: Mapping[str, str]
     others: Sequence[DataVersion]
 
@@ -53,6 +55,7 @@ class ComparePage:
     all_versions: Sequence[DataVersion]
     counts: Mapping[Kind, int]
     flow: Sequence[Relabelled]
+    renamed: Sequence[Renamed]
     kind: Kind | None
     changes: Sequence[Change]
     more: int | None
@@ -97,6 +100,7 @@ def compare(
         all_versions=[line.version for line in versions.listed(session, project.id)],
         counts=counts,
         flow=version_changes.relabelled(session, project.id, a, b),
+        renamed=version_changes.renamed(session, project.id, a, b),
         kind=shown,
         changes=changes[:PER_PAGE],
         more=changes[PER_PAGE - 1].image_id if len(changes) > PER_PAGE else None,
@@ -115,8 +119,6 @@ def data(project: ProjectDep, session: ReadSession) -> list[dict[str, Any]]:
 @router.get("/versions/compare.json", name="versions_compare_data")
 def compare_data(project: ProjectDep, session: ReadSession, a: Which, b: Which) -> dict[str, Any]:
     """The counts between two versions for programs."""
-    for number in (a, b):
-        versions.by_number(session, project.id, number)
     names = {item.id: item.name for item in project.classes}
     return version_changes.as_json(session, project.id, names, a, b)
 
@@ -131,6 +133,7 @@ def one(request: Request, number: Number, project: ProjectDep, session: ReadSess
         line=next(line for line in lines if line.version.id == version.id),
         table=table(versions.shares(session, project.id, number)),
         classes=class_map(project),
+        called=version_classes.names(session, version),
         splits=split_words(request),
         others=[line.version for line in lines if line.version.id != version.id],
     )

@@ -13,6 +13,13 @@ SENTENCES: dict[str, str] = {
     "class_missing": N_("There is no such class in this project. It may have been deleted; reload the page."),
     "class_name_empty": N_("A class needs a name. Type one with at least one visible character."),
     "class_name_taken": N_("There is already a class “%(name)s” in this project. Use it, or choose another name."),
+    "deletion_busy": N_(
+        "“%(name)s” is not deleted, because %(count)s of its jobs still wait or run. Stop them on the page of the "
+        "jobs, or wait for their end, and try again."
+    ),
+    "deletion_goes_on": N_("The deletion of a project cannot be stopped: a part of it may be gone already."),
+    "deletion_name_differs": N_("This is not the name of the project, which is “%(name)s”. Type it exactly like that."),
+    "deletion_unasked": N_("Nothing was deleted. Repeat the command with --yes to delete the project for good."),
     "name_too_long": N_("The name has %(length)s characters; at most %(limit)s are allowed."),
     "project_missing": N_("There is no project “%(slug)s”. It may have been renamed or removed."),
     "project_name_empty": N_("A project needs a name. Type one with at least one visible character."),
