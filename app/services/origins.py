@@ -41,8 +41,11 @@ class Origin:
 
     def same(self, classes: Sequence[ClassForecast]) -> bool:
         """Whether it has these classes, in this order: a name may have changed, or a class have been made anew."""
-        ids, names = [row.class_id for row in classes], [row.name for row in classes]
-        return ids == [one for one, _ in self.classes] or names == [name for _, name in self.classes]
+        known = {class_id for class_id, _ in self.classes}
+        return len(classes) == len(self.classes) and all(
+            row.class_id == class_id or (row.name == name and row.class_id not in known)
+            for row, (class_id, name) in zip(classes, self.classes, strict=True)
+        )
 
     def values(self, classes: Sequence[ClassForecast], moved: int) -> dict[str, Any]:
         """For ``Run.origin``; ``moved``: images that were not drawn for validation because it has learned from them."""

@@ -247,3 +247,19 @@ def test_delete__the_former_name_of_another_class_is_still_told(bench):
     with bench.database.read() as session:
         project = session.get_one(Project, bench.project_id)
         assert KnownNames(session, project).other("好中球") == ("Neutrophil", "renamed")
+
+
+def test_delete__its_id_is_given_to_no_class_of_another_project(bench, client):
+    """The history would speak of that class, and offer to take back what happened to the one that is gone."""
+    with bench.database.write() as session:
+        factories.make_project(session, "other", [])
+    gone = act(bench, "added", "赤芽球", None)
+    act(bench, "edit", gone.id, {"key": "Q"})
+    act(bench, "delete", gone.id)
+    client.post("/p/other/classes", data={"name": "別の細胞"})
+    with bench.database.read() as session:
+        assert session.scalars(sa.select(LabelClass.id).where(LabelClass.name == "別の細胞")).one() > gone.id
+    page = client.get("/p/cells/history").text
+    assert "“赤芽球”: key 4 → Q" in " ".join(page.split())
+    assert "別の細胞" not in page
+    assert 'action="/p/cells/history/' not in page

@@ -3,7 +3,8 @@
 import pytest
 import sqlalchemy as sa
 
-from app.db.models import Image, Project
+from app.db.models import Image, LabelClass, Project
+from app.db.run_models import EpochMetric
 from app.domain import rate_search, search
 from app.domain.enums import JobState, Split
 from app.services import rates, report, searches
@@ -31,6 +32,28 @@ def test_rates__a_worker_finds_one_without_looking_at_test_or_validation(bench):
     assert found.found is not None  # a red and a blue half are told apart by anything
     assert 1e-5 < found.found.proposed < 1
     assert found.seconds is not None
+
+
+def test_begin__a_class_that_was_renamed_keeps_its_output_in_a_training_and_in_a_search_for_a_rate(bench):
+    """Almost without a step, the loss of the first epoch is that of the run before; new outputs would be guessing."""
+    recipe = QUICK.updated({"architecture": "own", "layers": '["flatten"]', "epochs": 30, "learning_rate": 0.01})
+    first = processes.add_run(bench.database, bench.project_id, recipe)
+    assert processes.ended(bench.database, first.job_id).state == JobState.DONE
+    with bench.database.write() as session:
+        row = session.scalars(sa.select(LabelClass).where(LabelClass.name == "単球")).one()
+        row.name, row.name_key = "Monocyte", "monocyte"
+    still = recipe.updated({"begin": str(first.number), "epochs": 1, "learning_rate": 1e-7})
+    second = processes.add_run(bench.database, bench.project_id, still)
+    with bench.database.write() as session:
+        job = rates.start(session, session.get_one(Project, bench.project_id), still)
+    assert processes.ended(bench.database, second.job_id).state == JobState.DONE
+    assert processes.ended(bench.database, job.id).state == JobState.DONE
+    with bench.database.read() as session:
+        least = sa.select(sa.func.min(EpochMetric.val_loss))
+        learned, kept = (session.scalar(least.where(EpochMetric.run_id == run.id)) for run in (first, second))
+        found = rates.by_number(session, bench.project_id, job.id)
+    assert kept == pytest.approx(learned, rel=1e-3)
+    assert max(found.losses[:3]) < 0.5
 
 
 @pytest.mark.parametrize("method", [search.RANDOM, search.READY])

@@ -11,7 +11,7 @@ from app.db.run_models import Run, RunFold, RunItem
 from app.domain.enums import Split
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
-from app.services import origins, runs, searches
+from app.services import origins, run_script, runs, searches
 from app.services.searches import Plan
 from tests.train import rows
 from worker import order_maker
@@ -90,6 +90,31 @@ def test_create__a_class_that_is_called_otherwise_keeps_its_output(database, set
         assert run.origin["outputs"] == "kept"
         order = order_maker.train_order(session, run.id, settings)
         assert order.start_classes == order.class_names == ("猫", "b")
+        session.expire_all()
+        script = "".join(run_script.lines(session, runs.by_number(session, project.id, run.number)))
+        assert "START_CLASSES = ['猫', 'b']" in script
+
+
+def test_create__outputs_follow_the_classes_and_not_names_that_were_exchanged(database):
+    with database.write() as session:
+        project = rows.project_of(session, {"a": 20, "b": 20, "c": 20})
+        first, second, third = project.classes
+        trained(session, project)
+        for row, name in ((first, "x"), (second, "a"), (first, "b")):
+            row.name = row.name_key = name
+            session.flush()
+        assert (again(session, project).origin or {})["outputs"] == "kept"
+        first.position, second.position = second.position, first.position
+        session.flush()
+        assert (again(session, project).origin or {})["outputs"] == "new", "the names are as before"
+        first.position, second.position = second.position, first.position
+        anew = LabelClass(project_id=project.id, name="c", name_key="c", color="#000000", position=third.position)
+        third.name = third.name_key = "old"
+        session.flush()
+        session.add(anew)
+        session.flush()
+        session.execute(sa.update(Image).where(Image.class_id == third.id).values(class_id=anew.id))
+        assert (again(session, project).origin or {})["outputs"] == "kept", "one renamed, one made anew"
 
 
 def test_create__images_that_checked_the_first_run_teach_a_class_that_has_no_others(database):
