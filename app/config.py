@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from app.domain import addresses
+from app.domain import addresses, backbones
 from app.domain.errors import AppError
 
 PREFIX = "MIWAKE_"
@@ -76,6 +76,10 @@ class Settings:
     s3_ca_file: str = _setting("", "Certificates (PEM) that the S3 server is checked against, besides the system's.")
     weights_dir: str = _setting(
         "", "Folder for files of weights of pretrained networks; empty: the folder weights in the data folder."
+    )
+    weights_url: str = _setting(
+        backbones.PUBLIC,
+        "Where such files are downloaded from when somebody asks for it: http(s), or a mirror with the same folders.",
     )
     cache_mb: int = _setting(4096, "Copies of pictures and models of a bucket on this host's disk; 0: none.")
     worker_host: str = _setting("", "Name of this machine among the workers; empty: its host name.")
@@ -193,6 +197,7 @@ class Settings:
         addresses.check_database(f"{PREFIX}DATABASE_URL", self.database)
         addresses.check_storage(f"{PREFIX}STORAGE_URL", self.storage)
         addresses.check_broker(f"{PREFIX}BROKER_URL", self.broker_url)
+        addresses.check_weights(f"{PREFIX}WEIGHTS_URL", self.weights_url)
 
 
 def _value(setting: Field[Any], text: str) -> Any:

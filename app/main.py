@@ -66,6 +66,7 @@ ROUTES = (
     "run_layers",
     "manifest",
     "weights",
+    "weight_files",
     "run_report",
     "run_more",
     "run_weak",

@@ -22,7 +22,7 @@ import numpy as np
 from keras.src.legacy.saving import legacy_h5_format
 from numpy.typing import NDArray
 
-from app.domain import backbones
+from app.domain import backbones, weight_files
 from app.domain.recipe import Recipe
 from benchmarks.records import Record, machine, write
 from worker.ml import backbones as networks
@@ -44,7 +44,7 @@ def weights_of_vgg16(folder: Path) -> None:
     with warnings.catch_warnings(), h5py.File(file, "w") as group:
         warnings.simplefilter("ignore")  # of Keras, where it writes
         legacy_h5_format.save_weights_to_hdf5_group(group, keras.applications.VGG16(include_top=False, weights=None))
-    digest = networks.digest(file, file.stat().st_mtime_ns, len(about.digest))
+    digest = weight_files.digest(file, about)
     backbones.KNOWN["vgg16"] = replace(about, digest=digest)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from app.config import Settings
 from app.db.session import Database
 from app.domain.errors import AppError
+from app.services import weight_places
 from app.services.jobs import Able
 from app.storage import Store, open_store
 from worker import devices, limits, presence
@@ -64,6 +65,7 @@ class Parts:
             "warm": self.warm.info(),
             "job_memory": limits.for_training(self.settings.job_memory_mb, self.settings.worker_gpu_slots),
             "available": limits.free_memory(),
+            weight_places.TOLD: weight_places.told(self.settings.weights_folder),
             **self.devices.info(),
         }
 

@@ -27,6 +27,7 @@ from worker import (
     order_maker,
     rate_jobs,
     search_jobs,
+    weight_jobs,
     writing,
 )
 from worker.lease import Lease
@@ -137,4 +138,5 @@ WORK: dict[JobKind, Callable[[Parts, Claim, Lease], End]] = {
     JobKind.RATES: rate_jobs.run,
     JobKind.SEARCH: search_jobs.run,
     JobKind.DELETE: deleting.run,
+    JobKind.WEIGHTS: weight_jobs.run,
 }

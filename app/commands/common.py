@@ -19,7 +19,7 @@ from app.db.models import Project
 from app.db.session import Database
 from app.domain.errors import AppError, Invalid
 from app.queue import Queue
-from app.services import jobs, projects
+from app.services import jobs, projects, weight_places
 from app.storage import Store, open_store
 from app.web import messages
 
@@ -58,6 +58,7 @@ class Parts:
         """A transaction whose new jobs are announced to the workers."""
         with self.database.write() as session:
             session.info[jobs.QUEUE] = self.queue
+            session.info[weight_places.FOLDER] = self.settings.weights_folder
             yield session
 
 

@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_report(commands)
     _add_delete(commands)
+    _add_weights(commands)
     _add_check(commands)
     _add_migrate_storage(commands)
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
@@ -230,6 +231,19 @@ def _add_delete(commands: Any) -> None:
         return int(module.run(settings, typed.project, sure=typed.yes, as_json=typed.json))
 
     parser.set_defaults(command=_lazily("deleting", delete))
+
+
+def _add_weights(commands: Any) -> None:
+    parser = commands.add_parser("weights", help="list or download the files of weights of pretrained networks")
+    parser.add_argument("name", metavar="NAME", nargs="?", default="", help="one network; without it all")
+    parser.add_argument("--download", action="store_true", help="download what is missing; without it nothing is")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+
+    def weights(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
+        code: int = module.run(settings, module.Wish(typed.name, typed.download, typed.json))
+        return code
+
+    parser.set_defaults(command=_lazily("weights", weights))
 
 
 def _add_check(commands: Any) -> None:

@@ -25,6 +25,7 @@ _DATABASES = {
 }
 _FOLDER = re.compile(r"file://(?:localhost)?/[^?#]*")
 _BUCKET = re.compile(r"s3://[^/?#@:\s]+(?:/[^?#]*)?")
+_WEB = re.compile(r"https?://[^/?#@\s]+(?:/[^?#\s]*)?")
 _NUMBER_OR_NOTHING = re.compile(r"[0-9]*")  # which database of a Redis
 
 
@@ -53,6 +54,12 @@ def check_broker(name: str, address: str) -> None:
         return
     if not address.startswith(("redis://", "rediss://")) or not _is_redis(address):
         raise AppError("setting_broker", name=name)
+
+
+def check_weights(name: str, address: str) -> None:
+    """Refuse what is no address of files on a web server, or one with a password. Raises AppError."""
+    if not _WEB.fullmatch(address) or not _can_be_split(address):
+        raise AppError("setting_weights_url", name=name)
 
 
 def _is_redis(address: str) -> bool:

@@ -1,7 +1,8 @@
 """Networks that were trained on ImageNet, as plain descriptions; ``worker.ml.backbones`` builds them.
 
-Two come with installed packages. The weights of the others are files that a person puts into the folder of weights:
-nothing is ever downloaded. Names and hashes of the files are those of the installed Keras (``keras/src/applications``).
+Two come with installed packages. The weights of the others are files in the folder of weights: a person puts them
+there, or asks for their download (``app.services.weight_download``); nothing is fetched by itself. Names, places and
+hashes of the files are those of the installed Keras (``keras/src/applications``).
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from app.domain.recipe import Recipe
 from app.domain.recipe_fields import BACKBONES
 
 SMALLEST = 32  # pixels; below it nothing would be left of the picture
+PUBLIC = "https://storage.googleapis.com/tensorflow/keras-applications"  # where Keras itself gets the files
 OFFLINE = BACKBONES[0]  # the smallest of those whose weights come with packages
 
 
@@ -41,7 +43,8 @@ class Backbone:
         scaling: what its weights expect, in a formula.
         blocks: first to last.
         file: of its weights, in the folder of weights; "" when they come with a package.
-        digest: MD5 or SHA-256 of that file.
+        digest: MD5 or SHA-256 of that file; ``size``: its bytes, about; ``licence``: under which its authors give it.
+        place: its folder below ``PUBLIC``, and below any mirror of it.
         up: an odd side is halved upwards.
     """
 
@@ -52,6 +55,9 @@ class Backbone:
     blocks: tuple[Block, ...]
     file: str = ""
     digest: str = ""
+    place: str = ""
+    size: int = 0
+    licence: str = ""
     up: bool = True
 
     @property
@@ -102,7 +108,8 @@ _ALL = (
             ("block3_pool", "block3_conv3", 8, 256, 1_475_328), ("block4_pool", "block4_conv3", 16, 512, 5_899_776),
             ("block5_pool", "block5_conv3", 32, 512, 7_079_424),
         ),
-        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc", up=False,
+        "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc",
+        "vgg16", 58_889_256, "CC BY 4.0", up=False,
     ),
     Backbone(
         "mobilenet-v3-large", "MobileNetV3 Large", "Howard and others 2019", "x / 127.5 - 1",
@@ -112,6 +119,7 @@ _ALL = (
             (LAST, "", 32, 960, 2_192_712),
         ),
         "weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5", "07fb09a5933dd0c8eaafa16978110389",
+        "mobilenet_v3", 12_683_000, "Apache 2.0",
     ),
     Backbone(
         "efficientnet-v2-b0", "EfficientNetV2 B0", "Tan and Le 2021", "(x / 255 - mean) / deviation of ImageNet",
@@ -121,6 +129,7 @@ _ALL = (
             ("block5e_add", "", 16, 112, 961_224), (LAST, "", 32, 1280, 4_527_276),
         ),
         "efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff",
+        "efficientnet_v2", 24_274_472, "Apache 2.0",
     ),
     Backbone(
         "resnet50", "ResNet50", "He and others 2015", "BGR - (103.939, 116.779, 123.68)",
@@ -130,6 +139,7 @@ _ALL = (
             ("conv5_block3_out", "", 32, 2048, 14_998_528),
         ),
         "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626",
+        "resnet", 94_765_736, "MIT",
     ),
     Backbone(
         "convnext-tiny", "ConvNeXt Tiny", "Liu and others 2022", "(x - mean) / deviation of ImageNet",
@@ -138,7 +148,8 @@ _ALL = (
             ("convnext_tiny_downsampling_block_1", "", 16, 384, 1_213_824),
             ("convnext_tiny_downsampling_block_2", "", 32, 768, 11_998_464), (LAST, "", 32, 768, 14_290_944),
         ),
-        "convnext_tiny_notop.h5", "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1", up=False,
+        "convnext_tiny_notop.h5", "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+        "convnext", 111_650_432, "MIT", up=False,
     ),
 )  # fmt: skip
 

@@ -92,6 +92,7 @@ class JobKind(StrEnum):
     SEARCH = "search"  # a search for settings: its children are TRAIN jobs
     RATES = "rates"  # a short training in which the rate grows, to find a good one
     DELETE = "delete"  # removes what belongs to a deleted project
+    WEIGHTS = "weights"  # the download of a file of weights that somebody asked for
 
 
 class Lane(StrEnum):

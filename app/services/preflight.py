@@ -8,15 +8,16 @@ from sqlalchemy.orm import Session
 
 from app.db.run_models import Worker
 from app.domain import architectures, footprint, gathering, sizes
-from app.domain.errors import Invalid
+from app.domain.errors import AppError, Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
 from app.domain.recipe import Recipe
 from app.domain.recipe_fields import OWN
 from app.domain.stages import stages
-from app.services import health, jobs, pacing, spreading
+from app.services import health, jobs, pacing, refusals, spreading, weight_places
 from app.services.pacing import Pace
 from app.services.plans import Forecast, Validation
+from app.services.refusals import Values
 
 LIMIT, FREE = "job_memory", "available"  # keys of ``Worker.info``, bytes
 
@@ -50,7 +51,7 @@ class Preflight:
         free: bytes that are free on those workers at this moment, the least; None where nobody says.
         refusal: why the training would fail.
         tight: it may fail.
-        proposal: values that would fit, by the names of fields.
+        proposal: values that would work, by the names of fields.
         conflicts: groups of copies that have two labels.
     """
 
@@ -63,9 +64,9 @@ class Preflight:
     pace: Pace | None
     seconds: Seconds | None
     smallest: Smallest | None
-    refusal: Invalid | None = None
+    refusal: AppError | None = None
     tight: bool = False
-    proposal: dict[str, int] = field(default_factory=dict)
+    proposal: Values = field(default_factory=dict)
     conflicts: int = 0
 
 
@@ -73,17 +74,20 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     """Everything that is known of a training that ``forecast`` describes; a bounded number of queries."""
     learned, images = _sizes(recipe, forecast)
     room, free = _room(session, needs)
+    refusal: AppError | None
     layers, refusal = _layers(recipe, len(forecast.classes))
     memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1)) if layers else None
-    proposal: dict[str, int] = {}
+    proposal: Values = {}
     if refusal is not None:
         proposal = (
             {} if recipe.architecture == OWN else {"image_size": architectures.smallest_size(recipe.architecture)}
         )
     elif memory is not None and room is not None and memory.low > room[1]:
         refusal, proposal = _too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1])
-    elif refused := _few(forecast):
-        refusal, proposal = refused
+    elif refused := (
+        refusals.of_weights(session, recipe, needs) or refusals.of_images(session, project_id, recipe, forecast)
+    ):
+        refusal, proposal = refused.error, refused.proposal
     tight = memory is not None and room is not None and refusal is None and memory.high > room[0]
     if tight and room is not None:
         proposal = _fitting(recipe, forecast, room[0])
@@ -107,10 +111,14 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
 
 
 def refuse(session: Session, recipe: Recipe, forecast: Forecast, needs: str) -> None:
-    """Raises Invalid (``memory_too_small``) when no worker that may take the training has enough memory for it."""
+    """Refuse a training that no worker that may take it can carry out.
+
+    Raises:
+        Invalid: ``network_needs_larger_images``, ``backbone_file_missing`` or ``memory_too_small``.
+    """
     room, _free = _room(session, needs)
     layers, error = _layers(recipe, len(forecast.classes))
-    if error is not None:
+    if error := error or weight_places.missing(session, recipe, needs):
         raise error
     learned, images = _sizes(recipe, forecast)
     memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1))
@@ -160,7 +168,7 @@ def _too_large(recipe: Recipe, memory: Footprint, room: int) -> Invalid:
     )
 
 
-def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> dict[str, int]:
+def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> Values:
     """The largest batch that surely fits, or the largest pictures where even one is too much; {} if nothing does."""
     learned, images = _sizes(recipe, forecast)
     size = recipe.image_size
@@ -175,15 +183,6 @@ def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> dict[str, int]:
             batch //= 2
         size = size * 3 // 4
     return {}
-
-
-def _few(forecast: Forecast) -> tuple[Invalid, dict[str, int]] | None:
-    """Fewer folds where a class is too small for them; the sentence is that of the forecast."""
-    found = next((one for one in forecast.problems if one.code == "class_too_small_for_folds"), None)
-    least = min((row.train for row in forecast.classes), default=0)
-    if not isinstance(found, Invalid) or least < 2:
-        return None
-    return found, {"folds": least}
 
 
 def _smallest(recipe: Recipe, forecast: Forecast) -> Smallest | None:

@@ -52,7 +52,7 @@ def create(session: Session, project: Project, recipe: Recipe, *, name: str = ""
 
     Raises:
         Invalid: the first of ``plans.Forecast.problems``, what ``plans.draw`` refuses, or
-            ``network_needs_larger_images``, ``memory_too_small`` or ``queue_full``, or what ``origins`` refuses.
+            ``preflight.refuse``, or ``queue_full``, or what ``origins`` refuses.
             Nothing is written then.
     """
     # Labels and runs of one project wait for each other here, so that what is read below is one moment's state.

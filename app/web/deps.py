@@ -14,7 +14,7 @@ from app.db.models import Project
 from app.db.session import Database
 from app.decoder import Decoder
 from app.queue import Queue
-from app.services import answers, projects
+from app.services import answers, projects, weight_places
 from app.services.projects import clean_line
 from app.storage import Store
 from app.storage.arrays import Arrays
@@ -47,6 +47,7 @@ StateDep = Annotated[AppState, Depends(get_state)]
 def read_session(state: StateDep) -> Iterator[Session]:
     """A session that only reads."""
     with state.database.read() as session:
+        session.info[weight_places.FOLDER] = state.settings.weights_folder
         yield session
 
 
@@ -58,6 +59,7 @@ def write_session(state: StateDep) -> Iterator[Session]:
     """
     with state.database.write() as session:
         session.info["queue"] = state.queue
+        session.info[weight_places.FOLDER] = state.settings.weights_folder
         yield session
 
 

@@ -122,6 +122,11 @@ class TrainForm:
             return Recipe().updated(self.values)
         return None
 
+    @property
+    def alone(self) -> bool:
+        """True when exactly these values are meant, or some that cannot be used, and no ready recipes."""
+        return bool(self.several.made or self.errors.keys() - {DATA})
+
     def nearest(self, base: Recipe) -> Recipe:
         """The recipe of the values that can be used, for what the page shows while others cannot."""
         values = dict(self.values)
@@ -170,6 +175,18 @@ def _how(sent: Mapping[str, Any]) -> tuple[How, dict[str, AppError]]:
     if spread not in list(Spread):
         errors["spread"] = Invalid("spread_unknown", value=spread[:60], known=", ".join(Spread))
     return (ANYHOW, errors) if errors else (How(needs, Spread(spread)), errors)
+
+
+def needs_of(sent: Mapping[str, Any]) -> str:
+    """Which workers a form or a program asks for.
+
+    Raises:
+        Invalid: ``needs_unknown``.
+    """
+    how, errors = _how({"needs": sent.get("needs", "")})
+    if errors:
+        raise errors["needs"]
+    return how.needs
 
 
 def control_id(key: str) -> str:

@@ -1,8 +1,10 @@
 """What a job is, what it is doing and why it waits, in words."""
 
 import gettext
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from app.domain import sizes
 from app.domain.enums import JobKind, JobState, Lane
 from app.domain.text import N_
 from app.services.job_list import JobLine
@@ -26,6 +28,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.RATES: N_("Search for a learning rate"),
     JobKind.SEARCH: N_("Search for settings"),
     JobKind.DELETE: N_("Deletion of a project"),
+    JobKind.WEIGHTS: N_("Download of a file of weights"),
 }
 LANES: dict[Lane, str] = {
     Lane.GPU: N_("Trainings"),
@@ -46,6 +49,12 @@ STUCK = {"no_gpu", "no_host", "no_lane"}  # others that stand behind such a job 
 def wait_reason(wait: str, needs: str, t: Catalogue) -> str:
     """Why a queued job that asks for ``needs`` does not run."""
     return t.gettext(WAITS[wait]) % {"host": needs.partition(":")[2]}
+
+
+def downloaded(told: Mapping[str, Any], t: Catalogue) -> str:
+    """How much of a file is here."""
+    size = {name: sizes.in_units(int(told.get(name, 0))) for name in ("done", "total")}
+    return t.gettext("%(done)s of %(total)s") % size
 
 
 class Words:
@@ -99,6 +108,8 @@ class Words:
             return _("fold %(fold)s of %(folds)s") % values + " · " + epoch if values["folds"] > 1 else epoch
         if phase == "load":
             return _("reads pictures: %(done)s of %(total)s") % values
+        if phase == "weights":
+            return downloaded(told, self._t)
         if phase in ("evaluate", "explain"):
             return _("judges and explains")
         return _("%(done)s of %(total)s") % values if values["total"] else ""

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from app.domain.recipe import FIELDS
+from app.domain.text import N_
 from app.services.pacing import Pace
 from app.services.preflight import Preflight
-from app.web import i18n, run_words
+from app.web import i18n, run_words, setting_words
 from app.web.fields import TEXTS
 from app.web.messages import sentence
 
-MEGABYTE = 2**20
+EMPTY = {"begin": N_("new weights"), "augmented_classes": N_("all classes")}  # what nothing stands for
 Catalogue = gettext.NullTranslations
 
 
@@ -111,5 +113,13 @@ def _memory(found: Preflight, t: Catalogue, language: str) -> list[tuple[str, st
     ]
 
 
-def _proposal(values: Mapping[str, int], t: Catalogue) -> str:
-    return ", ".join(f"{t.gettext(TEXTS[name].label)}: {value}" for name, value in values.items())
+def _proposal(values: Mapping[str, int | str], t: Catalogue) -> str:
+    return ", ".join(f"{t.gettext(TEXTS[name].label)}: {_value(name, value, t)}" for name, value in values.items())
+
+
+def _value(name: str, value: int | str, t: Catalogue) -> str:
+    if value == "":
+        return t.gettext(EMPTY[name])
+    if FIELDS[name].kind == "bool":
+        return t.gettext("yes") if value else t.gettext("no")
+    return setting_words.shown(name, value, t) if FIELDS[name].kind == "choice" else str(value)

@@ -1,9 +1,8 @@
 """Everything the page of a new training shows, worked out from the form."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from fastapi import Request
@@ -11,19 +10,18 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
-from app.domain import architectures, own_network, schedules
+from app.domain import own_network, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, grouping, origins, plans, preflight, runs, splits, transfer, worker_list
+from app.services import examples, grouping, origins, plans, preflight, runs, splits, worker_list
 from app.services.jobs.workers import GPU
-from app.web import best_card, i18n, preflight_card, preset_texts, preview, several
+from app.web import best_card, i18n, network_card, preflight_card, preset_texts, preview, several, weight_card
 from app.web.fields import TEXTS
-from app.web.forms import DATA, Control, TrainForm, show
+from app.web.forms import DATA, Control, TrainForm
 from app.web.messages import sentence
 from app.web.templating import address
 
-NETWORK_FIELDS = ("architecture", "layers", "image_size", "head_units", "unfrozen_blocks")
 PICTURE_FIELDS = tuple(key for key in FIELDS if FIELDS[key].group in ("picture", "augmentation"))
 
 
@@ -64,16 +62,6 @@ class RateCurve:
 
 
 @dataclass(frozen=True)
-class NetworkCard:
-    """The layers of a network and the number of their weights, or the reason why there are none; and warnings."""
-
-    layers: Sequence[architectures.Layer]
-    parameters: int
-    error: str
-    warnings: Sequence[str]
-
-
-@dataclass(frozen=True)
 class TrainPage:
     """The page of a new training."""
 
@@ -90,7 +78,8 @@ class TrainPage:
     problems: Sequence[str]
     warnings: Sequence[str]
     recipe: Recipe
-    net: NetworkCard
+    net: network_card.NetworkCard
+    weights: weight_card.WeightCard
     rate: "RateCurve"
     strip: PreviewStrip
     workers: int
@@ -124,12 +113,11 @@ def build(
     request: Request, session: Session, project: Project, form: TrainForm, *, base: Recipe, wishes: Wishes
 ) -> TrainPage:
     """Work out the page for ``form``; ``base`` stands for what cannot be used."""
-    language = i18n.choose(request)
+    language, settings = i18n.choose(request), request.app.state.miwake.settings
     t = i18n.translations(language)
     gettext, table, recipe = t.gettext, splits.table(session, project.id), form.nearest(base)
     forecast = plans.forecast(table, recipe)
     found = preflight.look(session, project.id, recipe, forecast, form.how.needs) if form.typed else None
-    alone = bool(form.several.made or form.errors.keys() - {DATA})
     alive = [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
         project=project,
@@ -145,7 +133,8 @@ def build(
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
-        net=network(form, recipe, len(forecast.classes), gettext, weights_folder(request)),
+        net=network_card.build(form, recipe, len(forecast.classes), gettext),
+        weights=weight_card.build(session, recipe.architecture, form.how.needs, settings.weights_url, t, language),
         rate=rate_curve(recipe),
         strip=strip(request, session, project, form, recipe, wishes),
         workers=len(alive),
@@ -153,7 +142,7 @@ def build(
         vary=several.offered(gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
         preflight=preflight_card.card(found, t, language) if found else None,
-        best=None if alone else best_card.build(session, project, recipe, form.how.needs, t, language),
+        best=None if form.alone else best_card.build(session, project, recipe, form.how.needs, t, language),
         own_example=own_network.EXAMPLE,
         begins=origins.offered(session, project.id),
         request_mark=secrets.token_hex(8),
@@ -200,26 +189,6 @@ def waiting(session: Session) -> int:
     states = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
     query = sa.select(sa.func.count()).select_from(Job).where(Job.lane == Lane.GPU, Job.state.in_(states))
     return session.scalar(query) or 0
-
-
-def weights_folder(request: Request) -> Path:
-    """Where this machine looks for files of weights."""
-    folder: Path = request.app.state.miwake.settings.weights_folder
-    return folder
-
-
-def network(form: TrainForm, recipe: Recipe, classes: int, gettext: Callable[[str], str], folder: Path) -> NetworkCard:
-    """The layers of the network, or why it cannot be built; ``folder`` is that of the files of weights."""
-    values = recipe.flat()
-    if form.typed is None and any(form.values[key] != show(values[key]) for key in NETWORK_FIELDS):
-        wrong = next((form.errors[key] for key in NETWORK_FIELDS if key in form.errors), Invalid("network_unknown"))
-        return NetworkCard([], 0, sentence(wrong, gettext), [])
-    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe, folder)]
-    try:
-        layers = architectures.layer_table(recipe, max(classes, 2))
-    except Invalid as error:
-        return NetworkCard([], 0, sentence(error, gettext), warnings)
-    return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings)
 
 
 def strip(
@@ -282,6 +251,7 @@ FIELD_OF = {
         "begin",
     ),
     "augmented_class_missing": "augmented_classes",
+    "backbone_file_missing": "architecture",
     "network_needs_larger_images": "image_size",
 }
 

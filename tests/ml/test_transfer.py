@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from app.domain import architectures, backbones
+from app.domain import architectures, backbones, weight_files
 from app.domain.errors import AppError
 from app.domain.recipe import Augmentation, Recipe
 from app.domain.stages import stages
@@ -202,7 +202,7 @@ def test_weights__of_a_file_are_checked_and_used(tmp_path, monkeypatch):
     write_legacy(source, file)
     with pytest.raises(AppError, match="weights_broken"):
         fit(recipe, begin=train.Begin(weights=tmp_path))
-    digest = networks.digest(file, file.stat().st_mtime_ns, len(about.digest))
+    digest = weight_files.digest(file, about)
     monkeypatch.setitem(backbones.KNOWN, about.name, replace(about, digest=digest))
     (result,) = fit(recipe, begin=train.Begin(weights=tmp_path))
     theirs = [variable.numpy() for layer in source.layers for variable in layer.weights]

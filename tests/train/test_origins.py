@@ -11,7 +11,7 @@ from app.db.run_models import Run, RunFold, RunItem
 from app.domain.enums import Split
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
-from app.services import origins, run_script, runs, searches
+from app.services import origins, plans, preflight, run_script, runs, searches, splits
 from app.services.searches import Plan
 from tests.train import rows
 from worker import order_maker
@@ -197,6 +197,13 @@ def test_create__is_refused_with_the_reason(database, values, code):
         with pytest.raises(Invalid) as refused:
             again(session, project, **values)
         assert (refused.value.fields.get("begin") or refused.value).code == code
+        if not refused.value.fields:  # the box before the start says the same, and what would work
+            recipe = RECIPE.updated({"begin": "1", **values})
+            forecast = plans.forecast(splits.table(session, project.id), recipe)
+            found = preflight.look(session, project.id, recipe, forecast, "")
+            assert found.refusal is not None
+            assert found.refusal.code == code
+            assert runs.create(session, project, recipe.updated(found.proposal), actor="tester").number == 2
         session.rollback()
 
 

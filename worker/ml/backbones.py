@@ -4,7 +4,6 @@ Pictures go in on the scale 0 to 255, and the scaling that the weights expect is
 leaves it out, so that somebody can see what the wrong scaling costs.
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from keras import applications, layers
 from numpy.typing import NDArray
 
-from app.domain import backbones
+from app.domain import backbones, weight_files
 from app.domain.errors import AppError
 from worker.ml import backbone
 
@@ -95,17 +94,9 @@ def checked(name: str, folder: Path | None) -> Path:
     path = (folder or Path()) / about.file
     if folder is None or not path.is_file():
         raise AppError("backbone_file_missing", name=about.title, file=about.file, folder=str(folder or ""))
-    if digest(path, path.stat().st_mtime_ns, len(about.digest)) != about.digest:
+    if not weight_files.sound(about, folder):
         raise AppError("weights_broken", file=about.file, reason="its hash is not the one that Keras names")
     return path
-
-
-@cache
-def digest(path: Path, _changed: int, length: int) -> str:
-    """MD5 (32 characters) or SHA-256 of a file, read once for each time at which it was changed."""
-    with path.open("rb") as file:
-        kind = "md5" if length == 32 else "sha256"  # as Keras has them; it is no protection against an attacker
-        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
 @cache

@@ -44,7 +44,7 @@ def show(
     searched: Annotated[int | None, Query(alias="rates", ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """The form, filled from a preset, an earlier run, a search for a rate or the address itself (``form=1``)."""
-    query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200]))}
+    query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200], True))}
     typed = query.get("form") == "1"
     base, name, how = (Recipe(), "", ANYHOW) if typed else asked.start_values(session, project, preset, copied)
     base = train_page.kept_together(base, request.query_params.get("group", ""))

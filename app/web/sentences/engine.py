@@ -21,12 +21,35 @@ SENTENCES: dict[str, str] = {
         "training images of each fold. Choose another scale, or tick “Pixels as this network expects them”."
     ),
     "backbone_file_missing": N_(
-        "The network %(name)s needs the file of weights %(file)s, which is not in the folder “%(folder)s”. Put it "
-        "there, or choose EfficientNet-Lite0, which is always there. Nothing is downloaded by itself."
+        "The network %(name)s needs the file of weights %(file)s, which is not in the folder “%(folder)s”, or is "
+        "another one than Keras names. Have it downloaded on the page of a new training, put it there by hand, or "
+        "choose EfficientNet-Lite0, which is always there. Nothing is downloaded by itself."
     ),
     "weights_broken": N_(
         "The file of weights %(file)s cannot be used (%(reason)s). Run 'make install' in the folder of the program "
         "again; put a file that you brought yourself into the folder of weights once more."
+    ),
+    "weights_cut": N_(
+        "The connection to %(url)s was cut again and again (%(reason)s), the last time after %(done)s of %(total)s "
+        "bytes. Nothing of the file was kept. Try again, or put %(file)s into the folder “%(folder)s” by hand."
+    ),
+    "weights_differ": N_(
+        "What came from %(url)s is not the file %(file)s: its hash is not the one that Keras names. It was removed. "
+        "Try again; if it happens once more, the mirror (MIWAKE_WEIGHTS_URL) or something on the way changes files."
+    ),
+    "weights_folder_unusable": N_(
+        "The folder “%(folder)s” cannot take a file of weights (%(reason)s). Have it made writable for the worker, or "
+        "name another one with MIWAKE_WEIGHTS_DIR."
+    ),
+    "weights_name": N_("There is no file of weights for the network “%(name)s”. There is one for: %(known)s."),
+    "weights_refused": N_(
+        "The server does not give the file: %(url)s was answered with %(reason)s. Check MIWAKE_WEIGHTS_URL, or put "
+        "%(file)s into the folder “%(folder)s” by hand."
+    ),
+    "weights_unreachable": N_(
+        "The address %(url)s was not reached (%(reason)s). Nothing else needs the network. Download the file elsewhere "
+        "and put it under the name %(file)s into the folder “%(folder)s” of the worker, or name a mirror with "
+        "MIWAKE_WEIGHTS_URL."
     ),
     "fold_without_images": N_(
         "Fold %(fold)s has no picture to learn from. Label more images, or choose fewer folds or a smaller share."

@@ -47,6 +47,10 @@ SENTENCES: dict[str, str] = {
         "%(name)s is no address of a store that can be used. Write s3://BUCKET or s3://BUCKET/FOLDER for a bucket, "
         "file:///FOLDER for a folder of this machine, or leave it empty for the data folder."
     ),
+    "setting_weights_url": N_(
+        "%(name)s is no address that files of weights can be downloaded from. Write http://HOST/FOLDER or "
+        "https://HOST/FOLDER, without a name and a password."
+    ),
     "setting_unknown": N_("There is no setting %(name)s. Known settings: %(known)s."),
     "setting_whole": N_("The setting %(name)s is “%(value)s”, but it must be a whole number, such as 8124."),
     "value_unusable": N_(

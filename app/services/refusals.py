@@ -1,0 +1,82 @@
+"""What the images of a project, its runs and the folder of weights refuse to a training, and what mends it."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from app.domain import backbones
+from app.domain.errors import AppError, Invalid
+from app.domain.recipe import Recipe
+from app.services import origins, plans, run_images, weight_places
+from app.services.plans import Forecast, Validation
+
+MOST_DRAWN = 5000  # images up to which the form draws the split itself; of more the start says what it refuses
+Values = dict[str, int | str]  # by the names of fields
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a training would fail; ``proposal``: values with which this reason is gone."""
+
+    error: AppError
+    proposal: Values = field(default_factory=dict)
+
+
+def of_weights(session: Session, recipe: Recipe, needs: str) -> Refused | None:
+    """The file of weights of the network is on no worker that may take the training."""
+    error = weight_places.missing(session, recipe, needs)
+    return Refused(error, {"architecture": backbones.OFFLINE}) if error else None
+
+
+def of_images(session: Session, project_id: int, recipe: Recipe, forecast: Forecast) -> Refused | None:
+    """What ``runs.create`` refuses for the images, or for the run whose weights the training begins with."""
+    error: AppError | None = next(iter(forecast.problems), None)
+    if error is None:
+        try:
+            origin = origins.find(session, project_id, recipe)
+            if _to_draw(recipe, forecast):
+                drawn = run_images.drawn(session, project_id, recipe, forecast)
+                if origin is not None:
+                    origins.apart(session, origin, recipe, drawn)
+        except Invalid as refusal:
+            error = refusal
+    return Refused(error, _mend(error, recipe, forecast)) if error else None
+
+
+def _to_draw(recipe: Recipe, forecast: Forecast) -> bool:
+    """Whether the draw may refuse what the counts do not show, and is quick enough for each change of a value."""
+    images = forecast.train + forecast.validation + forecast.test
+    return images <= MOST_DRAWN and bool(recipe.begin or recipe.group_by != "none" or not recipe.stratified)
+
+
+def _mend(error: AppError, recipe: Recipe, forecast: Forecast) -> Values:
+    least = min((row.train for row in forecast.classes), default=0)
+    found: Values = {}
+    if error.code == "class_too_small_for_folds" and least > 1:
+        found = {"folds": least}
+    elif error.code == "split_too_few" and forecast.train > 1:
+        found = {"folds": forecast.train}
+    elif error.code == "class_missing_in_fold" and least >= max(recipe.folds, 2):
+        found = {"stratified": 1}
+    elif error.code == "augmented_class_missing":
+        found = {"augmented_classes": ""}
+    elif error.code == "begin_folds_learned":
+        found = {"folds": 0}
+    elif error.code == "begin_which":
+        found = {"begin": str(error.params["first"])}
+    elif error.code.startswith("begin_"):
+        found = {"begin": ""}
+    return found if _better(recipe, found, forecast) else {}
+
+
+def _better(recipe: Recipe, found: Values, forecast: Forecast) -> bool:
+    """Whether there is a proposal, and it is a recipe that the counts of the images do not refuse in turn."""
+    if not found:
+        return False
+    try:
+        recipe = recipe.updated(found)
+    except Invalid:
+        return False
+    way = plans.validation_by(recipe, forecast.validation if forecast.validation_by == Validation.FOLDER else 0)
+    needed = recipe.folds if way == Validation.FOLDS and recipe.stratified else 2
+    return all(row.train + row.validation >= needed for row in forecast.classes)

@@ -1,0 +1,37 @@
+"""The network of the form: its layers, or why there are none, and what deserves to be read about it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.domain import architectures
+from app.domain.errors import Invalid
+from app.domain.recipe import Recipe
+from app.services import transfer
+from app.web.forms import TrainForm, show
+from app.web.messages import sentence
+
+FIELDS = ("architecture", "layers", "image_size", "head_units", "unfrozen_blocks")
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """The layers of a network and the number of their weights, or the reason why there are none; and warnings."""
+
+    layers: Sequence[architectures.Layer]
+    parameters: int
+    error: str
+    warnings: Sequence[str]
+
+
+def build(form: TrainForm, recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> NetworkCard:
+    """The network of ``recipe``, which is that of the form or, while some of its values are none, the nearest."""
+    values = recipe.flat()
+    if form.typed is None and any(form.values[key] != show(values[key]) for key in FIELDS):
+        wrong = next((form.errors[key] for key in FIELDS if key in form.errors), Invalid("network_unknown"))
+        return NetworkCard([], 0, sentence(wrong, gettext), [])
+    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe)]
+    try:
+        layers = architectures.layer_table(recipe, max(classes, 2))
+    except Invalid as error:
+        return NetworkCard([], 0, sentence(error, gettext), warnings)
+    return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings)
