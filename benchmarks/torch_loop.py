@@ -17,18 +17,19 @@ from torch import nn
 from app.domain import architectures, augment
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
+from app.domain.sketch import Sketch
 from benchmarks.turns import CONVOLUTIONS, PRODUCTS, Clock, best_rate, pictures_of
 
 EPSILON = 1e-7
 
 
 class Layers:
-    """The vocabulary of ``app.domain.architectures``, in layers of PyTorch; a sketch beside it knows the shapes."""
+    """The vocabulary of ``app.domain.sketch``, in layers of PyTorch; a sketch beside it knows the shapes."""
 
     def __init__(self, size: int) -> None:
         self.initializer = "glorot_uniform"
         self.made: list[Any] = []
-        self.sketch = architectures.Sketch(size)
+        self.sketch = Sketch(size)
 
     def _add(self, layer: Any) -> "Layers":
         self.made.append(layer)

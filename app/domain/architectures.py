@@ -1,56 +1,20 @@
 """The networks, layer by layer, as plain descriptions.
 
-A builder adds layers to anything with the methods of ``Net``. ``Sketch`` works out their shapes and numbers of
-parameters without any library, so that a page can show the table of a network before anything is trained.
+A builder adds layers to anything with the methods of ``sketch.Net``: to a sketch of the network, or to its layers.
 Sources of the posts' networks are named in docs/presets.md.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
-from math import prod
-from typing import Protocol, Self
 
 from app.domain import backbones, own_network
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 from app.domain.recipe_fields import OWN
+from app.domain.sketch import CONVOLUTIONS, Layer, Net, Sketch
 from app.domain.text import N_
 
 LEARNS, FROZEN = N_("learns in the second stage"), N_("frozen")  # a block of a pretrained network
-
-
-class Net(Protocol):
-    """The vocabulary in which the networks are written. ``initializer`` is that of all kernels added from now on."""
-
-    initializer: str
-
-    def conv(self, filters: int, kernel: int, *, padding: str = "same", bias: bool = True) -> Self:
-        """Convolution without an activation."""
-
-    def relu(self) -> Self:
-        """Rectifier."""
-
-    def norm(self) -> Self:
-        """Batch normalisation."""
-
-    def pool(self) -> Self:
-        """Maximum of 2 x 2 pixels."""
-
-    def mean(self) -> Self:
-        """Mean over the whole map."""
-
-    def border(self, pixels: int) -> Self:
-        """Zeros around the map."""
-
-    def flatten(self) -> Self:
-        """All values of the map in one row."""
-
-    def dropout(self, rate: float) -> Self:
-        """Zeroes a part of the values while training."""
-
-    def dense(self, units: int) -> Self:
-        """Dense layer with a rectifier."""
 
 
 def conv2(net: Net) -> None:
@@ -121,92 +85,6 @@ BUILDERS: dict[str, Callable[[Net], None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer: name, kind (the name Keras has for it), output shape without the batch, number of parameters.
-
-    ``setting`` is what was chosen for it, such as "32 x 3x3" or "0.5".
-    """
-
-    name: str
-    kind: str
-    setting: str
-    shape: tuple[int, ...]
-    parameters: int
-
-
-class Sketch:
-    """A network on paper: the same methods, with arithmetic in place of layers.
-
-    Attributes:
-        shape: output so far, (height, width, channels) or (units,).
-        layers: the layers so far.
-    """
-
-    initializer = "glorot_uniform"
-
-    def __init__(self, size: int) -> None:
-        self.shape: tuple[int, ...] = (size, size, 3)
-        self.layers: list[Layer] = []
-        self._counts: dict[str, int] = {}
-
-    def _add(self, name: str, kind: str, shape: tuple[int, ...], setting: str = "", parameters: int = 0) -> Self:
-        if min(shape) < 1:
-            raise ValueError("nothing is left of the picture")
-        self._counts[name] = self._counts.get(name, 0) + 1
-        self.shape = shape
-        self.layers.append(Layer(f"{name}{self._counts[name]}", kind, setting, shape, parameters))
-        return self
-
-    def conv(self, filters: int, kernel: int, *, padding: str = "same", bias: bool = True) -> Self:
-        """Convolution without an activation."""
-        height, width, channels = self.shape
-        lost = kernel - 1 if padding == "valid" else 0
-        parameters = (kernel * kernel * channels + bias) * filters
-        shape = (height - lost, width - lost, filters)
-        return self._add("conv", "Conv2D", shape, f"{filters} × {kernel}×{kernel} {padding}", parameters)
-
-    def relu(self) -> Self:
-        """Rectifier."""
-        return self._add("relu", "ReLU", self.shape)
-
-    def norm(self) -> Self:
-        """Batch normalisation: two weights and two averages for each channel."""
-        return self._add("norm", "BatchNormalization", self.shape, parameters=4 * self.shape[-1])
-
-    def pool(self) -> Self:
-        """Maximum of 2 x 2 pixels."""
-        height, width, channels = self.shape
-        return self._add("pool", "MaxPooling2D", (height // 2, width // 2, channels), "2×2")
-
-    def mean(self) -> Self:
-        """Mean over the whole map."""
-        return self._add("mean", "GlobalAveragePooling2D", self.shape[-1:])
-
-    def border(self, pixels: int) -> Self:
-        """Zeros around the map."""
-        height, width, channels = self.shape
-        return self._add("border", "ZeroPadding2D", (height + 2 * pixels, width + 2 * pixels, channels), str(pixels))
-
-    def flatten(self) -> Self:
-        """All values of the map in one row."""
-        return self._add("flatten", "Flatten", (prod(self.shape),))
-
-    def dropout(self, rate: float) -> Self:
-        """Zeroes a part of the values while training."""
-        return self._add("dropout", "Dropout", self.shape, f"{rate:g}")
-
-    def dense(self, units: int) -> Self:
-        """Dense layer with a rectifier."""
-        return self._add("dense", "Dense", (units,), f"{units} ReLU", (self.shape[0] + 1) * units)
-
-    def end(self, classes: int, logit_dropout: float) -> list[Layer]:
-        """Add the outputs and return all layers."""
-        head = Layer("logits", "Dense", str(classes), (classes,), (self.shape[0] + 1) * classes)
-        dropout = [Layer("logit_dropout", "Dropout", f"{logit_dropout:g}", (classes,), 0)] if logit_dropout else []
-        return [*self.layers, head, *dropout, Layer("probabilities", "Softmax", "", (classes,), 0)]
-
-
 def layer_table(recipe: Recipe, classes: int) -> list[Layer]:
     """The layers of a recipe's network for so many classes, first to last; of a pretrained one its blocks.
 
@@ -269,7 +147,7 @@ def seen(recipe: Recipe, classes: int) -> list[str]:
     """Names of the layers that Grad-CAM can look at, first to last; the last is the usual one."""
     if recipe.pretrained:
         return [block.look for block in backbones.KNOWN[recipe.architecture].blocks]
-    return [layer.name for layer in layer_table(recipe, classes) if layer.kind == "Conv2D"]
+    return [layer.name for layer in layer_table(recipe, classes) if layer.kind in CONVOLUTIONS]
 
 
 @cache

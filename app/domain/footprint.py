@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from app.domain.architectures import Layer
 from app.domain.recipe import Recipe
+from app.domain.sketch import Layer
 
 MEGABYTE = 2**20
 IN_MEMORY = 384 * MEGABYTE  # a larger set of pictures is mapped from a file

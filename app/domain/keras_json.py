@@ -1,47 +1,20 @@
 """The JSON of a Keras model, ``model.to_json()``, read as a list of layers for ``own_network``.
 
 It is only ever read as JSON: no class is looked up and nothing in it is executed. A chain of known layers is taken, and
-every value that these layers do not have here is refused by name, so that what is trained is what was written.
+every value that these layers do not have here is refused by name (``keras_layers``), so that what is trained is what
+was written.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from app.domain import keras_layers
 from app.domain.errors import Invalid
+from app.domain.keras_layers import LEARNING, SAME
 
 MOST_TEXT = 24_000
 CODE = ("Lambda", "TFOpLambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
-# Values that change no shape and no answer of a trained network: how it is called, where it begins, how it is averaged.
-_FREE = frozenset({
-    "name", "trainable", "dtype", "batch_shape", "batch_input_shape", "input_shape", "sparse", "ragged", "optional",
-    "seed", "momentum", "renorm_momentum", "synchronized", "kernel_initializer", "bias_initializer", "beta_initializer",
-    "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer",
-})  # fmt: skip
-_LAST = (-1, 3, [3], [-1])
-# For each layer the values that are given on, and those that must be as written here.
-_SAME: dict[str, dict[str, Sequence[Any]]] = {
-    "InputLayer": {},
-    "Conv2D": {"strides": ([1, 1], 1), "dilation_rate": ([1, 1], 1), "groups": (1,), "activation": ("linear", "relu")},
-    "BatchNormalization": {"axis": _LAST, "epsilon": (0.001,), "center": (True,), "scale": (True,)},
-    "ReLU": {"negative_slope": (0,), "threshold": (0,)},
-    "Activation": {"activation": ("relu", "linear", "softmax")},
-    "MaxPooling2D": {"pool_size": ([2, 2], 2), "strides": ([2, 2], 2), "padding": ("valid",)},
-    "GlobalAveragePooling2D": {},
-    "Flatten": {},
-    "Dropout": {},
-    "ZeroPadding2D": {},
-    "Dense": {"activation": ("relu",)},
-    "Softmax": {"axis": (-1, 1)},
-}
-_GIVEN = {
-    "Conv2D": ("filters", "kernel_size", "padding", "use_bias"),
-    "Dropout": ("rate",),
-    "ZeroPadding2D": ("padding",),
-    "Dense": ("units", "use_bias"),
-}
-_LEARNING = ("Conv2D", "BatchNormalization", "Dense")  # the others have no weights that could be held
-_PLAIN = {"BatchNormalization": "norm", "ReLU": "relu", "MaxPooling2D": "pool", "GlobalAveragePooling2D": "mean"}
 
 
 def as_list(text: str) -> str:
@@ -62,7 +35,9 @@ def as_list(text: str) -> str:
         raise Invalid("keras_unreadable", line=error.lineno, column=error.colno) from None
     except (ValueError, RecursionError):
         raise Invalid("keras_unreadable", line=1, column=1) from None
-    items = [item for number, layer in enumerate(_without_outputs(layers), 1) for item in _items(number, layer)]
+    items = [
+        item for number, layer in enumerate(_without_outputs(layers), 1) for item in keras_layers.items(number, layer)
+    ]
     lines = (json.dumps(item, ensure_ascii=False) for item in items)
     return "[\n  " + ",\n  ".join(lines) + "\n]"
 
@@ -86,8 +61,8 @@ def _check(number: int, layer: Any) -> None:
     own = layer.get("registered_name") not in (None, kind) or not module.startswith("keras")
     if kind in CODE or own:
         raise Invalid("keras_code", number=number, layer=kind)
-    if kind not in _SAME:
-        raise Invalid("keras_layer", number=number, layer=kind, known=", ".join(_SAME))
+    if kind not in SAME:
+        raise Invalid("keras_layer", number=number, layer=kind, known=", ".join(SAME))
 
 
 def _followed(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -137,7 +112,7 @@ def _refuse_held(all_learn: Any, layers: list[dict[str, Any]]) -> None:
     inner = [layer for layer in layers if layer["class_name"] != "InputLayer"]
     for number, layer in enumerate(inner, 1):
         learns = all_learn is True and layer["config"].get("trainable", True) is True
-        if layer["class_name"] in _LEARNING and not learns:
+        if layer["class_name"] in LEARNING and not learns:
             raise Invalid("keras_held", number=number, layer=str(layer["class_name"]))
 
 
@@ -150,94 +125,10 @@ def _without_outputs(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return rest[:-1]
     elif rest and _activation(rest[-1], "Dense") in ("softmax", "linear"):
         return rest[:-1]
+    if rest and "sigmoid" in (_activation(rest[-1], "Dense"), _activation(rest[-1], "Activation")):
+        raise keras_layers.refused(len(rest), rest[-1]["class_name"], "activation", "sigmoid", "softmax, linear")
     return rest
 
 
 def _activation(layer: Mapping[str, Any], kind: str) -> Any:
     return layer["config"].get("activation", "linear") if layer["class_name"] == kind else None
-
-
-def _items(number: int, layer: Mapping[str, Any]) -> Iterator[Any]:
-    """The items of the list that stand for one layer."""
-    kind, config = str(layer["class_name"]), layer["config"]
-    _refuse(number, kind, config)
-    if kind in _PLAIN:
-        yield _PLAIN[kind]
-    elif kind == "Flatten":
-        yield "flatten"
-    elif kind in _MADE:
-        yield from _MADE[kind](number, config)
-    else:
-        raise Invalid("keras_value", number=number, layer=kind, name="axis", value="-1", allowed="–")
-
-
-def _refuse(number: int, kind: str, config: Mapping[str, Any]) -> None:
-    """Every value must be one that has a meaning here."""
-    for name, value in config.items():
-        allowed = _SAME[kind].get(name)
-        if name in _FREE or name in _GIVEN.get(kind, ()) or (allowed is not None and value in allowed):
-            continue
-        if allowed is None and (value in (None, False) or (name, value) == ("data_format", "channels_last")):
-            continue
-        if (kind, name, value) == ("MaxPooling2D", "strides", None):
-            continue
-        shown = "channels_last" if name == "data_format" else ", ".join(map(str, allowed or ("–",)))
-        raise Invalid("keras_value", number=number, layer=kind, name=name[:40], value=str(value)[:40], allowed=shown)
-
-
-def _conv(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
-    kernel = config.get("kernel_size")
-    if isinstance(kernel, list):
-        if len(kernel) != 2 or kernel[0] != kernel[1]:
-            raise Invalid("keras_value", number=number, layer="Conv2D", name="kernel_size", value=str(kernel)[:40],
-                          allowed="[3, 3]")  # fmt: skip
-        kernel = kernel[0]
-    yield {
-        "layer": "conv", "filters": config.get("filters"), "kernel": kernel,
-        "padding": config.get("padding", "valid"), "bias": config.get("use_bias", True),
-    }  # fmt: skip
-    if config.get("activation") == "relu":
-        yield "relu"
-
-
-def _border(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
-    padding = config.get("padding")
-    flat = json.dumps(padding).replace("[", "").replace("]", "").split(",")
-    try:
-        pixels = json.loads(flat[0]) if len({part.strip() for part in flat}) == 1 else None
-    except ValueError:  # what is left of an empty list, or of a text
-        pixels = None
-    if pixels is None:
-        raise Invalid("keras_value", number=number, layer="ZeroPadding2D", name="padding", value=str(padding)[:40],
-                      allowed="[[1, 1], [1, 1]]")  # fmt: skip
-    yield {"layer": "border", "pixels": pixels}
-
-
-def _dense(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
-    if config.get("activation") != "relu" or config.get("use_bias") is False:
-        name, allowed = ("activation", "relu") if config.get("activation") != "relu" else ("use_bias", "True")
-        value = str(config.get(name))[:40]
-        raise Invalid("keras_value", number=number, layer="Dense", name=name, value=value, allowed=allowed)
-    yield {"layer": "dense", "units": config.get("units")}
-
-
-def _dropout(_number: int, config: Mapping[str, Any]) -> Iterator[Any]:
-    if config.get("rate"):
-        yield {"layer": "dropout", "rate": config["rate"]}
-
-
-def _plain_activation(number: int, config: Mapping[str, Any]) -> Iterator[Any]:
-    if config.get("activation") == "relu":
-        yield "relu"
-    elif config.get("activation") == "softmax":
-        raise Invalid("keras_value", number=number, layer="Activation", name="activation", value="softmax",
-                      allowed="relu, linear")  # fmt: skip
-
-
-_MADE: dict[str, Callable[[int, Mapping[str, Any]], Iterator[Any]]] = {
-    "Conv2D": _conv,
-    "ZeroPadding2D": _border,
-    "Dense": _dense,
-    "Dropout": _dropout,
-    "Activation": _plain_activation,
-}

@@ -1,7 +1,7 @@
 """A network as a list of layers that somebody wrote: read with the place of every mistake, then built like the others.
 
 The list is JSON: names such as ``"relu"``, or objects such as ``{"layer": "conv", "filters": 32, "kernel": 3}``. The
-layers are those of ``architectures.Net``; the outputs are added behind the last one. Nothing in it is executed.
+layers are those of ``own_layers``; the outputs are added behind the last one. Nothing in it is executed.
 """
 
 import json
@@ -9,38 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.activations import ACTIVATIONS, ALIASES
 from app.domain.errors import Invalid
-from app.domain.fields import Field
+from app.domain.own_layers import ENDS, ON_MAPS, VALUES
 
 MOST_LAYERS = 100
 MOST_TEXT = 8_000
 MOST_WEIGHTS = 50_000_000
-PADDINGS = ("same", "valid")
 EXAMPLE = """[
   {"layer": "conv", "filters": 32, "kernel": 3}, "norm", "relu", "pool",
   {"layer": "conv", "filters": 64, "kernel": 3}, "norm", "relu",
   "mean",
   {"layer": "dropout", "rate": 0.3}
 ]"""
-
-# For each layer what it needs and what it may have: (Field, default), None where the value must be given.
-VALUES: dict[str, dict[str, tuple[Field, Any]]] = {
-    "conv": {
-        "filters": (Field("int", "", 1, 1024), None),
-        "kernel": (Field("int", "", 1, 11), 3),
-        "padding": (Field("choice", "", choices=PADDINGS), "same"),
-        "bias": (Field("bool", ""), True),
-    },
-    "norm": {},
-    "relu": {},
-    "pool": {},
-    "mean": {},
-    "flatten": {},
-    "border": {"pixels": (Field("int", "", 1, 16), 1)},
-    "dropout": {"rate": (Field("float", "", 0, 0.9), None)},
-    "dense": {"units": (Field("int", "", 1, 4096), None)},
-}
-ON_MAPS = frozenset({"conv", "norm", "pool", "mean", "flatten", "border"})
 
 
 @dataclass(frozen=True)
@@ -69,9 +50,9 @@ def parse(text: str) -> list[Step]:
             raise Invalid("layer_order", line=step.line, number=step.number, layer=step.kind)
         if map_left and step.kind == "dense":
             raise Invalid("layer_order_dense", line=step.line, number=step.number)
-        map_left = map_left and step.kind not in ("mean", "flatten")
+        map_left = map_left and step.kind not in ENDS
     if map_left:
-        raise Invalid("layers_without", missing="mean, flatten")
+        raise Invalid("layers_without", missing=", ".join(ENDS))
     return steps
 
 
@@ -116,6 +97,7 @@ def _unreadable(text: str, place: int) -> Invalid:
 def _step(number: int, line: int, item: Any) -> Step:
     given = {"layer": item} if isinstance(item, str) else item
     kind = given.get("layer") if isinstance(given, dict) else None
+    kind = ALIASES.get(kind, kind) if isinstance(kind, str) else kind
     if not isinstance(kind, str) or kind not in VALUES:
         raise Invalid("layer_unknown", line=line, number=number, layer=str(kind)[:40], known=", ".join(VALUES))
     about = VALUES[kind]
@@ -123,32 +105,44 @@ def _step(number: int, line: int, item: Any) -> Step:
     if odd is not None:
         known = ", ".join(about) or "–"
         raise Invalid("layer_value_unknown", line=line, number=number, layer=kind, name=odd[:40], known=known)
-    values = {name: _value(given, name, step=(number, line, kind)) for name in about}
+    values: dict[str, Any] = {}
+    for name in about:
+        values[name] = _value(given, name, step=(number, line, kind), so_far=values)
     return Step(number, line, kind, values)
 
 
-def _value(given: Mapping[str, Any], name: str, *, step: tuple[int, int, str]) -> Any:
+def _value(given: Mapping[str, Any], name: str, *, step: tuple[int, int, str], so_far: Mapping[str, Any]) -> Any:
     number, line, kind = step
-    spec, default = VALUES[kind][name]
+    about = VALUES[kind][name]
+    spec = about.field
     if name not in given:
+        default = so_far[about.like] if about.like else about.default
         if default is None:
             raise Invalid("layer_value_missing", line=line, number=number, layer=kind, name=name)
         return default
     value = given[name]
     try:
+        if about.pair and isinstance(value, list) and len(value) == 2:
+            return tuple(spec.parse(_counted(one)) for one in value)
         # True is 1 for Python, and no number for whoever wrote it.
-        return spec.parse(str(value) if isinstance(value, bool) and spec.kind != "bool" else value)
+        return spec.parse(_counted(value) if spec.kind != "bool" else value)
     except Invalid:
         allowed = ", ".join(spec.choices) if spec.choices else f"{spec.low:g} – {spec.high:g}"
         if spec.kind == "bool":
             allowed = "true, false"
+        if about.pair:
+            allowed += ", [3, 1]"
         raise Invalid(
             "layer_value", line=line, number=number, layer=kind, name=name, value=str(value)[:40], allowed=allowed
         ) from None
 
 
+def _counted(value: Any) -> Any:
+    return str(value) if isinstance(value, bool) else value
+
+
 def build(steps: list[Step], net: Any) -> None:
-    """Add the layers to ``net`` (``architectures.Net``).
+    """Add the layers to ``net``, a sketch of the network or its layers.
 
     Raises:
         Invalid: ``layer_nothing_left`` where the picture is used up.
@@ -163,10 +157,7 @@ def build(steps: list[Step], net: Any) -> None:
 
 
 def _add(net: Any, step: Step) -> None:
-    values = step.values
-    if step.kind == "conv":
-        net.conv(values["filters"], values["kernel"], padding=values["padding"], bias=values["bias"])
-    elif values:
-        getattr(net, step.kind)(*values.values())
+    if step.kind in ACTIVATIONS:
+        net.activation(step.kind)
     else:
-        getattr(net, step.kind)()
+        getattr(net, step.kind)(**step.values)

@@ -13,6 +13,7 @@ from app.domain.findings import Topic
 from app.domain.footprint import Footprint
 from app.domain.recipe import Recipe
 from app.domain.recipe_fields import OWN
+from app.domain.sketch import Layer
 from app.domain.stages import stages
 from app.services import health, jobs, pacing, refusals, spreading, weight_places
 from app.services.pacing import Pace
@@ -143,7 +144,7 @@ def _shown(recipe: Recipe, forecast: Forecast, learned: int) -> float:
     return learned * (1 + recipe.added_copies * changed / forecast.train)
 
 
-def _layers(recipe: Recipe, classes: int) -> tuple[Sequence[architectures.Layer], Invalid | None]:
+def _layers(recipe: Recipe, classes: int) -> tuple[Sequence[Layer], Invalid | None]:
     try:
         return architectures.layer_table(recipe, max(classes, 2)), None
     except Invalid as error:

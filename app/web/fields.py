@@ -31,9 +31,11 @@ TEXTS: dict[str, FieldText] = {
         "own",
         N_("Layers"),
         N_(
-            "A JSON list of conv, norm, relu, pool, border, mean, flatten, dropout and dense, or the JSON of a Keras "
-            "model that is a chain of such layers (model.to_json()). Behind mean or flatten stand only relu, dropout "
-            "and dense; the outputs are added by themselves."
+            "A JSON list of layers, or the JSON of a Keras model that is a chain of such layers (model.to_json()). On "
+            "maps: conv, depthwise, separable, norm, pool, average_pool, border; from a map to a row of numbers: mean, "
+            "max or flatten; behind it dense; anywhere: relu, leaky_relu, elu, gelu, silu, hard_silu, relu6, sigmoid, "
+            "tanh, layer_norm, dropout. A conv also takes kernel (a number or [height, width]), stride, padding and "
+            "bias. The outputs are added by themselves."
         ),
     ),
     "image_size": FieldText(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import keras_json, own_network
+from app.domain import keras_json, keras_layers, own_network
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 
@@ -74,10 +74,10 @@ def test_as_list__a_chain_becomes_the_list_without_its_outputs():
     steps = [(step.kind, dict(step.values)) for step in own_network.parse(text)]
     assert steps == [
         ("border", {"pixels": 2}),
-        ("conv", {"filters": 8, "kernel": 3, "padding": "valid", "bias": False}),
-        ("norm", {}), ("relu", {}), ("pool", {}),
-        ("conv", {"filters": 8, "kernel": 3, "padding": "same", "bias": True}), ("relu", {}),
-        ("flatten", {}), ("dense", {"units": 16}), ("dropout", {"rate": 0.3}),
+        ("conv", {"filters": 8, "kernel": 3, "stride": 1, "padding": "valid", "bias": False}),
+        ("norm", {}), ("relu", {}), ("pool", {"size": 2, "stride": 2, "padding": "valid"}),
+        ("conv", {"filters": 8, "kernel": 3, "stride": 1, "padding": "same", "bias": True}), ("relu", {}),
+        ("flatten", {}), ("dense", {"units": 16, "activation": "relu", "bias": True}), ("dropout", {"rate": 0.3}),
     ]  # fmt: skip
     assert Recipe().updated({"layers": model(CONV, MEAN, OUT)}).layers.startswith("[")
 
@@ -105,13 +105,19 @@ def test_as_list__a_functional_chain_is_followed_in_either_spelling():
         (model(layer("Conv2D", module="mine.layers")), "keras_code", {"number": 1}),
         (model(layer("LSTM", units=3)), "keras_layer", {"layer": "LSTM"}),
         (model(layer("Sequential", layers=[])), "keras_layer", {"layer": "Sequential"}),
-        (model(layer("Conv2D", filters=8, kernel_size=[3, 3], strides=[2, 2])), "keras_value", {"name": "strides"}),
-        (model(layer("Conv2D", filters=8, kernel_size=[3, 5])), "keras_value", {"name": "kernel_size"}),
-        (model(layer("Conv2D", filters=8, kernel_size=[3, 3], activation="tanh")), "keras_value", {"value": "tanh"}),
+        (model(layer("Conv2D", filters=8, kernel_size=[3, 3], strides=[2, 1])), "keras_value", {"name": "strides"}),
+        (model(layer("Conv2D", filters=8, kernel_size=[3, 5, 3])), "keras_value", {"name": "kernel_size"}),
+        (model(layer("Conv2D", filters=8, kernel_size=[3, 3], activation="softsign")), "keras_value",
+         {"value": "softsign"}),
         (model(layer("Conv2D", filters=8, kernel_size=[3, 3], kernel_regularizer={"l2": 1})), "keras_value",
          {"name": "kernel_regularizer"}),
-        (model(CONV, layer("MaxPooling2D", pool_size=[3, 3])), "keras_value", {"name": "pool_size"}),
-        (model(CONV, layer("Dense", units=3, activation="elu"), OUT), "keras_value", {"name": "activation"}),
+        (model(CONV, layer("MaxPooling2D", pool_size=[3, 2])), "keras_value", {"name": "pool_size"}),
+        (model(CONV, layer("ReLU", max_value=1.0), MEAN), "keras_value", {"name": "max_value"}),
+        (model(CONV, layer("LayerNormalization", axis=[1, 2, 3]), MEAN), "keras_value", {"name": "axis"}),
+        (model(layer("SeparableConv2D", filters=8, kernel_size=3, depth_multiplier=2)), "keras_value",
+         {"name": "depth_multiplier"}),
+        (model(CONV, MEAN, layer("Dense", units=1, activation="sigmoid")), "keras_value", {"number": 3}),
+        (model(CONV, layer("Dense", units=3, activation="softsign"), OUT), "keras_value", {"name": "activation"}),
         (model(CONV, layer("Softmax", axis=-1), MEAN), "keras_value", {"layer": "Softmax"}),
         (model(CONV, layer("Activation", activation="softmax"), MEAN), "keras_value", {"layer": "Activation"}),
         (model(layer("ZeroPadding2D", padding=[[1, 2], [1, 1]])), "keras_value", {"name": "padding"}),
@@ -136,8 +142,10 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-_KINDS = st.sampled_from([*keras_json._SAME, "Lambda", "", "Add"])
-_NAMES = st.sampled_from(["activation", "padding", "rate", "units", "filters", "kernel_size", "axis", "name", "x"])
+_KINDS = st.sampled_from([*keras_layers.SAME, "Lambda", "", "Add"])
+_NAMES = st.sampled_from(
+    ["activation", "padding", "rate", "units", "filters", "kernel_size", "axis", "name", "x", "strides"]
+)
 _LAYERS = st.fixed_dictionaries(
     {"class_name": _KINDS | _VALUES, "config": st.dictionaries(_NAMES, _VALUES, max_size=4) | _VALUES},
     optional={"inbound_nodes": _VALUES, "name": _VALUES, "module": _VALUES},

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.domain import backbones
 from app.domain.explaining import OF_PIXELS, PIXELS, Method
+from app.domain.sketch import CONVOLUTIONS
 from worker.ml import cams, pixel_maps
 from worker.ml.data import Pictures
 from worker.ml.device import FLOAT32
@@ -28,6 +29,7 @@ Maps = NDArray[np.float32]
 """(n, classes, height, width) float32, 0 and more, in the resolution of the layer; not scaled."""
 
 BATCH = 32
+MAP = 4  # dimensions: pictures, height, width, channels
 
 
 def conv_layers(model: SavedModel | Network | keras.Model) -> list[str]:
@@ -39,7 +41,7 @@ def conv_layers(model: SavedModel | Network | keras.Model) -> list[str]:
     network = _keras(model)
     if network.name in backbones.KNOWN:
         return [block.look for block in backbones.KNOWN[network.name].blocks]
-    return [layer.name for layer in network.layers if isinstance(layer, layers.Conv2D)]
+    return [layer.name for layer in network.layers if type(layer).__name__ in CONVOLUTIONS]
 
 
 class Explainer:
@@ -174,13 +176,13 @@ def _keras(model: SavedModel | Network | keras.Model) -> Any:
 
 
 def _rectified(model: Any, name: str) -> Any:
-    """The rectifier that follows the convolution, or the layer itself where none does."""
-    if not isinstance(model.get_layer(name), layers.Conv2D):
+    """The activation that follows the convolution, or the layer itself where none does before the map ends."""
+    if type(model.get_layer(name)).__name__ not in CONVOLUTIONS:
         return model.get_layer(name)
     position = [layer.name for layer in model.layers].index(name)
     for layer in model.layers[position + 1 :]:
-        if isinstance(layer, layers.ReLU | layers.Activation):
-            return layer
-        if isinstance(layer, layers.Conv2D):
+        if type(layer).__name__ in CONVOLUTIONS or len(layer.output.shape) != MAP:
             break
+        if isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.Activation):
+            return layer
     return model.layers[position]

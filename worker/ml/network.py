@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import layers
 from numpy.typing import NDArray
 
 from app.domain.errors import AppError
@@ -77,8 +78,7 @@ class Network:
             backbones.load(self.recipe.architecture, self.base, self._folder)
         for layer in self.model.layers[len(self.base) :]:
             for variable in layer.weights:
-                initializer = getattr(layer, f"{variable.name}_initializer")
-                variable.assign(_seeded(initializer, rng)(variable.shape, dtype=variable.dtype))
+                variable.assign(_seeded(_initializer(layer, variable), rng)(variable.shape, dtype=variable.dtype))
             for generator in _generators(layer):
                 generator.state.assign(rng.integers(0, 2**31, 2))
 
@@ -149,6 +149,14 @@ def generators(model: keras.Model) -> list[Any]:
 def _generators(layer: Any) -> list[Any]:
     generator = getattr(layer, "seed_generator", None)
     return [] if generator is None else [generator]
+
+
+def _initializer(layer: Any, variable: Any) -> Any:
+    """Of a variable; those of filters for single channels are named otherwise than the variables."""
+    name = variable.name.removesuffix("_kernel")
+    if isinstance(layer, layers.DepthwiseConv2D) and name == "kernel":
+        name = "depthwise"
+    return getattr(layer, f"{name}_initializer")
 
 
 def _seeded(initializer: Any, rng: np.random.Generator) -> Any:

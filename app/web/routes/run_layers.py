@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field
 from app.db.models import Project
 from app.db.run_models import Run
 from app.domain import architectures
-from app.domain.architectures import Layer
 from app.domain.enums import FINAL_STATES, JobState
 from app.domain.errors import NotFound
 from app.domain.recipe import Recipe
+from app.domain.sketch import Layer
 from app.services import heatmaps, jobs, looking, predictions, projects, runs
 from app.web import ends, i18n
 from app.web.deps import AppState, ProjectDep, ReadSession, StateDep

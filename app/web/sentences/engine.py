@@ -64,13 +64,14 @@ SENTENCES: dict[str, str] = {
     ),
     "layer_nothing_left": N_(
         "Layer %(number)s (%(layer)s, line %(line)s) leaves nothing of the picture. Take larger pictures, or fewer "
-        "pool layers."
+        "pool layers and strides."
     ),
     "layer_order": N_(
-        "Layer %(number)s (%(layer)s, line %(line)s) needs a map, but mean or flatten stands before it. Move it up."
+        "Layer %(number)s (%(layer)s, line %(line)s) needs a map, but mean, max or flatten stands before it. Move "
+        "it up."
     ),
     "layer_order_dense": N_(
-        "Layer %(number)s (dense, line %(line)s) needs a row of numbers. Put mean or flatten before it."
+        "Layer %(number)s (dense, line %(line)s) needs a row of numbers. Put mean, max or flatten before it."
     ),
     "layer_unknown": N_("Line %(line)s: there is no layer “%(layer)s”. There are: %(known)s."),
     "layer_value": N_("Line %(line)s: “%(value)s” cannot be used as %(name)s of %(layer)s. Allowed are: %(allowed)s."),
