@@ -26,7 +26,7 @@ class Example:
 
 
 _CLASSES = 100
-_COLUMNS = (Image.id, Image.name, Image.canonical_sha256, Image.thumbnail_sha256)
+COLUMNS = (Image.id, Image.name, Image.canonical_sha256, Image.thumbnail_sha256)
 
 
 def listed(session: Session, project_id: int) -> list[Example]:
@@ -39,7 +39,7 @@ def listed(session: Session, project_id: int) -> list[Example]:
     pairs = sorted(zip(found[: len(present)], found[len(present) :], strict=True))
     ids = [first for first, _last in pairs][:LIMIT]
     ids += [last for first, last in pairs if last != first][: LIMIT - len(ids)]
-    return [Example(*row) for row in session.execute(sa.select(*_COLUMNS).where(Image.id.in_(ids)).order_by(Image.id))]
+    return [Example(*row) for row in session.execute(sa.select(*COLUMNS).where(Image.id.in_(ids)).order_by(Image.id))]
 
 
 def _end(project_id: int, class_id: int | None, end: Callable[[Any], Any]) -> sa.Select[Any]:
@@ -54,7 +54,7 @@ def one(session: Session, project_id: int, image_id: int) -> Example:
     Raises:
         NotFound: the project has no such image.
     """
-    query = sa.select(*_COLUMNS).where(Image.project_id == project_id, Image.id == image_id)
+    query = sa.select(*COLUMNS).where(Image.project_id == project_id, Image.id == image_id)
     row = session.execute(query).first()
     if row is None:
         raise NotFound("image_missing", image=image_id)

@@ -19,7 +19,7 @@ from app.web.several import Several, known
 from app.web.several import read as read_several
 
 EXTRA = frozenset(
-    {"form", "name", "image", "draw", "from", "needs", "spread", "request"}
+    {"form", "name", "image", "draw", "seek", "seek_class", "from", "needs", "spread", "request"}
 )  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 CLASSES, ONLY = "augmented_classes", "only:"  # only:NAME is the tick box of one class

@@ -16,7 +16,18 @@ from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Recipe
 from app.services import examples, grouping, origins, plans, preflight, runs, splits, worker_list
 from app.services.jobs.workers import GPU
-from app.web import best_card, i18n, network_card, preflight_card, preset_texts, preview, several, weight_card
+from app.web import (
+    best_card,
+    example_chooser,
+    i18n,
+    network_card,
+    preflight_card,
+    preset_texts,
+    preview,
+    several,
+    weight_card,
+)
+from app.web.example_chooser import Chooser, Sought
 from app.web.fields import TEXTS
 from app.web.forms import DATA, Control, TrainForm
 from app.web.messages import sentence
@@ -39,8 +50,7 @@ class Single:
 class PreviewStrip:
     """The pictures of the augmentation, or why there are none."""
 
-    images: Sequence[examples.Example]
-    image_id: int
+    chooser: Chooser
     draw: int
     tiles: int
     src: str  # address of all tiles in one row
@@ -102,6 +112,7 @@ class Wishes:
     copied: int | None = None
     image: int | None = None
     draw: int = 0
+    sought: Sought = Sought()
 
 
 def warned(session: Session, project: Project, forecast: plans.Forecast, recipe: Recipe) -> list[AppError]:
@@ -196,13 +207,10 @@ def strip(
 ) -> PreviewStrip:
     """The preview for the values of the form: one address for all tiles, one for each operation alone."""
     gettext = i18n.translations(i18n.choose(request)).gettext
-    shown = examples.listed(session, project.id)
-    ids = [example.image_id for example in shown]
-    chosen = wishes.image or next(iter(ids), 0)
-    if chosen and chosen not in ids:
-        shown = [examples.one(session, project.id, chosen), *shown[: examples.LIMIT - 1]]
+    chooser = example_chooser.choose(session, project, wishes.sought, wishes.image, gettext)
+    chosen = chooser.image_id
     message = next((sentence(form.errors[key], gettext) for key in PICTURE_FIELDS if key in form.errors), "")
-    if not shown:
+    if not chosen:
         message = sentence(Invalid("no_preview_image"), gettext)
     query = {key: form.values[key] for key in PICTURE_FIELDS} | {"image": chosen, "draw": wishes.draw}
 
@@ -221,8 +229,7 @@ def strip(
     class_name = examples.class_of(session, chosen) if chosen else ""
     still = bool(recipe.chosen_classes) and class_name not in recipe.chosen_classes
     return PreviewStrip(
-        images=shown,
-        image_id=chosen,
+        chooser=chooser,
         draw=wishes.draw,
         tiles=preview.TILES + 1,
         src="" if message else src(),

@@ -28,7 +28,7 @@ function connectSliders() {
       number.value = slider.value;
     });
     number.addEventListener("input", () => {
-      slider.value = number.value;
+      slider.value = number.value.normalize("NFKC");
     });
   }
 }
@@ -74,14 +74,15 @@ function showErrors(page) {
   }
 }
 
-async function refresh() {
+/** Draw everything again for the present values; `more` is added to the address that is asked, not to the one kept. */
+async function refresh(more = "") {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
   const preview = document.getElementById("preview");
   preview.classList.add("busy");
   try {
-    const answer = await fetch(address(), { headers: { Accept: "text/html" }, signal });
+    const answer = await fetch(address() + more, { headers: { Accept: "text/html" }, signal });
     if (!answer.ok) {
       throw new Error(`status ${answer.status}`);
     }
@@ -122,6 +123,28 @@ function soon() {
   timer = setTimeout(refresh, WAIT);
 }
 
+/** The chooser of the picture: one by chance, and Enter in the search takes the first that fits. */
+function connectChooser() {
+  document.getElementById("another")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    clearTimeout(timer);
+    refresh("&another=1");
+  });
+  document.getElementById("seek")?.addEventListener("keydown", async (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) {
+      return;
+    }
+    event.preventDefault(); // it would start the training
+    clearTimeout(timer);
+    await refresh();
+    const first = document.querySelector("#examples .fits input");
+    if (first && !first.checked) {
+      first.checked = true;
+      soon();
+    }
+  });
+}
+
 function connectButtons() {
   document.getElementById("shuffle")?.addEventListener("click", (event) => {
     event.preventDefault();
@@ -151,6 +174,7 @@ function touched() {
 
 connectSliders();
 connectButtons();
+connectChooser();
 form.addEventListener("input", (event) => {
   if (event.target.name !== "name") {
     soon();

@@ -48,6 +48,18 @@ def test_preview__follows_the_sliders_the_shuffle_and_the_picture(page: Page, ad
     page.locator(".example").nth(1).click()
     expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile(r"image=(?!1&)\d+"))
     expect(page).to_have_url(re.compile("augmentation.rotation=90"))  # the address can be kept
+    page.locator("#seek").fill("２４")
+    page.locator("#seek").press("Enter")  # takes the first that fits, and starts no training
+    expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile("image=24&"))
+    page.locator("#seek").fill("")
+    expect(page.locator(".example")).to_have_count(4)  # two of each class; the chosen one is among them
+    page.locator("#example-24").press("ArrowUp")
+    expect(page.locator("#preview img.original")).to_have_attribute("src", re.compile("image=13&"))
+    expect(page.locator("#example-13")).to_be_focused()
+    page.locator("#another").click()
+    expect(page.locator("#preview img.original")).not_to_have_attribute("src", re.compile("image=13&"))
+    expect(page).to_have_url(re.compile("image=(?!13&)"))
+    expect(page).not_to_have_url(re.compile("another="))
     page.reload()
     expect(page.locator("#f-augmentation-rotation")).to_have_value("90")
 

@@ -16,9 +16,10 @@ from app.domain.errors import AppError, Invalid
 from app.domain.recipe import FIELDS, Augmentation, Recipe
 from app.services import choosing, examples, rates, runs
 from app.services.runs import ANYHOW
-from app.web import asked, preview, train_page
+from app.web import asked, example_chooser, preview, train_page
 from app.web.asked import MOST
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.example_chooser import ANOTHER, Sought
 from app.web.forms import TrainForm
 from app.web.submitted import SubmittedDep, request_key
 from app.web.templating import address, redirect, render
@@ -45,6 +46,8 @@ def show(
 ) -> Response:
     """The form, filled from a preset, an earlier run, a search for a rate or the address itself (``form=1``)."""
     query = {**request.query_params, **dict(parse_qsl(request.query_params.get("use", "")[:200], True))}
+    if ANOTHER in query:
+        return to_another(request, session, project, image)
     typed = query.get("form") == "1"
     base, name, how = (Recipe(), "", ANYHOW) if typed else asked.start_values(session, project, preset, copied)
     base = train_page.kept_together(base, request.query_params.get("group", ""))
@@ -52,8 +55,16 @@ def show(
     if searched and not typed:
         base = rates.with_rate(session, project.id, searched, query.get("rate", ""))
     form = TrainForm.read(query, base, complete=True) if typed else TrainForm.of(base, name, how)
-    wishes = Wishes(copied, image, read_draw(query.get("draw", "0")))
+    wishes = Wishes(copied, image, read_draw(query.get("draw", "0")), Sought.read(query))
     return page(request, session, project, form, base, wishes)
+
+
+def to_another(request: Request, session: Session, project: Project, image: int | None) -> Response:
+    """To the same address with another picture, so that a page that is loaded again shows it again."""
+    kept = {key: value for key, value in request.query_params.items() if key not in (ANOTHER, "image")}
+    drawn = example_chooser.by_chance(session, project, Sought.read(kept), image)
+    kept |= {"image": str(drawn)} if drawn else {}
+    return redirect(request, "train", slug=project.slug, query=kept)
 
 
 @router.post("/train", name="train_start")
@@ -70,7 +81,8 @@ def start(
         made = create(session, project, form, actor, request_key(values))
     except Invalid as error:
         session.rollback()
-        wishes = Wishes(image=read_image(values.get("image", "")), draw=read_draw(values.get("draw", "0")))
+        image, draw = read_image(values.get("image", "")), read_draw(values.get("draw", "0"))
+        wishes = Wishes(image=image, draw=draw, sought=Sought.read(values))
         return page(request, session, project, train_page.refused(form, error), base, wishes, status=422)
     if isinstance(made, Run):
         return redirect(request, "run", slug=project.slug, number=made.number)
