@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.metrics import Interval, Ints, wilson
+from app.domain.metrics import LEAST, Interval, Ints, wilson
 
 BINS = 10
 STEPS = 100  # thresholds of the slider: 0, 0.01 ... 1
-_FLOOR = 1e-7  # probabilities below it are taken for it, as in ``metrics.losses``
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures
 MOST_VALUES = 500_000  # probabilities that a temperature is fitted to
 _STEPS_AT_MOST = 60
@@ -90,7 +89,7 @@ def softened(probabilities: Floats, temperature: float) -> NDArray[np.float64]:
 
     The same as dividing the values before the softmax by it.
     """
-    logits = np.log(np.maximum(probabilities.astype(np.float64), _FLOOR)) / temperature
+    logits = np.log(np.maximum(probabilities.astype(np.float64), LEAST)) / temperature
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     scaled: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
     return scaled
@@ -114,7 +113,7 @@ def temperature(probabilities: Floats, labels: Ints) -> float | None:
     if len(labels) > rows:
         drawn = np.random.default_rng(0).choice(len(labels), rows, replace=False)
         probabilities, labels = probabilities[drawn], labels[drawn]
-    logits = np.log(np.maximum(probabilities.astype(np.float64), _FLOOR))
+    logits = np.log(np.maximum(probabilities.astype(np.float64), LEAST))
     logits -= logits.max(axis=1, keepdims=True)
     own = float(logits[np.arange(len(labels)), labels].mean())
     low, high = 1 / HOTTEST, 1 / COLDEST

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.domain import keras_json
 from app.domain.errors import Invalid
+from app.domain.typed import number_text
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Field:
     def _parse_number(self, value: Any) -> int | float:
         limits = {"value": str(value), "low": plain(self.low), "high": plain(self.high)}
         try:
-            number = float(value)
+            number = float(number_text(value) if isinstance(value, str) else value)
         except (TypeError, ValueError, OverflowError):
             raise Invalid(f"field_{self.kind}", **limits) from None
         if not math.isfinite(number) or (self.kind == "int" and number != int(number)):

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.domain.errors import Invalid
 from app.domain.recipe import FIELDS, Augmentation, Recipe
+from app.domain.typed import number_text
 
 MOST_RUNS = 200  # of one matrix
 AUGMENTATION = "augmentation"  # all changes of pictures together: on (as the recipe has them) or off
@@ -44,10 +45,12 @@ def axis(field: str, text: str) -> Axis:
         Invalid: ``vary_unreadable``; ``matrix_size``.
     """
     values: list[str] = []
-    for part in text.replace("、", ",").split(","):
-        between = _RANGE.fullmatch(part.strip())
+    numbers = field in FIELDS and FIELDS[field].kind in ("int", "float")
+    for part in (text.replace("，", ",") if numbers else text).replace("、", ",").split(","):
+        own = number_text(part) if numbers else part.strip()
+        between = _RANGE.fullmatch(own)
         if between is None:
-            values.append(part.strip())
+            values.append(own)
             continue
         first, last = int(between[1]), int(between[2])
         if last - first >= MOST_RUNS:

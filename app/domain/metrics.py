@@ -16,6 +16,8 @@ from app.domain.errors import Invalid
 
 Ints = NDArray[np.integer]
 Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
+# Answers are kept as probabilities of 32 bits: what is smaller is 0 there, and its logarithm no number.
+LEAST = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,16 @@ def most_confused(matrix: NDArray[np.int64], limit: int = 3) -> list[Pair]:
 def losses(labels: Ints, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """Cross-entropy of every image, shape (n,): minus the logarithm of the probability of its true class.
 
-    Probabilities are limited to 1e-7 from below, as Keras does, so that one sure mistake does not make it infinite.
+    Probabilities are limited to ``LEAST`` from below, so that one sure mistake does not make it infinite: no image
+    counts more than 87.3. The losses of the curves come from the values before the softmax and have no limit; both are
+    the same where no image reaches it.
     """
     return loss_of(probabilities[np.arange(len(labels)), labels])
 
 
 def loss_of(truth: NDArray[np.floating]) -> NDArray[np.float64]:
     """The same from the probabilities of the true classes, (n,)."""
-    return -np.log(np.clip(truth.astype(np.float64), 1e-7, 1.0))
+    return -np.log(np.clip(truth.astype(np.float64), LEAST, 1.0))
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

@@ -12,7 +12,7 @@ from app.db.models import Project
 from app.db.run_models import Job, Run
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import NotFound
-from app.services import jobs, worker_list
+from app.services import early, jobs, worker_list
 from app.services.worker_list import WorkerLine
 
 ENDED_SHOWN = 30
@@ -50,6 +50,14 @@ class JobLine:
     place: int
     wait: str
     children: Sequence["JobLine"]
+    stopped: bool  # a training of which the best so far was kept, see ``app.services.early``
+
+    @property
+    def badge(self) -> str:
+        """The state as the list says it."""
+        if self.stopped:
+            return early.KEPT
+        return JobState.RUNNING if self.state is JobState.WAITING and self.begun else self.state
 
     @property
     def ended(self) -> bool:
@@ -174,7 +182,7 @@ class _Tree:
 
     def _rows(self, where: sa.ColumnElement[bool], order: sa.UnaryExpression[Any], limit: int | None) -> list[Any]:
         query = (
-            sa.select(Job, Project.slug, Project.name, Run.number, Run.name)
+            sa.select(Job, Project.slug, Project.name, Run.number, Run.name, early.STOPPED)
             .join(Project, Project.id == Job.project_id)
             .outerjoin(Run, Run.job_id == Job.id)
             .where(where, sa.or_(Project.deleted_at.is_(None), Job.kind == JobKind.DELETE))
@@ -185,7 +193,7 @@ class _Tree:
         return list(self._session.execute(query))
 
     def _line(self, row: Any, below: Mapping[int, list[Any]]) -> JobLine:
-        job, slug, name, number, run_name = row
+        job, slug, name, number, run_name, stopped = row
         state = JobState(job.state)
         return JobLine(
             job_id=job.id,
@@ -212,6 +220,7 @@ class _Tree:
             place=self._places.get(job.id, 0),
             wait=worker_list.why(self._workers, Lane(job.lane), job.needs) if state is JobState.QUEUED else "",
             children=[self._line(child, below) for child in below.get(job.id, [])],
+            stopped=bool(stopped),
         )
 
 

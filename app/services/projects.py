@@ -13,6 +13,7 @@ from app.db.models import Image, ImageCount, LabelClass, Project
 from app.db.run_models import Job, Run, RunFold
 from app.domain.enums import FINAL_STATES, ImageState, JobState, Split
 from app.domain.errors import Invalid, NotFound
+from app.services import early
 
 MAX_NAME = 200
 MAX_SLUG = 70  # leaves room for "-2" in the 80 characters of the column
@@ -61,6 +62,12 @@ class RunSummary:
     accuracy: float | None  # mean over the finished folds, 0 to 1
     folds: int
     created_at: datetime
+    stopped: bool = False  # its best so far was kept, see ``app.services.early``
+
+    @property
+    def shown(self) -> str:
+        """The state as a list says it."""
+        return early.KEPT if self.stopped else self.state
 
     @property
     def final(self) -> bool:
@@ -262,13 +269,16 @@ def _thumbnails(session: Session) -> dict[int, list[Thumbnail]]:
 
 def _runs(session: Session, condition: sa.ColumnElement[bool]) -> dict[int, list[RunSummary]]:
     rows = session.execute(
-        sa.select(Run, Job.state).join(Job, Job.id == Run.job_id).where(condition).order_by(Run.id.desc())
+        sa.select(Run, Job.state, early.STOPPED)
+        .join(Job, Job.id == Run.job_id)
+        .where(condition)
+        .order_by(Run.id.desc())
     ).all()
     metrics = session.execute(
-        sa.select(RunFold.run_id, RunFold.metrics).where(RunFold.run_id.in_([run.id for run, _ in rows]))
+        sa.select(RunFold.run_id, RunFold.metrics).where(RunFold.run_id.in_([run.id for run, *_ in rows]))
     ).all()
     found: dict[int, list[RunSummary]] = {}
-    for run, state in rows:
+    for run, state, stopped in rows:
         folds = [values for run_id, values in metrics if run_id == run.id]
         known = [float(values["val_accuracy"]) for values in folds if values.get("val_accuracy") is not None]
         summary = RunSummary(
@@ -279,6 +289,7 @@ def _runs(session: Session, condition: sa.ColumnElement[bool]) -> dict[int, list
             accuracy=sum(known) / len(known) if known else None,
             folds=len(folds),
             created_at=run.created_at,
+            stopped=stopped,
         )
         found.setdefault(run.project_id, []).append(summary)
     return found

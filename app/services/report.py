@@ -1,6 +1,7 @@
 """The result of a run in one piece: for the run page, for ``--json`` of the command line and for download."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Project
 from app.db.run_models import Job, Run, RunFold, RunItem
-from app.domain import metrics
-from app.domain.enums import JobState, PredictionRole, RunKind
+from app.domain import curve_words, metrics
+from app.domain.curve_words import Blind
+from app.domain.enums import JobState, PredictionRole, RunKind, Split
 from app.services import answers, packs, review
 from app.services.answers import Kept
 
+ROLES = (PredictionRole.TEST, PredictionRole.VALIDATION)
 FOLD_VALUES = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
@@ -48,6 +51,8 @@ class Result:
     validation: review.Summary | None
     test_loss: float | None
     validation_loss: float | None
+    limited: dict[PredictionRole, int]  # images whose loss is larger than what is counted, see ``review.limited``
+    guess: Blind  # what answers without a look at the pictures reach in the curves
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,22 @@ def result(session: Session, run: Run, kept: Kept | None = None) -> Result:
 
     test, test_loss = of(PredictionRole.TEST)
     validation, validation_loss = of(PredictionRole.VALIDATION)
-    return Result(_counts(session, run, kept), folds, spreads, test, validation, test_loss, validation_loss)
+    guess = _guess(session, run, folds, validation)
+    counts = _counts(session, run, kept)
+    limited = {role: review.limited(said[role, None]) for role in ROLES if (role, None) in said}
+    return Result(counts, folds, spreads, test, validation, test_loss, validation_loss, limited, guess)
+
+
+def _guess(session: Session, run: Run, folds: Sequence[FoldLine], validation: review.Summary | None) -> Blind:
+    """From the classes of the validated images; of all but the test set while the run is not through."""
+    if validation is not None:
+        counts = validation.matrix.sum(axis=1).tolist()
+    else:
+        query = sa.select(RunItem.label, sa.func.count()).where(RunItem.run_id == run.id, RunItem.split != Split.TEST)
+        found = {label: int(count) for label, count in session.execute(query.group_by(RunItem.label))}
+        counts = [found.get(item.position, 0) for item in review.classes(session, run)]
+    images = min((line.validation_count for line in folds), default=0)
+    return curve_words.blind(counts, images, balanced=run.recipe.get("class_balance") == "batches")
 
 
 def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[str, Any]:
@@ -107,8 +127,8 @@ def result_json(session: Session, run: Run, kept: Kept | None = None) -> dict[st
             "classes": names,
             "images": found.counts,
             "label_watermark": run.label_watermark,
-            "test": _summary_json(found.test, found.test_loss, names),
-            "validation": _summary_json(found.validation, found.validation_loss, names),
+            "test": _summary_json(found, found.test, names),
+            "validation": _summary_json(found, found.validation, names),
             "folds": [_fold_json(fold) for fold in found.folds],
             "mean": {name: _spread_json(value) for name, value in found.spreads.items()},
             "recipe": run.recipe,
@@ -156,7 +176,7 @@ def _folds(session: Session, run: Run, known: dict[tuple[PredictionRole, int], t
     return lines
 
 
-def _summary_json(found: review.Summary | None, loss: float | None, names: list[str]) -> dict[str, Any] | None:
+def _summary_json(result: Result, found: review.Summary | None, names: list[str]) -> dict[str, Any] | None:
     if found is None:
         return None
     interval = found.interval
@@ -165,7 +185,8 @@ def _summary_json(found: review.Summary | None, loss: float | None, names: list[
         "correct": found.correct,
         "accuracy": found.accuracy,
         "accuracy_95": [interval.low, interval.high] if interval else None,
-        "loss": loss,
+        "loss": result.test_loss if found.role is PredictionRole.TEST else result.validation_loss,
+        "loss_limited": result.limited.get(found.role, 0),
         "chance": found.chance,
         "majority": found.majority,
         "macro": {"precision": found.macro.precision, "recall": found.macro.recall, "f1": found.macro.f1},

@@ -195,6 +195,11 @@ def loss(said: Answers) -> float | None:
     return float(said.losses.mean()) if len(said.items) else None
 
 
+def limited(said: Answers) -> int:
+    """Images whose class has a probability too small to be kept: each counts ``metrics.loss_of(0)`` in the loss."""
+    return int((said.truth < metrics.LEAST).sum())
+
+
 def mistakes(session: Session, run: Run, chosen: Filter, kept: Kept | None = None) -> NDArray[np.int64]:
     """The ids of the run items that match, in order; right answers too when ``chosen`` asks for them."""
     fold = chosen.fold if chosen.role is PredictionRole.TEST_FOLD else None

@@ -16,7 +16,6 @@ from app.services.kept import Kept
 
 RUNS = 8  # kept in memory, those that were asked for last; one of a million images has 30 MB
 LISTED = 30  # the newest runs that can be chosen
-_LEAST = 1e-7  # of a probability, so that its logarithm is a number
 
 
 @dataclass(frozen=True)
@@ -82,13 +81,7 @@ def _read(session: Session, run: Run) -> RunAnswers:
         "said": classes[np.concatenate([one.predicted for one in said])],
         "right": np.concatenate([one.predicted == one.labels for one in said]),
         "confidence": np.concatenate([one.confidence for one in said]),
-        "loss": np.concatenate([_loss(one) for one in said]),
+        "loss": np.concatenate([one.losses.astype(np.float32) for one in said]),
     }
     order = np.argsort(together["images"], kind="stable")
     return RunAnswers(**{name: values[order] for name, values in together.items()})
-
-
-def _loss(said: answers.Answers) -> NDArray[np.float32]:
-    given = said.probabilities[np.arange(len(said.labels)), said.labels]
-    found: NDArray[np.float32] = -np.log(np.maximum(given, _LEAST))
-    return found

@@ -1,4 +1,4 @@
-"""All runs of a project with the few numbers by which they are compared; four queries, whatever their number."""
+"""All runs of a project with the few numbers by which they are compared; five queries, whatever their number."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.db.run_models import EpochMetric, Prediction, Run, RunFold, RunItem
+from app.db.run_models import EpochMetric, Job, Prediction, Run, RunFold, RunItem
 from app.domain import metrics
 from app.domain.enums import JobState, PredictionRole
-from app.services import runs
+from app.services import early, runs
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class RunLine:
     test_accuracy: float | None
     test_images: int
     curve: list[float]  # mean validation accuracy of each epoch
+    stopped: bool  # its best so far was kept, see ``app.services.early``
+
+    @property
+    def shown(self) -> str:
+        """The state as a list says it."""
+        return early.KEPT if self.stopped else self.state
 
 
 def lines(session: Session, project_id: int, group_id: int | None = None) -> list[RunLine]:
@@ -39,10 +45,14 @@ def lines(session: Session, project_id: int, group_id: int | None = None) -> lis
     folds = _folds(session, ids)
     tests = _tests(session, ids)
     curves = _curves(session, ids)
-    return [_line(run, folds[run.id], tests.get(run.id, (0, 0)), curves[run.id]) for run in found]
+    asked = sa.select(Run.id).join(Job, Job.id == Run.job_id).where(Run.id.in_(ids), early.STOPPED)
+    stopped = set(session.scalars(asked))
+    return [
+        _line(run, folds[run.id], tests.get(run.id, (0, 0)), curves[run.id], stopped=run.id in stopped) for run in found
+    ]
 
 
-def _line(run: Run, folds: list[float | None], test: tuple[int, int], curve: list[float]) -> RunLine:
+def _line(run: Run, folds: list[float | None], test: tuple[int, int], curve: list[float], *, stopped: bool) -> RunLine:
     total, correct = test
     return RunLine(
         number=run.number,
@@ -58,6 +68,7 @@ def _line(run: Run, folds: list[float | None], test: tuple[int, int], curve: lis
         test_accuracy=correct / total if total else None,
         test_images=total,
         curve=curve,
+        stopped=stopped,
     )
 
 

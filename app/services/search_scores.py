@@ -85,5 +85,5 @@ def _answers(session: Session, run_ids: Sequence[int]) -> dict[int, dict[int, tu
     said: dict[int, dict[int, tuple[bool, float]]] = {run_id: {} for run_id in run_ids}
     for run_id, image_id, label, predicted, blob in session.execute(query):
         truth = float(np.frombuffer(blob, "<f4")[label])
-        said[run_id][image_id] = (label == predicted, -float(np.log(max(truth, 1e-7))))
+        said[run_id][image_id] = (label == predicted, -float(np.log(max(truth, metrics.LEAST))))
     return said

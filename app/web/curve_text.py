@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from app.domain import curve_words
-from app.domain.curve_words import Curve, Said, Verdict
+from app.domain.curve_words import Blind, Curve, Said, Verdict
 from app.domain.recipe import Recipe
 from app.domain.text import N_
 from app.services.progress import EpochRow
@@ -36,10 +36,12 @@ ADVICE = {
     Verdict.LEARNING: N_("Train again with more epochs."),
 }
 RULES = {
-    Verdict.DIVERGED: N_("A training loss is not a number, or more than a hundred times that of guessing."),
+    Verdict.DIVERGED: N_(
+        "A training loss is not a number, or more than a hundred times that of guessing all classes equally often."
+    ),
     Verdict.NOTHING: N_(
-        "From the second epoch on the training loss, smoothed over 3 epochs, "
-        "never came below 97 %% of that of guessing."
+        "From the second epoch on the training loss, smoothed over 3 epochs, never came below 97 %% of that of "
+        "guessing; nor did the validation loss. To guess is to give the shares of the classes for every picture."
     ),
     Verdict.RATE_HIGH: N_(
         "At least every third step of the training loss goes up, "
@@ -50,8 +52,9 @@ RULES = {
         "than 5 %% and 3 times its noise, while the training loss went on falling."
     ),
     Verdict.BY_HEART: N_(
-        "The training loss came below 97 %% of that of guessing; "
-        "the validation loss, smoothed over 3 epochs, never did."
+        "The training loss came below 97 %% of that of guessing, which is to give the shares of the classes for every "
+        "picture; the validation loss, smoothed over 3 epochs, never did, and no validation accuracy is proven to be "
+        "above that of always saying the largest class."
     ),
     Verdict.LEARNING: N_(
         "In the last third of the epochs the smoothed validation loss falls by more than 1 %% in each and ends at its "
@@ -72,13 +75,15 @@ class CurveText:
     tone: str
 
 
-def judged(rows: Sequence[EpochRow], classes: int, t: Catalogue) -> CurveText:
+def judged(rows: Sequence[EpochRow], guess: Blind, t: Catalogue) -> CurveText:
     """The verdict on the epochs of all folds, in words."""
     curves = {}
     for fold in sorted({row.fold for row in rows}):
         mine = sorted((row for row in rows if row.fold == fold), key=lambda row: row.epoch)
-        curves[fold] = Curve([row.loss for row in mine], [row.val_loss for row in mine])
-    said = curve_words.together(curves, classes)
+        curves[fold] = Curve(
+            [row.loss for row in mine], [row.val_loss for row in mine], [row.val_accuracy for row in mine]
+        )
+    said = curve_words.together(curves, guess)
     return CurveText(_sentence(said, t), _known(ADVICE, said, t), _known(RULES, said, t), _tone(said))
 
 

@@ -10,6 +10,7 @@ from app.domain.enums import Split
 from app.domain.errors import AppError, Invalid
 from app.domain.groups import BURST, COPIES, NAME, name_pattern
 from app.domain.recipe import FIELDS
+from app.domain.typed import number_text
 from app.services.grouping import Grouping
 from app.services.split_draws import Amount
 from app.web import i18n
@@ -111,14 +112,15 @@ class DrawForm:
         return Grouping(self.together, self.pattern, found.get("seconds", Grouping.seconds))
 
     def _count(self) -> int:
-        count = int(self.per_class) if self.per_class.isascii() and self.per_class.isdigit() else 0
+        typed = number_text(self.per_class)
+        count = int(typed) if typed.isascii() and typed.isdigit() else 0
         if not 1 <= count <= MAX_PER_CLASS:
             raise Invalid("split_count", value=self.per_class)
         return count
 
     def _share(self) -> float:
         try:
-            share = float(self.share)
+            share = float(number_text(self.share))
         except ValueError:
             share = 0.0
         if not 0 < share < 1:

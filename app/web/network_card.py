@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.domain import architectures
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
+from app.domain.sketch import Layer
 from app.services import transfer
 from app.web.forms import TrainForm, show
 from app.web.messages import sentence
@@ -17,7 +18,7 @@ FIELDS = ("architecture", "layers", "image_size", "head_units", "unfrozen_blocks
 class NetworkCard:
     """The layers of a network and the number of their weights, or the reason why there are none; and warnings."""
 
-    layers: Sequence[architectures.Layer]
+    layers: Sequence[Layer]
     parameters: int
     error: str
     warnings: Sequence[str]

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.domain.enums import PredictionRole
 from app.domain.explaining import Method, method_of
+from app.domain.typed import number_text
 from app.services.review import Filter, Show, Sort
 
 ROLES = {"test": PredictionRole.TEST, "validation": PredictionRole.VALIDATION, "fold": PredictionRole.TEST_FOLD}
@@ -123,9 +124,10 @@ def chosen_role(values: Mapping[str, str], roles: Sequence[str]) -> str:
 
 def number_of(text: str | None, low: int) -> int | None:
     """A whole number of an address that is at least ``low``; None for anything else."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
+    typed = number_text(text or "")
+    if not typed.isascii() or not typed.isdigit() or len(typed) > 9:
         return None
-    return int(text) if int(text) >= low else None
+    return int(typed) if int(typed) >= low else None
 
 
 def _listed(text: str | None) -> str:

@@ -99,7 +99,7 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         loss=charts.curves(now.rows, "loss", best_epochs, stages),
         accuracy=charts.curves(now.rows, "accuracy", best_epochs, stages),
         sentence=_sentence(now, best_epochs, t, language),
-        curves=curve_text.judged(now.rows, len(run.classes), t),
+        curves=curve_text.judged(now.rows, found.guess, t),
         fold=fold, epochs=list(reversed(shown[-MOST_EPOCHS:])),
         step=shrinking.step(recipe, run.folds), smaller=shrinking.smaller(recipe, run.folds),
         best_epochs=best_epochs, changed_labels=changed, recounts=recounts,

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from app.domain.curve_words import blind
 from app.domain.recipe import Recipe
 from app.services.progress import EpochRow
 from app.web import charts, curve_text, i18n
+
+EVEN = blind([50, 50, 50], 50)
 
 
 def row(fold, epoch, loss, val_loss, rate=0.001):
@@ -22,7 +25,7 @@ def falling(folds, epochs=20, turn=10):
 
 
 def test_judged__sentence_rule_and_models():
-    found = curve_text.judged(falling(3), 3, i18n.translations("en"))
+    found = curve_text.judged(falling(3), EVEN, i18n.translations("en"))
     assert found.sentence.startswith("Over-fits from epoch 11:")
     assert found.sentence.endswith("(3 of 3 models)")
     assert "5 % and 3 times its noise" in found.rule
@@ -36,7 +39,7 @@ def test_judged__every_verdict_has_its_words(language):
     for texts in (curve_text.SENTENCES, curve_text.ADVICE, curve_text.RULES):
         for text in texts.values():
             assert "%%" not in t.gettext(text) % {"epoch": 3}
-    assert curve_text.judged([], 3, t).tone == ""
+    assert curve_text.judged([], EVEN, t).tone == ""
 
 
 def test_stage_starts__are_where_the_rate_becomes_that_of_the_second_stage():

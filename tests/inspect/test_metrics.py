@@ -115,8 +115,16 @@ def test_losses__agree_with_scikit_learn():
     assert ours.mean() == pytest.approx(log_loss(labels, probabilities, labels=[0, 1, 2]), abs=1e-9)
 
 
+def test_losses__are_those_of_the_values_before_the_softmax_down_to_the_smallest_probability():
+    """So a page says the same loss beside the curve, whose losses are computed from those values, and from answers."""
+    gaps = np.array([1.0, 20.0, 50.0, 86.0])
+    probabilities = np.stack([1 / (1 + np.exp(gaps)), 1 / (1 + np.exp(-gaps))], axis=1).astype(np.float32)
+    ours = metrics.losses(np.zeros(4, np.int64), probabilities)
+    np.testing.assert_allclose(ours, np.log1p(np.exp(gaps)), rtol=1e-6)
+
+
 def test_losses__a_sure_mistake_is_finite():
-    assert metrics.losses(np.array([1]), np.array([[1.0, 0.0]], np.float32))[0] == pytest.approx(16.118, abs=1e-3)
+    assert metrics.losses(np.array([1]), np.array([[1.0, 0.0]], np.float32))[0] == pytest.approx(87.336, abs=1e-3)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=20))

@@ -1,10 +1,11 @@
 """What the page, the report and the command line say of a training that was stopped before its end."""
 
+import numpy as np
 import sqlalchemy as sa
 
 from app.commands import reporting
 from app.db.run_models import EpochMetric, Job, Prediction, RunFold, RunItem
-from app.domain.enums import JobState
+from app.domain.enums import JobState, PredictionRole
 from tests.inspect import factory
 
 
@@ -48,6 +49,15 @@ def test_run__of_folds_that_was_stopped_says_how_much_of_it_there_is(client, dat
     assert "止められました: 5 個中 2 個のモデルで、30 枚中 12 枚" in client.get("/p/blood/runs/1?lang=ja").text
 
 
+def test_lists__say_that_only_the_best_so_far_was_kept(client, database, kfold):
+    lists = ("/p/blood/runs", "/p/blood", "/", "/jobs")
+    for path in lists:
+        assert "stopped, best kept" not in client.get(path).text, path
+    cut_short(database, 2)
+    for path in lists:
+        assert 'class="badge state-cancelled">stopped, best kept<' in client.get(path).text, path
+
+
 def test_run__of_one_model_that_was_stopped_says_so(client, database, holdout):
     assert "Stopped" not in page(client)
     cut_short(database, 1, folds=0)
@@ -73,3 +83,19 @@ def test_command__says_that_the_training_was_stopped(settings, database, kfold, 
     assert reporting.run(settings, "blood", 1, as_json=False) == 0
     told = "run 1: done, stopped: 2 of 5 models, 12 of 30 validation images judged"
     assert told in capsys.readouterr().out
+
+
+def test_run__says_how_many_images_the_loss_cannot_count_in_full(client, database, holdout):
+    with database.write() as session:
+        told = session.scalars(sa.select(Prediction).where(Prediction.role == PredictionRole.TEST)).first()
+        assert told is not None
+        label = session.get_one(RunItem, told.item_id).label
+        said = np.full(3, 0.5, "<f4")
+        said[label] = 0
+        told.probabilities = said.tobytes()
+    text = page(client)
+    assert text.count("probability of zero") == 1
+    assert "1 image whose class got a probability of zero counts as 87.3 in this loss" in text
+    found = client.get("/p/blood/runs/1.json").json()
+    assert (found["test"]["loss_limited"], found["validation"]["loss_limited"]) == (1, 0)
+    assert found["test"]["loss"] > 87.3 / found["test"]["images"]

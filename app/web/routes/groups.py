@@ -8,12 +8,10 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.db.models import Project
-from app.domain.matrix import AUGMENTATION
 from app.services import groups, jobs, searches
 from app.services.groups import Cell, Group, Member
-from app.web import i18n, run_words, several
+from app.web import i18n, run_names, run_words
 from app.web.deps import ProjectDep, ReadSession, WriteSession
-from app.web.fields import TEXTS
 from app.web.templating import redirect, render
 
 router = APIRouter(prefix="/p/{slug}/groups/{number}")
@@ -66,8 +64,8 @@ def show(request: Request, project: ProjectDep, session: ReadSession, number: Nu
     page = GroupPage(
         project=project,
         group=group,
-        labels=[_label(name, t.gettext) for name in group.fields],
-        cell_labels=[_label(name, t.gettext) for name in kept],
+        labels=[run_names.label(name, t.gettext) for name in group.fields],
+        cell_labels=[run_names.label(name, t.gettext) for name in kept],
         runs=[
             ShownRun(member, _words(group.fields, member.values, t.gettext), run_words.duration(member.line.seconds, t))
             for member in group.members
@@ -100,19 +98,5 @@ def retry(request: Request, project: ProjectDep, session: WriteSession, number: 
     return redirect(request, "group", slug=project.slug, number=number)
 
 
-def _label(name: str, gettext: Callable[[str], str]) -> str:
-    return gettext(several.CHANGES) if name == AUGMENTATION else gettext(TEXTS[name].label)
-
-
 def _words(names: Sequence[str], values: Sequence[Any], gettext: Callable[[str], str]) -> list[str]:
-    return [_word(name, value, gettext) for name, value in zip(names, values, strict=True)]
-
-
-def _word(name: str, value: Any, gettext: Callable[[str], str]) -> str:
-    if name == AUGMENTATION:
-        switch = "on" if value else "off"
-        return gettext(several.SWITCHED[switch])
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    plain = f"{value:g}" if isinstance(value, float) else str(value)
-    return gettext(TEXTS[name].choices[plain]) if plain in TEXTS[name].choices else plain
+    return [run_names.word(name, value, gettext) for name, value in zip(names, values, strict=True)]

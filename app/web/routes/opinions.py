@@ -8,12 +8,13 @@ from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy.orm import Session
 
 from app.db.models import LabelClass, Project
 from app.domain.enums import LabelSource
 from app.domain.errors import AppError
+from app.domain.typed import number_text
 from app.services import history, labels, opinions
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.opinions import Progress, Result
@@ -73,11 +74,14 @@ class GivePage:
     error: str
 
 
+Typed = Annotated[int, BeforeValidator(lambda value: number_text(value) if isinstance(value, str) else value)]
+
+
 class Wanted(BaseModel):
     """The numbers of a new round, and the filters of the images that it is drawn from."""
 
-    images: int = 50
-    people: int = 2
+    images: Typed = 50
+    people: Typed = 2
     query: str = Field("", max_length=4000)
 
 

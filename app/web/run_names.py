@@ -1,0 +1,49 @@
+"""Fields of a recipe and their values in words, and the names of runs that were made of them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from app.domain.matrix import AUGMENTATION
+from app.domain.recipe import FIELDS
+from app.web import several
+from app.web.fields import TEXTS
+
+_KEYS = "|".join(re.escape(key) for key in sorted([*TEXTS, AUGMENTATION], key=len, reverse=True))
+_RAW = re.compile(rf"(?:^| )(?=(?:{_KEYS})=)")  # in front of each "image_size=64"
+
+
+def label(name: str, gettext: Callable[[str], str]) -> str:
+    """The name of a field, or of all changes of pictures together."""
+    return gettext(several.CHANGES) if name == AUGMENTATION else gettext(TEXTS[name].label)
+
+
+def word(name: str, value: Any, gettext: Callable[[str], str]) -> str:
+    """A value of a field."""
+    if name == AUGMENTATION:
+        switch = "on" if value else "off"
+        return gettext(several.SWITCHED[switch])
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    plain = f"{value:g}" if isinstance(value, float) else str(value)
+    return gettext(TEXTS[name].choices[plain]) if plain in TEXTS[name].choices else plain
+
+
+def shown(name: str, gettext: Callable[[str], str]) -> str:
+    """The name of a run; what trainings that were started together differ in stands in it in the words of the form.
+
+    ``domain.matrix`` names them "Name image_size=64 seed=3", the same in every language.
+    """
+    first, *pairs = _RAW.split(name)
+    told = [_told(pair, gettext) for pair in pairs]
+    return " · ".join(part for part in (first, ", ".join(told)) if part)
+
+
+def _told(pair: str, gettext: Callable[[str], str]) -> str:
+    key, _, text = pair.partition("=")
+    value: Any = text
+    if key == AUGMENTATION:
+        value = text == "on"
+    elif FIELDS[key].kind == "bool":
+        value = text.lower() in ("1", "true", "on", "yes")
+    return f"{label(key, gettext)}: {word(key, value, gettext)}"
