@@ -1,8 +1,11 @@
 """Downloads of files of weights that somebody asked for, as jobs of a worker."""
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.db.base import utc_now
 from app.db.models import Project
 from app.db.run_models import Job
 from app.domain import backbones
@@ -12,6 +15,7 @@ from app.domain.errors import NotFound
 from app.services import jobs, weight_places
 from app.services.jobs.workers import ON_WORKER
 
+LATELY = timedelta(days=1)  # so long the failure of a download is shown
 NAME = "name"  # key of ``Job.spec``: the network
 
 
@@ -68,9 +72,10 @@ def running(session: Session) -> list[Job]:
 
 
 def newest(session: Session) -> dict[str, Job]:
-    """The newest download of each file, by the name of the network."""
+    """The newest download of each file by the name of the network: those of the last day, and those under way."""
     found: dict[str, Job] = {}
-    query = sa.select(Job).where(Job.kind == JobKind.WEIGHTS).order_by(Job.id.desc()).limit(50)
-    for job in session.scalars(query):
+    fresh = sa.or_(Job.created_at > utc_now() - LATELY, Job.state.not_in(sorted(FINAL_STATES)))
+    query = sa.select(Job).where(Job.kind == JobKind.WEIGHTS, fresh)
+    for job in session.scalars(query.order_by(Job.id.desc()).limit(50)):
         found.setdefault(str(job.spec[NAME]), job)
     return found

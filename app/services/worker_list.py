@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.db.run_models import Job, Worker
 from app.db.session import db_now
+from app.domain.backbones import KNOWN
 from app.domain.enums import Lane
 from app.services import jobs
 from app.services.jobs.workers import GPU
+from app.services.weight_places import TOLD
 
 QUIET_SECONDS = 6.0  # two signs of life are missing
 LOST_SECONDS = 3600.0  # a worker that vanished is shown for so long
@@ -48,6 +50,7 @@ class WorkerLine:
     load: float | None
     devices: Sequence[Device]
     versions: Mapping[str, str]
+    weights: Sequence[str]  # networks whose files of weights it has
     lanes: Sequence[Places]
     wishes: Sequence[str]  # values of ``Job.needs`` that it can meet
     started_at: datetime
@@ -86,6 +89,7 @@ def _line(worker: Worker, age: float, alive: bool, used: Mapping[tuple[str | Non
         load=float(load) if isinstance(load, int | float) else None,
         devices=[Device(str(one.get("name", "")), int(one.get("memory") or 0)) for one in info.get("gpus", [])],
         versions={key: str(value) for key, value in _versions(info).items() if value},
+        weights=[KNOWN[name].title for name in info.get(TOLD, {}).get("names", []) if name in KNOWN],
         lanes=[Places(lane, used.get((worker.name, lane), 0), int(slots.get(lane, 0))) for lane in Lane],
         wishes=jobs.able(worker).needs,
         started_at=worker.started_at,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.domain import sizes
+from app.domain.backbones import KNOWN
 from app.domain.enums import JobKind, JobState, Lane
 from app.domain.text import N_
 from app.services.job_list import JobLine
@@ -65,9 +66,11 @@ class Words:
         self._: Callable[[str], str] = t.gettext
 
     def kind(self, line: JobLine) -> str:
-        """What the job is; a fold and a part say which."""
+        """What the job is; a fold, a part and a file of weights say which."""
         if line.kind is JobKind.FOLD and "fold" in line.spec:
             return self._("Fold %(number)s") % {"number": line.spec["fold"] + 1}
+        if line.kind is JobKind.WEIGHTS and line.spec.get("name") in KNOWN:
+            return self._("File of weights of %(name)s") % {"name": KNOWN[line.spec["name"]].title}
         if line.kind is JobKind.GROUP and line.spec.get("name"):
             return str(line.spec["name"])
         return self._(KINDS[line.kind])

@@ -21,8 +21,8 @@ async function look() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   become(part, page.getElementById("weight-files"));
   part.querySelector("#weight-others")?.toggleAttribute("open", Boolean(opened));
-  if (before && !waiting()) {
-    form.dispatchEvent(new Event("input", { bubbles: true })); // what was refused for want of the file is asked again
+  if (before !== waiting()) {
+    form.dispatchEvent(new Event("input", { bubbles: true })); // the box before the start speaks of the file, too
   }
 }
 
@@ -37,7 +37,7 @@ async function press(button) {
   trouble.hidden = !said;
 }
 
-part.addEventListener("click", (event) => {
+form.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-press]");
   if (button) {
     event.preventDefault();

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -168,6 +169,7 @@ def test_form__has_a_file_downloaded_and_then_trains(client, settings, database,
     assert (job.kind, job.lane, job.spec) == ("weights", Lane.CPU, {"name": "vgg16"})
     done = work(settings, database, store, job.id)
     assert (done.state, done.progress["done"], done.progress["total"]) == (JobState.DONE, len(CONTENT), len(CONTENT))
+    assert re.search(r"<dt>Files of weights</dt><dd>VGG16</dd>", client.get("/jobs").text)
     fresh = client.get(f"/p/{slug}/train", params=typed).text
     assert 'id="weights-vgg16"' not in fresh
     assert "needs the file of weights" not in fresh
@@ -191,7 +193,7 @@ def test_form__shows_a_failure_and_stops_a_download(client, settings, database, 
         assert client.post(f"/p/{slug}/weights/{name}/download", json={}, headers=JSON).status_code == 404
     wrong = client.post(f"/p/{slug}/weights/vgg16/download", json={"needs": "moon"}, headers=JSON)
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "needs_unknown")
-    assert "Download of a file of weights" in client.get("/jobs").text
+    assert "File of weights of VGG16" in client.get("/jobs").text
 
 
 def test_start__is_refused_where_the_file_is_missing_on_all_workers(client, database, about, slug):

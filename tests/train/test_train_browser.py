@@ -148,3 +148,18 @@ def test_without_javascript__preview_draw_and_start(browser, address):
     page.get_by_role("button", name="Start training").last.click()
     expect(page).to_have_url(re.compile(r"/searches/\d+$"))
     context.close()
+
+
+def test_weights__a_press_keeps_what_was_typed_and_an_own_network_opens_its_card(page: Page, address):
+    page.goto(f"{address}/train?preset=transfer")
+    page.locator("#f-epochs").fill("9")
+    page.locator("#f-architecture").select_option("vgg16")
+    page.locator("#download-chosen").click()
+    expect(page.locator("#weights-vgg16 [role=status]")).to_have_text("no worker answers")
+    expect(page.locator("#download-chosen")).to_have_count(0)
+    expect(page.locator("#f-epochs")).to_have_value("9")
+    page.locator("#stop-vgg16").click()
+    expect(page.locator("#download-vgg16")).to_be_visible()
+    page.locator("#f-architecture").select_option("own")
+    expect(page.locator("#f-layers")).to_be_visible()
+    expect(page.locator("#preflight")).to_contain_text("as soon as these values can be used: Layers")
