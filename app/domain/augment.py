@@ -74,7 +74,7 @@ def draw(augmentation: Augmentation, n: int, size: int, rng: np.random.Generator
     matrix = matrices(
         size,
         rotation=both(spec.rotation),
-        shift=np.stack([both(_pixels(spec.width_shift, size)), both(_pixels(spec.height_shift, size))], axis=1),
+        shift=np.stack([both(in_pixels(spec.width_shift, size)), both(in_pixels(spec.height_shift, size))], axis=1),
         shear=both(spec.shear),
         zoom=rng.uniform(spec.zoom_low, spec.zoom_high, (n, 2)),
         flip=(rng.random((n, 2)) < 0.5) & np.array([spec.horizontal_flip, spec.vertical_flip]),
@@ -83,8 +83,11 @@ def draw(augmentation: Augmentation, n: int, size: int, rng: np.random.Generator
     return Draws(matrix, pixels, mixing.draw(spec, n, size, rng), spec)
 
 
-def _pixels(shift: float, size: int) -> float:
-    """A shift below 1 is a part of the side; 1 and more is a number of pixels, as Keras reads it."""
+def in_pixels(shift: float, size: int) -> float:
+    """A shift below 1 is a part of the side; 1 and more is a number of pixels, as Keras reads it.
+
+    Drawn is any number up to it, as Keras does for a float (of an integer n it takes whole pixels below n only).
+    """
     return shift * size if shift < 1 else shift
 
 

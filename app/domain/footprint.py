@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from app.domain import whitening
 from app.domain.recipe import Recipe
 from app.domain.sketch import Layer
 
@@ -34,7 +35,7 @@ class Footprint:
     high: int
 
 
-def of(recipe: Recipe, layers: Sequence[Layer], images: int, batch: int) -> Footprint:
+def of(recipe: Recipe, layers: Sequence[Layer], images: int, batch: int, learned: int = 0) -> Footprint:
     """What a training of ``layers`` needs.
 
     Args:
@@ -42,6 +43,7 @@ def of(recipe: Recipe, layers: Sequence[Layer], images: int, batch: int) -> Foot
         layers: of its network, see ``architectures.layer_table``.
         images: that are read, test set included.
         batch: pictures in a step.
+        learned: that one model learns from; with ZCA whitening what is fitted on them is counted.
     """
     pictures = images * recipe.image_size**2 * 3
     mapped = pictures > IN_MEMORY
@@ -56,7 +58,9 @@ def of(recipe: Recipe, layers: Sequence[Layer], images: int, batch: int) -> Foot
     if recipe.accumulation > 1:  # all pictures of one change are handed over together, and the gradients are summed up
         held += min((recipe.accumulation - 1) * batch, images) * recipe.image_size**2 * 3 + parameters
     low, high = (
-        program + held + copies * parameters + round(factor * outputs * batch * width)
-        for program, copies, factor, width in zip(PROGRAM, COPIES, factors, (small, large), strict=True)
+        program + held + fitted + copies * parameters + round(factor * outputs * batch * width)
+        for program, fitted, copies, factor, width in zip(
+            PROGRAM, whitening.memory(recipe, learned), COPIES, factors, (small, large), strict=True
+        )
     )
     return Footprint(pictures, mapped, parameters, round(factors[1] * outputs * batch * large), low, high)

@@ -17,6 +17,7 @@ from app.domain.recipe_fields import (
     BACKBONES,
     FIELDS,
     FILL_MODES,
+    FITTED,
     NORMALISATIONS,
     OPTIMIZERS,
     OWN,
@@ -36,7 +37,7 @@ class Augmentation:
 
     Attributes:
         rotation: degrees; the angle is drawn from -rotation to +rotation.
-        width_shift, height_shift: part of the width and height, drawn from both sides.
+        width_shift, height_shift: part of the width and height, drawn from both sides; from 1 on a number of pixels.
         shear: degrees (not a factor), drawn from both sides.
         zoom_low, zoom_high: limits of the two zoom factors; 1 and 1 is off.
         channel_shift: added to each channel, drawn from -channel_shift to +channel_shift, on the scale 0 to 255.
@@ -97,6 +98,8 @@ class Recipe:
         fine_epochs, fine_rate: of that stage.
         begin: the run whose weights the training begins with, "4", or with the model of a K-fold run "4/2"; "": anew.
         image_size: side of the square input in pixels.
+        normalisation: what is done to the pixels before the network; those of ``FITTED`` are fitted on the training
+            pictures of each fold. ``zca_epsilon`` is added to the singular values of ``zca``, as Keras does.
         weight_decay: part of each weight that ``adamw`` and ``lion`` take away per step, times the rate.
         schedule: how the rate changes, see ``app.domain.schedules``; ``warmup_epochs``, ``decay_factor`` and
             ``decay_epochs`` belong to it.
@@ -135,6 +138,7 @@ class Recipe:
     resize_mode: str = "stretch"
     pad_color: str = "#000000"
     normalisation: str = "rescale"
+    zca_epsilon: float = 1e-6
     optimizer: str = "adam"
     learning_rate: float = 0.001
     weight_decay: float = 0.004
@@ -253,7 +257,7 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     if values["folds"] == 1:
         errors["folds"] = Invalid("folds_one")
     wrong = values["architecture"] in BACKBONES and not values["backbone_scaling"]
-    if wrong and values["normalisation"] == "featurewise":  # features are computed once, for all folds
+    if wrong and values["normalisation"] in FITTED:  # features are computed once, for all folds
         errors["normalisation"] = Invalid("backbone_featurewise")
     errors |= _cross_check_network(values)
     try:

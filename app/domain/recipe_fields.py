@@ -17,7 +17,10 @@ BACKBONES = (
     "convnext-tiny",
 )  # fmt: skip
 RESIZE_MODES = ("stretch", "crop", "pad")
-NORMALISATIONS = ("none", "rescale", "center", "samplewise", "featurewise")
+ZCA = "zca"
+FITTED = ("featurewise-center", "featurewise", ZCA)  # on the training pictures of each fold
+NORMALISATIONS = ("none", "rescale", "center", "samplewise-center", "samplewise", *FITTED)
+MOST_SHIFT = 512  # pixels
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "lion")
 SCHEDULES = ("constant", "cosine", "step", "one-cycle", "plateau")
 BALANCES = ("none", "weights", "batches")
@@ -41,6 +44,7 @@ FIELDS: dict[str, Field] = {
     "resize_mode": Field("choice", "picture", choices=RESIZE_MODES),
     "pad_color": Field("color", "picture"),
     "normalisation": Field("choice", "picture", choices=NORMALISATIONS),
+    "zca_epsilon": Field("float", "picture", 0, 1000),
     "optimizer": Field("choice", "optimisation", choices=OPTIMIZERS),
     "learning_rate": Field("float", "optimisation", 1e-7, 10),
     "weight_decay": Field("float", "optimisation", 0, 1),
@@ -72,8 +76,8 @@ FIELDS: dict[str, Field] = {
     "added_copies": Field("int", "augmentation", 0, 20),
     "augmented_classes": Field("names", "augmentation"),
     "augmentation.rotation": Field("float", "augmentation", 0, 180),
-    "augmentation.width_shift": Field("float", "augmentation", 0, 1),
-    "augmentation.height_shift": Field("float", "augmentation", 0, 1),
+    "augmentation.width_shift": Field("float", "augmentation", 0, MOST_SHIFT),
+    "augmentation.height_shift": Field("float", "augmentation", 0, MOST_SHIFT),
     "augmentation.shear": Field("float", "augmentation", 0, 80),
     "augmentation.zoom_low": Field("float", "augmentation", 0.1, 5),
     "augmentation.zoom_high": Field("float", "augmentation", 0.1, 5),

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from app.domain import metrics
 from app.domain.recipe import FIELDS, Augmentation, Recipe
+from app.domain.recipe_fields import MOST_SHIFT
 
 READY, RANDOM, HALVING = METHODS = ("ready", "random", "halving")
 ETA = 3  # of the trainings of a round one in so many goes on, so many times longer
 MOST_TRIALS, MOST_MINUTES = 100, 1440
 ROUNDS = 1000  # of the bootstrap
 STRENGTH = "strength"  # of all changes of pictures together; no field of a recipe
-_FACTORS = ("rotation", "width_shift", "height_shift", "shear", "channel_shift", "blur", "noise", "erase", "mixup",
-            "cutmix")  # fmt: skip
+_FACTORS = ("rotation", "shear", "channel_shift", "blur", "noise", "erase", "mixup", "cutmix")
+_SHIFTS = ("width_shift", "height_shift")
+_LARGEST_PART = 0.99
 _PAIRS = ("zoom", "brightness", "contrast")
 
 
@@ -75,12 +77,22 @@ def strengthened(augmentation: Augmentation, factor: float) -> Augmentation:
     values: dict[str, float] = {}
     for name in _FACTORS:
         values[name] = min(getattr(augmentation, name) * factor, FIELDS[f"augmentation.{name}"].high)
+    for name in _SHIFTS:
+        values[name] = _shift(getattr(augmentation, name), factor)
     for name in _PAIRS:
         for end in ("low", "high"):
             spec = FIELDS[f"augmentation.{name}_{end}"]
             moved = 1 + (getattr(augmentation, f"{name}_{end}") - 1) * factor
             values[f"{name}_{end}"] = min(max(moved, spec.low), spec.high)
     return replace(augmentation, **values)  # type: ignore[arg-type]
+
+
+def _shift(shift: float, factor: float) -> float:
+    """A part of the side stays one, and a number of pixels too: below one of them is nothing."""
+    moved = shift * factor
+    if shift < 1:
+        return min(moved, _LARGEST_PART)
+    return 0.0 if moved < 1 else min(moved, MOST_SHIFT)
 
 
 def trial(recipe: Recipe, varied: Sequence[Dimension], seed: int, number: int) -> Recipe:

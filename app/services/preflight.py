@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Worker
-from app.domain import architectures, footprint, gathering, sizes
+from app.domain import architectures, footprint, gathering, sizes, whitening
 from app.domain.errors import AppError, Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
@@ -77,12 +77,14 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     room, free = _room(session, needs)
     refusal: AppError | None
     layers, refusal = _layers(recipe, len(forecast.classes))
-    memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1)) if layers else None
+    memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1), learned) if layers else None
     proposal: Values = {}
     if refusal is not None:
         proposal = (
             {} if recipe.architecture == OWN else {"image_size": architectures.smallest_size(recipe.architecture)}
         )
+    elif refused := refusals.of_whitening(recipe, learned):
+        refusal, proposal = refused.error, refused.proposal
     elif memory is not None and room is not None and memory.low > room[1]:
         refusal, proposal = _too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1])
     elif refused := (
@@ -115,14 +117,15 @@ def refuse(session: Session, recipe: Recipe, forecast: Forecast, needs: str) -> 
     """Refuse a training that no worker that may take it can carry out.
 
     Raises:
-        Invalid: ``network_needs_larger_images``, ``backbone_file_missing`` or ``memory_too_small``.
+        Invalid: ``network_needs_larger_images``, ``backbone_file_missing``, ``zca_too_large`` or ``memory_too_small``.
     """
     room, _free = _room(session, needs)
     layers, error = _layers(recipe, len(forecast.classes))
     if error := error or weight_places.missing(session, recipe, needs):
         raise error
     learned, images = _sizes(recipe, forecast)
-    memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1))
+    whitening.check(recipe, learned)
+    memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1), learned)
     if room is not None and memory.low > room[1]:
         raise _too_large(recipe, memory, room[1])
 
@@ -179,7 +182,7 @@ def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> Values:
         batch = min(recipe.batch_size, learned or 1)
         while error is None and batch >= 1:
             found = {**gathering.in_steps_of(batch, recipe, learned), "image_size": size}
-            if footprint.of(recipe.updated(found), layers, images, batch).high <= room:
+            if footprint.of(recipe.updated(found), layers, images, batch, learned).high <= room:
                 return {name: value for name, value in found.items() if value != getattr(recipe, name)}
             batch //= 2
         size = size * 3 // 4

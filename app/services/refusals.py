@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from app.domain import backbones
+from app.domain import architectures, backbones, whitening
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
+from app.domain.recipe_fields import OWN
 from app.services import origins, plans, run_images, weight_places
 from app.services.plans import Forecast, Validation
 
@@ -26,6 +27,17 @@ def of_weights(session: Session, recipe: Recipe, needs: str) -> Refused | None:
     """The file of weights of the network is on no worker that may take the training."""
     error = weight_places.missing(session, recipe, needs)
     return Refused(error, {"architecture": backbones.OFFLINE}) if error else None
+
+
+def of_whitening(recipe: Recipe, learned: int) -> Refused | None:
+    """ZCA whitening of pictures that are too large for it; where the network needs such, another scale mends it."""
+    try:
+        whitening.check(recipe, learned)
+    except Invalid as error:
+        size = whitening.largest(learned)
+        small = recipe.architecture != OWN and size < architectures.smallest_size(recipe.architecture)
+        return Refused(error, {"normalisation": "featurewise"} if small else {"image_size": size})
+    return None
 
 
 def of_images(session: Session, project_id: int, recipe: Recipe, forecast: Forecast) -> Refused | None:

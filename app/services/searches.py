@@ -213,7 +213,7 @@ def _begin(session: Session, job: Job, recipe: Recipe, place: dict[str, int]) ->
         run = runs.create(session, project, recipe, name=name, actor=actor, how=how)
     except Invalid as error:
         # A draw that no worker can hold must not end the search: it is tried with steps that fit.
-        if error.code != "memory_too_small" or recipe == fits:
+        if error.code not in ("memory_too_small", "zca_too_large") or recipe == fits:
             raise
         run = runs.create(session, project, fits, name=name, actor=actor, how=how)
     own = session.get_one(Job, run.job_id)

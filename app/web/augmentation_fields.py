@@ -29,16 +29,24 @@ TEXTS: dict[str, FieldText] = {
     "augmentation.width_shift": FieldText(
         "augmentation",
         N_("Shift sideways"),
-        N_("Moved left or right by up to this part of the width: 0.2 is a fifth."),
+        N_(
+            "Moved left or right by up to this part of the width: 0.2 is a fifth. From 1 on it is a number of pixels "
+            "of what the network sees: 1 is one pixel."
+        ),
         unit=N_("of the width"),
+        past_one=N_("pixels"),
         step="0.01",
         slider_high=0.5,
     ),
     "augmentation.height_shift": FieldText(
         "augmentation",
         N_("Shift up and down"),
-        N_("Moved up or down by up to this part of the height: 0.2 is a fifth."),
+        N_(
+            "Moved up or down by up to this part of the height: 0.2 is a fifth. From 1 on it is a number of pixels of "
+            "what the network sees: 1 is one pixel."
+        ),
         unit=N_("of the height"),
+        past_one=N_("pixels"),
         step="0.01",
         slider_high=0.5,
     ),

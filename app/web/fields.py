@@ -1,7 +1,7 @@
 """What the form says about each value of a recipe: label, unit, help, place and the names of its choices."""
 
 from app.domain.text import N_
-from app.web import augmentation_fields, network_fields, step_fields
+from app.web import augmentation_fields, network_fields, scale_fields, step_fields
 from app.web.field_text import FieldText
 
 ARCHITECTURES = {
@@ -243,18 +243,7 @@ TEXTS: dict[str, FieldText] = {
         N_("Validated and kept is a moving average of the weights, which is calmer: 0.99 or 0.999. 0 is off."),
         step="0.001",
     ),
-    "normalisation": FieldText(
-        "more",
-        N_("Scale of the pixels"),
-        N_("Networks learn best from small numbers. The usual choice divides by 255."),
-        choices={
-            "none": N_("0 to 255, as they are"),
-            "rescale": N_("0 to 1 (divided by 255)"),
-            "center": N_("-1 to 1"),
-            "samplewise": N_("mean 0 and deviation 1 in each picture"),
-            "featurewise": N_("mean 0 and deviation 1 over the training images"),
-        },
-    ),
+    **scale_fields.TEXTS,
     "logit_dropout": FieldText(
         "more",
         N_("Dropout behind the last layer"),

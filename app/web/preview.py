@@ -112,8 +112,19 @@ def _square(data: bytes, recipe: Recipe) -> Tiles:
 
 
 def _shown(recipe: Recipe, size: int) -> Augmentation:
-    """The augmentation for a tile of ``size`` pixels; only the blur is told in pixels."""
-    return replace(recipe.augmentation, blur=recipe.augmentation.blur * size / recipe.image_size)
+    """The augmentation for a tile of ``size`` pixels; the blur is told in pixels, and so are shifts from 1 on."""
+    spec = recipe.augmentation
+    return replace(
+        spec,
+        blur=spec.blur * size / recipe.image_size,
+        width_shift=_shift(spec.width_shift, recipe.image_size),
+        height_shift=_shift(spec.height_shift, recipe.image_size),
+    )
+
+
+def _shift(shift: float, size: int) -> float:
+    """A shift in pixels as a part of the side; a picture that is shifted out of sight stays so."""
+    return shift / size if 1 <= shift < size else shift
 
 
 def _changed(square: Tiles, draws: augment.Draws, other: Tiles | None) -> Tiles:
@@ -138,7 +149,7 @@ def _limits(spec: Augmentation, size: int) -> augment.Draws:
     matrices = augment.matrices(
         size,
         rotation=both(spec.rotation),
-        shift=np.stack([both(spec.width_shift * size), both(spec.height_shift * size)], axis=1),
+        shift=np.stack([both(augment.in_pixels(one, size)) for one in (spec.width_shift, spec.height_shift)], axis=1),
         shear=both(spec.shear),
         zoom=np.stack([zoom, zoom], axis=1),
         flip=np.tile([spec.horizontal_flip, spec.vertical_flip], (2, 1)),
@@ -180,4 +191,6 @@ def caption(augmentation: Augmentation, operation: Operation) -> str:
         return f"{values[0]:g} – {values[1]:g}"
     if isinstance(values[0], bool):
         return ""
+    if operation.name.endswith("_shift") and operation.name != "channel_shift" and values[0] >= 1:
+        return f"±{values[0]:g} px"
     return _FORMS.get(operation.name, "{:g}").format(values[0], part=values[0] * 100)

@@ -12,10 +12,11 @@ from app.domain.enums import JobState
 from app.domain.presets import PRESETS
 from app.domain.published import Published, beside
 from app.domain.recipe import Augmentation, Recipe
+from app.domain.recipe_fields import ZCA
 from app.services import progress, relabelled, report, shrinking
 from app.services.answers import Kept
 from app.services.progress import EpochRow, Snapshot
-from app.web import charts, curve_text, i18n, kept_card, network_fields, run_words
+from app.web import charts, curve_text, i18n, kept_card, network_fields, run_words, setting_words
 from app.web.fields import TEXTS
 
 _CHANGES = ("added_copies", "augmented_classes")
@@ -153,13 +154,8 @@ def _settings(recipe: Recipe, t: run_words.Catalogue) -> list[Setting]:
             continue
         if name == "augmented_classes":
             shown = ", ".join(sorted(recipe.chosen_classes))
-        elif isinstance(value, bool):
-            shown = t.gettext("yes") if value else t.gettext("no")
         else:
-            plain = f"{value:g}" if isinstance(value, float) else str(value)
-            shown = t.gettext(text.choices[plain]) if plain in text.choices else plain
-        if text.unit and not isinstance(value, bool):
-            shown = f"{shown} {t.gettext(text.unit)}"
+            shown = setting_words.shown(name, value, t)
         lines.append(Setting(t.gettext(text.label), shown, preset is not None and value != before[name]))
     return lines
 
@@ -179,9 +175,9 @@ def _matters(name: str, recipe: Recipe) -> bool:
     used |= dict.fromkeys(_CHANGES, recipe.augmentation.active)
     if name in used:
         return bool(getattr(recipe, name)) and used[name]
-    if name in ("validation_share", "use_validation_folder"):
-        return not recipe.folds
-    return name != "pad_color" or recipe.resize_mode == "pad"
+    others = dict.fromkeys(("validation_share", "use_validation_folder"), not recipe.folds)
+    others |= {"pad_color": recipe.resize_mode == "pad", "zca_epsilon": recipe.scale == ZCA}
+    return others.get(name, True)
 
 
 def _durations(run: Run, found: report.Result, t: run_words.Catalogue) -> dict[str, str]:

@@ -24,7 +24,7 @@ def shown(name: str, value: Any, t: gettext.NullTranslations) -> str:
         return t.gettext("yes") if value else t.gettext("no")
     plain = f"{value:g}" if isinstance(value, float) else str(value)
     words = t.gettext(text.choices[plain]) if plain in text.choices else plain
-    return f"{words} {t.gettext(text.unit)}" if text.unit else words
+    return f"{words} {t.gettext(text.unit_of(value))}" if text.unit else words
 
 
 def differences(recipes: Sequence[Recipe], t: gettext.NullTranslations) -> list[Difference]:

@@ -260,6 +260,7 @@ FIELD_OF = {
     "augmented_class_missing": "augmented_classes",
     "backbone_file_missing": "architecture",
     "network_needs_larger_images": "image_size",
+    "zca_too_large": "image_size",
 }
 
 

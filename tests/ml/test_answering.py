@@ -15,7 +15,7 @@ from app.storage import LocalStore
 from tests.inspect.factory import drawing
 from worker import explaining
 from worker.answering import MOST_NETWORKS, Answering
-from worker.ml import data, explain, predict, saving
+from worker.ml import data, explain, predict, saving, standard
 from worker.ml.network import Network
 from worker.order_items import Items
 from worker.orders import ExplainOrder, HeatMaps, PredictOrder, PrepareOrder
@@ -50,7 +50,7 @@ def predict_order(address, recipe, picture, weights, layer=None, most=10):
     return PredictOrder(address, recipe.to_json(), picture, weights, layer, most)
 
 
-STATISTICS = data.Statistics((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
+STATISTICS = standard.Statistics((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.domain.recipe import Recipe
-from worker.ml import data
+from worker.ml import data, standard
 
 pytestmark = pytest.mark.ml
 
@@ -100,6 +100,6 @@ def test_square__grey_and_transparent_copies_become_rgb():
 def test_statistics__equal_numpy():
     pictures = np.random.default_rng(0).integers(0, 256, (600, 5, 5, 3), dtype=np.uint8)
     chosen = np.arange(3, 590, 2)
-    found = data.statistics(pictures, chosen)
+    found = standard.statistics(pictures, chosen)
     np.testing.assert_allclose(found.mean, (pictures[chosen] / 255).mean(axis=(0, 1, 2)), atol=1e-12)
     np.testing.assert_allclose(found.std, (pictures[chosen] / 255).std(axis=(0, 1, 2)), atol=1e-10)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from app.domain.recipe import Recipe
-from worker.ml import data, keras_file, predict, saving
+from worker.ml import data, keras_file, predict, saving, standard
 from worker.ml.network import Network
 
 # Keras hands a variable of TensorFlow to NumPy when it writes a file, which NumPy will do otherwise one day.
@@ -28,7 +28,8 @@ NAMES = ("白", "b c", "x=1")
 def saved_of(recipe: Recipe, precision: str = "float32") -> saving.SavedModel:
     net = Network(recipe, len(NAMES), precision)
     net.initialise((recipe.seed, 0))
-    statistics = data.Statistics((0.4, 0.5, 0.6), (0.2, 0.1, 0.3)) if recipe.scale == "featurewise" else None
+    pictures = np.random.default_rng(2).integers(0, 256, (9, recipe.image_size, recipe.image_size, 3), dtype=np.uint8)
+    statistics = standard.fit(recipe, pictures, np.arange(9))
     metrics = {"loss": 0.5, "accuracy": 0.9, "val_loss": None, "val_accuracy": None}
     return saving.SavedModel(recipe, NAMES, net.weights(), statistics, precision, 7, metrics, saving.versions())
 
@@ -38,10 +39,12 @@ def saved_of(recipe: Recipe, precision: str = "float32") -> saving.SavedModel:
     [
         ({"normalisation": "featurewise", "resize_mode": "crop"}, "float32"),
         ({"normalisation": "samplewise", "resize_mode": "pad", "pad_color": "#40ff00"}, "mixed_bfloat16"),
+        ({"normalisation": "samplewise-center"}, "float32"),
+        ({"normalisation": "zca", "zca_epsilon": 3.0}, "mixed_bfloat16"),
         ({"architecture": "efficientnet-lite0", "image_size": 32}, "float32"),
         ({"architecture": "efficientnet-lite0", "image_size": 32}, "bfloat16"),
     ],
-    ids=["featurewise", "samplewise", "pretrained", "pretrained-low"],
+    ids=["featurewise", "samplewise", "samplewise-center", "zca", "pretrained", "pretrained-low"],
 )
 def test_pack__keras_alone_says_the_same_of_a_file(values, precision, tmp_path: Path, capsys, monkeypatch):
     saved = saved_of(replace(SMALL, **values), precision)

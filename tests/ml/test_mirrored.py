@@ -70,7 +70,15 @@ def flat(answer: Any) -> list[float]:
     ("values", "devices"),
     [
         # 25 pictures in batches of 8: the last batch has one picture for two devices.
-        ({"architecture": "cifar4-plus", "augmentation": {"rotation": 20, "horizontal_flip": True}}, 2),
+        (
+            {
+                "architecture": "cifar4-plus",
+                "augmentation": {"rotation": 20, "horizontal_flip": True},
+                "normalisation": "zca",
+                "zca_epsilon": 5,
+            },
+            2,
+        ),
         pytest.param(
             {
                 "architecture": "cifar4",
@@ -84,7 +92,7 @@ def flat(answer: Any) -> list[float]:
             marks=only_full,
         ),
     ],
-    ids=["normalised", "dropout"],
+    ids=["whitened", "dropout"],
 )
 def test_mirrored__equals_one_device_and_goes_on_from_its_states(values, devices):
     recipe = {"image_size": 16, "batch_size": 8, "epochs": 2, "patience": 0, "precision": "float32"} | values

@@ -12,8 +12,8 @@ import pytest
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
 from worker.ml import predict, saving
-from worker.ml.data import Statistics
 from worker.ml.network import Network
+from worker.ml.standard import Statistics
 
 pytestmark = pytest.mark.ml
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.domain.errors import AppError, Invalid
-from app.domain.recipe import NORMALISATIONS, OPTIMIZERS, Augmentation, Recipe
-from worker.ml import data, predict, running, train
+from app.domain.recipe import OPTIMIZERS, Augmentation, Recipe
+from worker.ml import predict, running, train
 from worker.ml.keeper import EpochResult, Keeper
 from worker.ml.network import Network
 from worker.ml.optimizers import SGD_MOMENTUM
@@ -119,34 +119,6 @@ def test_fit_folds__a_mapped_set_gives_the_same_as_one_in_memory(tmp_path: Path,
     in_memory, from_file = fit(plans=PLANS[:1])[0], fit(plans=PLANS[:1], pictures=mapped)[0]
     np.testing.assert_allclose(in_memory.probabilities, from_file.probabilities, atol=1e-4)
     assert in_memory.epochs[-1].loss == pytest.approx(from_file.epochs[-1].loss, rel=1e-3)
-
-
-@pytest.mark.parametrize("normalisation", NORMALISATIONS)
-def test_fit_folds__every_normalisation_trains_and_predicts_alike(normalisation):
-    (result,) = fit(replace(BASE, normalisation=normalisation, epochs=1), PLANS[:1])
-    again = predict.probabilities(result.model, PICTURES[PLANS[0].validation])
-    np.testing.assert_allclose(again, result.probabilities, atol=1e-4)
-    assert (result.model.statistics is not None) == (normalisation == "featurewise")
-
-
-def test_normalise__samplewise_and_featurewise_as_keras_does():
-    scaled = PICTURES[:4].astype(np.float64) / 255
-    net = Network(replace(BASE, normalisation="samplewise"), 2, "float32")
-    expected = (scaled - scaled.mean((1, 2, 3), keepdims=True)) / (scaled.std((1, 2, 3), keepdims=True) + 1e-6)
-    np.testing.assert_allclose(net.normalise(PICTURES[:4].astype(np.float32)), expected, atol=1e-4)
-    net = Network(replace(BASE, normalisation="featurewise"), 2, "float32")
-    net.set_statistics(data.statistics(PICTURES, np.arange(4)))
-    expected = (scaled - scaled.mean((0, 1, 2))) / (scaled.std((0, 1, 2)) + 1e-6)
-    np.testing.assert_allclose(net.normalise(PICTURES[:4].astype(np.float32)), expected, atol=1e-4)
-
-
-def test_fit_folds__featurewise_statistics_are_of_the_training_part_only():
-    first, second = fit(replace(BASE, normalisation="featurewise", epochs=1))
-    for result, plan in ((first, PLANS[0]), (second, PLANS[1])):
-        assert result.model.statistics is not None
-        expected = (PICTURES[plan.train] / 255).mean(axis=(0, 1, 2))
-        np.testing.assert_allclose(result.model.statistics.mean, expected, atol=1e-9)
-    assert first.model.statistics != second.model.statistics
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

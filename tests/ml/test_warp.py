@@ -10,7 +10,7 @@ from keras.src.legacy.preprocessing import image as keras_legacy
 
 from app.domain import augment, mixing
 from app.domain.augment_pixels import BRIGHTNESS, CHANNEL_SHIFT
-from app.domain.recipe import FILL_MODES, Augmentation
+from app.domain.recipe import FILL_MODES, Augmentation, Recipe
 from worker.ml import pixels, warp
 
 pytestmark = pytest.mark.ml
@@ -89,6 +89,18 @@ def test_apply__equals_keras_with_all_operations(mode):
         differences.append(np.abs(augment.apply(image[None], draws)[0] - expected).mean())
     # The whole-number step of the brightness turns a rounding difference into 1 in very few pixels.
     assert np.mean(differences) <= 0.001
+
+
+@pytest.mark.parametrize("shift", [0.25, 0.999, 1.0, 1.5, 12.0])
+def test_draw__a_shift_has_the_meaning_that_keras_gives_a_float(shift):
+    """Below 1 a part of the side, from 1 on pixels, drawn evenly from both sides."""
+    generator = keras_legacy.ImageDataGenerator(width_shift_range=shift, data_format="channels_last")
+    theirs = np.sort([generator.get_random_transform((SIZE, SIZE, 3), seed)["ty"] for seed in range(1500)])
+    spec = Recipe().updated({"augmentation.width_shift": shift}).augmentation
+    ours = np.sort(augment.draw(spec, 1500, SIZE, np.random.default_rng(2)).matrices[:, 2])
+    limit = shift * SIZE if shift < 1 else shift
+    assert 0.98 * limit < max(-theirs[0], theirs[-1]) <= limit
+    assert np.abs(ours - theirs).max() < 0.1 * limit
 
 
 @pytest.mark.parametrize("values", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 1.0, "cutmix": 1.0}])

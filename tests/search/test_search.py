@@ -64,6 +64,11 @@ def test_strengthened__one_changes_nothing_zero_leaves_only_the_mirror_and_limit
         )  # fmt: skip
     strong = search.strengthened(Augmentation(rotation=170, brightness_high=4.9, erase=0.9), 1.5)
     assert (strong.rotation, strong.erase) == (180, 1)
+    moved = Augmentation(width_shift=0.8, height_shift=8)  # a part stays a part, and pixels stay pixels
+    assert [one.width_shift for one in (search.strengthened(moved, factor) for factor in (0.1, 0.5, 1.5))] == [
+        pytest.approx(0.08), 0.4, 0.99,
+    ]  # fmt: skip
+    assert [search.strengthened(moved, factor).height_shift for factor in (0.1, 0.5, 1.5, 100)] == [0, 4, 12, 512]
     assert strong.brightness_high == FIELDS["augmentation.brightness_high"].high
 
 

@@ -87,3 +87,19 @@ def test_active__of_the_posts():
     assert names["wbc"] == ["rotation", "horizontal_flip"]
     assert names["cifar"] == []
     assert names["penguins"] == ["rotation", "width_shift", "height_shift", "shear", "zoom", "horizontal_flip"]
+
+
+def test_extremes__a_shift_in_pixels_is_one_of_the_networks_input():
+    """Of 384 pixels 96 are a quarter of the side, also in a tile of half the size."""
+    recipe = Recipe(image_size=384, augmentation=Augmentation(width_shift=96))
+    square = preview.tiles(DATA, recipe, seed=0)[0]
+    left, right = preview.extremes(DATA, recipe, "width_shift")
+    edge = preview.LARGEST // 4
+    assert np.array_equal(right[:, :-edge], square[:, edge:])
+    assert np.array_equal(left[:, edge:], square[:, :-edge])
+    parts = preview.extremes(DATA, recipe.updated({"augmentation.width_shift": 0.25}), "width_shift")
+    assert np.array_equal(parts, np.stack([left, right]))
+    captions = [
+        preview.caption(Augmentation(width_shift=shift), preview.OPERATIONS["width_shift"]) for shift in (0.25, 1, 96)
+    ]
+    assert captions == ["±25 %", "±1 px", "±96 px"]

@@ -5,7 +5,6 @@ import mmap
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,40 +129,3 @@ def taken(array: Any, places: NDArray[np.int64], *more: NDArray[np.int64]) -> ND
         found[piece] = array[(places[piece], *(one[piece] for one in more))]
         let_go(array)
     return found
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Mean and standard deviation of each channel on the scale 0 to 1, of the training part of one fold."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-def statistics(pictures: Pictures | OnDemand, indices: NDArray[np.int64]) -> Statistics:
-    """Of the pictures at ``indices`` only, so that nothing of the validation part leaks into the training."""
-    total, squares, pixels = np.zeros(3), np.zeros(3), 0
-    for start in range(0, len(indices), _CHUNK):
-        part = pictures[indices[start : start + _CHUNK]].reshape(-1, 3)
-        counts = [np.bincount(part[:, channel], minlength=256) for channel in range(3)]
-        levels = np.arange(256) / 255
-        total += [float(count @ levels) for count in counts]
-        squares += [float(count @ levels**2) for count in counts]
-        pixels += len(part)
-        let_go(pictures)
-    mean = total / max(pixels, 1)
-    std = np.sqrt(np.maximum(squares / max(pixels, 1) - mean**2, 0))
-    return Statistics((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
-
-
-def scale_offset(recipe: Recipe, fitted: Statistics | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Factor and summand (3,) for pixels 0 to 255; ``samplewise`` is done on top of it, see ``normaliser``."""
-    scale, offset = np.full(3, 1 / 255), np.zeros(3)
-    if recipe.scale == "none":
-        scale = np.ones(3)
-    elif recipe.scale == "center":
-        scale, offset = np.full(3, 1 / 127.5), np.full(3, -1.0)
-    elif recipe.scale == "featurewise" and fitted is not None:
-        divisor = np.array(fitted.std) + 1e-6  # as Keras does, against a division by zero
-        scale, offset = scale / divisor, -np.array(fitted.mean) / divisor
-    return scale.astype(np.float32), offset.astype(np.float32)

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from worker.ml import data, models, saving
+from worker.ml import models, saving, standard
 from worker.ml.device import FLOAT32
 from worker.ml.saving import SavedModel
 
@@ -76,15 +76,39 @@ def model(saved: SavedModel) -> keras.Model:
     inner = models.build(recipe, len(saved.class_names), saved.precision)
     for variable, value in zip(inner.weights, saved.weights, strict=True):
         variable.assign(value)
-    scale, offset = data.scale_offset(recipe, saved.statistics)
-    x = inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pixels")
+    inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pixels")
+    return keras.Model(inputs, inner(_whitened(_scaled(inputs, saved), saved)), name="miwake")
+
+
+def _scaled(inputs: Any, saved: SavedModel) -> Any:
+    """As ``Network.scaled``, in layers of Keras."""
+    recipe, x = saved.recipe, inputs
+    scale, offset = standard.scale_offset(recipe, saved.statistics)
     if recipe.scale != "none":
         x = layers.Rescaling(scale.tolist(), offset.tolist(), dtype=FLOAT32, name="pixel_scale")(x)
     if recipe.scale == "samplewise":
         x = layers.LayerNormalization(
             axis=[1, 2, 3], epsilon=EPSILON, center=False, scale=False, dtype=FLOAT32, name="picture_scale"
         )(x)
-    return keras.Model(inputs, inner(x), name="miwake")
+    if recipe.scale == "samplewise-center":
+        mean = layers.GlobalAveragePooling2D(keepdims=True, dtype=FLOAT32, name="channel_means")(x)
+        third = keras.initializers.Constant(1 / 3)
+        mean = layers.Conv2D(3, 1, use_bias=False, kernel_initializer=third, dtype=FLOAT32, name="picture_mean")(mean)
+        x = layers.Subtract(dtype=FLOAT32, name="picture_centre")([x, mean])
+    return x
+
+
+def _whitened(x: Any, saved: SavedModel) -> Any:
+    """As ``Network.whitened``, in layers of Keras."""
+    if saved.statistics is None or saved.statistics.root is None:
+        return x
+    width, directions = saved.statistics.root.shape
+    onto = layers.Dense(directions, use_bias=False, dtype=FLOAT32, name="whitening")
+    back = layers.Dense(width, use_bias=False, dtype=FLOAT32, name="whitened")
+    flat = back(onto(layers.Flatten(dtype=FLOAT32, name="pixels_in_a_row")(x)))
+    onto.set_weights([saved.statistics.root])
+    back.set_weights([saved.statistics.root.T])
+    return layers.Reshape(x.shape[1:], dtype=FLOAT32, name="picture_again")(flat)
 
 
 def pack(saved: SavedModel, about: dict[str, Any]) -> bytes:
@@ -107,7 +131,7 @@ def pack(saved: SavedModel, about: dict[str, Any]) -> bytes:
 
 def _described(saved: SavedModel, about: dict[str, Any]) -> dict[str, Any]:
     recipe = saved.recipe
-    scale, offset = data.scale_offset(recipe, saved.statistics)
+    scale, offset = standard.scale_offset(recipe, saved.statistics)
     return {
         "format": "miwake model",
         **about,

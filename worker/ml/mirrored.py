@@ -156,9 +156,8 @@ class MirroredSteps(Steps):
         right = tf.cast(own.weight, tf.int64) * count_right(x, targets.labels)
         return gradients, averages, total, right
 
-    def _inputs(self, pictures: Any, matrices: Any, drawn: Any) -> Any:
-        inputs = super()._inputs(pictures, matrices, drawn)
-        return self.network.normalise(inputs) if self._augmented else inputs
+    def _after(self, changed: Any) -> Any:
+        return self.network.normalise(changed)
 
 
 @dataclass(frozen=True)

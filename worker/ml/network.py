@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
-from worker.ml import backbones, data, device, folded, forward, models, parts
+from app.domain.recipe_fields import ZCA
+from worker.ml import backbones, device, folded, forward, models, parts, standard
 from worker.ml.blocks import LOGITS
 
 Weights = tuple[NDArray[np.float32], ...]
@@ -46,6 +47,7 @@ class Network:
         self._still: dict[int, NDArray[np.float32]] = {}
         self._scale = tf.Variable(np.zeros(3, np.float32), trainable=False)
         self._offset = tf.Variable(np.zeros(3, np.float32), trainable=False)
+        self._root = self._no_root() if recipe.scale == ZCA else None
         self.set_statistics(None)
         # One signature for every number of pictures: traced once.
         self.probabilities = tf.function(
@@ -54,19 +56,39 @@ class Network:
             input_signature=[tf.TensorSpec((None, recipe.image_size, recipe.image_size, 3), tf.uint8)],
         )
 
-    def set_statistics(self, fitted: data.Statistics | None) -> None:
-        """Use the mean and deviation of this fold's training part."""
-        scale, offset = data.scale_offset(self.recipe, fitted)
+    def set_statistics(self, fitted: standard.Statistics | None) -> None:
+        """Use what was fitted on this fold's training part."""
+        scale, offset = standard.scale_offset(self.recipe, fitted)
         self._scale.assign(scale)
         self._offset.assign(offset)
+        if self._root is not None and fitted is not None and fitted.root is not None:
+            self._root.assign(fitted.root)
 
     def normalise(self, pictures: Any) -> Any:
         """(n, size, size, 3) float32 from the scale 0 to 255 to the scale of the network."""
+        return self.whitened(self.scaled(pictures))
+
+    def scaled(self, pictures: Any) -> Any:
+        """The part of ``normalise`` that is done to each pixel by itself, and with the mean of each picture."""
         scaled = pictures * self._scale + self._offset
-        if self.recipe.scale != "samplewise":
+        if self.recipe.scale not in standard.CENTRED:
             return scaled
         mean, variance = tf.nn.moments(scaled, (1, 2, 3), keepdims=True)
-        return (scaled - mean) / (tf.sqrt(variance) + 1e-6)
+        centred = scaled - mean
+        return centred if self.recipe.scale == "samplewise-center" else centred / (tf.sqrt(variance) + 1e-6)
+
+    def whitened(self, scaled: Any) -> Any:
+        """The rest of ``normalise``: matrix products, for which the library is faster than what XLA compiles."""
+        if self._root is None:
+            return scaled
+        flat = tf.reshape(scaled, (-1, self._root.shape[0]))
+        white = tf.matmul(tf.matmul(flat, self._root), self._root, transpose_b=True)
+        return tf.reshape(white, tf.shape(scaled))
+
+    def _no_root(self) -> Any:
+        """Room for the root of the whitening matrix, which has another number of directions in each fold."""
+        width = 3 * self.recipe.image_size**2
+        return tf.Variable(np.zeros((width, 0), np.float32), shape=(width, None), trainable=False)
 
     def _probabilities(self, pictures: Any) -> Any:
         return self.answering(self.normalise(tf.cast(pictures, tf.float32)), training=False)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.domain.augment import Draws
 from app.domain.recipe import Recipe
-from worker.ml import balance, data, device, models
+from worker.ml import balance, data, device, models, standard
 from worker.ml.changing import Changes
 from worker.ml.folds import Begin
 from worker.ml.frozen import Nothing, Source, Stopped
@@ -70,7 +70,7 @@ def _ready(
     size = min(recipe.batch_size, len(labels))
     stages = Stages(recipe, len(names), precision, size, source, begin.devices or device.cards())
     network = stages.network
-    network.set_statistics(data.statistics(pictures, places) if recipe.scale == "featurewise" else None)
+    network.set_statistics(standard.fit(recipe, pictures, places))
     network.initialise((recipe.seed, 0))
     if begin.start is not None:
         network.begin_with(begin.start.weights, outputs=begin.start.class_names == names)

@@ -32,12 +32,13 @@ def shape_of(model: SavedModel) -> Shape:
 
 
 class ReadyModel:
-    """The weights of one model as tensors; ``size`` is their number of bytes. ``saved`` is the model without them."""
+    """The weights of one model as tensors; ``size``: bytes of all it holds. ``saved`` is the model without them."""
 
     def __init__(self, saved: SavedModel) -> None:
         self.saved = dataclasses.replace(saved, weights=())
         self.weights = [tf.constant(weight) for weight in saved.weights]
-        self.size = sum(weight.nbytes for weight in saved.weights)
+        root = saved.statistics.root if saved.statistics else None
+        self.size = sum(weight.nbytes for weight in saved.weights) + (0 if root is None else root.nbytes)
 
 
 class ReadyNetwork:

@@ -4,7 +4,6 @@ Nothing in it is ever executed: no pickle, no Keras configuration. The network i
 the shapes in ``model.json`` must be those of that network before a single number is read.
 """
 
-import dataclasses
 import io
 import json
 import platform
@@ -19,12 +18,14 @@ from numpy.typing import NDArray
 
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
+from app.domain.recipe_fields import FITTED, ZCA
 from worker.ml import device, models
-from worker.ml.data import Statistics
+from worker.ml.standard import Statistics
 
 FORMAT = 1
 MAX_BYTES = 2 * 2**30
 MAX_JSON = 2**20
+_ROOT = "statistics/root.f4"
 _EPOCH_TIME = (1980, 1, 1, 0, 0, 0)  # equal models give equal bytes
 
 
@@ -36,7 +37,7 @@ class SavedModel:
         recipe: builds the network.
         class_names: of the outputs, in order.
         weights: float32 arrays in the order of ``models.build(...).weights``.
-        statistics: for the normalisation ``featurewise``, else None.
+        statistics: for a normalisation of ``FITTED``, else None.
         precision: of ``device.PRECISIONS``, in which it is asked; see ``models.asked_in``.
         epoch: after which the weights were taken, counted from 1.
         metrics: loss, accuracy, val_loss, val_accuracy of that epoch.
@@ -69,7 +70,7 @@ def dump(saved: SavedModel) -> bytes:
         "format": FORMAT,
         "recipe": saved.recipe.to_json(),
         "classes": list(saved.class_names),
-        "statistics": dataclasses.asdict(saved.statistics) if saved.statistics else None,
+        "statistics": _fitted(saved.statistics) if saved.statistics else None,
         "precision": saved.precision,
         "epoch": saved.epoch,
         "metrics": saved.metrics,
@@ -81,6 +82,8 @@ def dump(saved: SavedModel) -> bytes:
         archive.writestr(zipfile.ZipInfo("model.json", _EPOCH_TIME), json.dumps(about, ensure_ascii=False, indent=1))
         for number, weight in enumerate(saved.weights):
             archive.writestr(zipfile.ZipInfo(_name(number), _EPOCH_TIME), weight.astype("<f4").tobytes())
+        if saved.statistics is not None and saved.statistics.root is not None:
+            archive.writestr(zipfile.ZipInfo(_ROOT, _EPOCH_TIME), saved.statistics.root.astype("<f4").tobytes())
     return buffer.getvalue()
 
 
@@ -96,12 +99,11 @@ def load(content: bytes) -> SavedModel:
             recipe = Recipe.from_json(about["recipe"])
             names = tuple(str(name) for name in about["classes"])
             shapes = _checked_shapes(about["shapes"], recipe, len(names))
-            weights = tuple(_weight(archive, number, shape) for number, shape in enumerate(shapes))
-        statistics = about["statistics"]
+            weights = tuple(_numbers(archive, _name(number), shape) for number, shape in enumerate(shapes))
+            statistics = _statistics(archive, about["statistics"], recipe)
         return SavedModel(
-            recipe, names, weights,
-            Statistics(_triple(statistics["mean"]), _triple(statistics["std"])) if statistics else None,
-            str(about["precision"]), int(about["epoch"]), dict(about["metrics"]), dict(about["versions"]),
+            recipe, names, weights, statistics, str(about["precision"]), int(about["epoch"]), dict(about["metrics"]),
+            dict(about["versions"]),
         )  # fmt: skip
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, Invalid) as error:
         raise AppError("model_broken", reason=str(error)[:200]) from error
@@ -131,11 +133,28 @@ def _checked_shapes(shapes: Any, recipe: Recipe, classes: int) -> list[tuple[int
     return expected
 
 
-def _weight(archive: zipfile.ZipFile, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    info = archive.getinfo(_name(number))
+def _numbers(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    info = archive.getinfo(name)
     if info.file_size != 4 * int(np.prod(shape)) or info.file_size > MAX_BYTES:
         raise ValueError(f"{info.filename} has the wrong size")
     return np.frombuffer(archive.read(info), "<f4").reshape(shape).astype(np.float32)
+
+
+def _fitted(statistics: Statistics) -> dict[str, Any]:
+    known: dict[str, Any] = {"mean": statistics.mean, "std": statistics.std}
+    return known if statistics.root is None else {**known, "directions": statistics.root.shape[1]}
+
+
+def _statistics(archive: zipfile.ZipFile, values: Any, recipe: Recipe) -> Statistics | None:
+    if recipe.scale not in FITTED:
+        return None
+    mean, std = _triple(values["mean"]), _triple(values["std"])
+    if recipe.scale != ZCA:
+        return Statistics(mean, std)
+    width, directions = 3 * recipe.image_size**2, int(values["directions"])
+    if not 1 <= directions <= width:
+        raise ValueError("the directions are not those of the pictures")
+    return Statistics(mean, std, _numbers(archive, _ROOT, (width, directions)))
 
 
 def _triple(values: Any) -> tuple[float, float, float]:

@@ -65,7 +65,7 @@ class Steps:
         self._class_weights = tf.Variable(tf.ones(network.logits.output.shape[-1]), trainable=False)
         self._augmented, self._mixes = recipe.augmentation.active, recipe.augmentation.mixes
         self._share = batch_size  # pictures of a batch that one device takes
-        self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.normalise)
+        self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.scaled)
         pictures = tf.TensorSpec((None, recipe.image_size, recipe.image_size, 3), tf.uint8)
         if self.part.shape is not None:
             pictures = tf.TensorSpec((None, *self.part.shape), tf.float16)
@@ -185,7 +185,11 @@ class Steps:
             rows = tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1))
             return tf.ensure_shape(rows, (self._share, *values.shape[1:]))
 
-        return self._kernel(filled(pictures), filled(matrices), filled(drawn))[:count]
+        return self._after(self._kernel(filled(pictures), filled(matrices), filled(drawn))[:count])
+
+    def _after(self, changed: Any) -> Any:
+        """What is left to do behind the kernel."""
+        return self.network.whitened(changed)
 
     def _step(self, inputs: Any, targets: "Targets") -> Any:
         computed = self.optimizer.computed

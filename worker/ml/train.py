@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import augment, schedules
+from app.domain import augment, schedules, whitening
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from worker.ml import balance, data, device, models
+from worker.ml import balance, data, device, models, standard
 from worker.ml.changing import Changes
 from worker.ml.checkpoint import State
 from worker.ml.folds import Begin, FoldPlan, FoldResult
@@ -56,12 +56,14 @@ def fit_folds(
         begin: what to go on from; by default everything is new.
 
     Raises:
-        Invalid: ``fold_without_images`` for a plan with no training pictures; ``network_needs_larger_images``.
+        Invalid: ``fold_without_images`` for a plan with no training pictures; ``network_needs_larger_images``;
+            ``zca_too_large``.
         AppError: ``loss_not_finite`` with fold, epoch and learning_rate.
     """
     for plan in plans:
         if not len(plan.train):
             raise Invalid("fold_without_images", fold=plan.fold + 1)
+        whitening.check(recipe, len(plan.train), whitening.MOST * whitening.UNEVEN)
     begin = _filled(begin or Begin(), plans)
     trainer = _Trainer(_source(pictures, plans, begin), labels, recipe, class_names, begin)
     for plan in plans:
@@ -106,7 +108,7 @@ class _Trainer:
     def fit(self, plan: FoldPlan, reporter: Reporter, state: State | None = None) -> FoldResult | None:
         """Train one model, from new weights or from ``state``; None when it was stopped before its first epoch."""
         started = time.perf_counter() - (state.seconds if state else 0.0)
-        fitted = data.statistics(self.pictures, plan.train) if self.recipe.scale == "featurewise" else None
+        fitted = standard.fit(self.recipe, self.pictures, plan.train)
         self.network.set_statistics(fitted)
         self._set(plan, state)
         keeper = Keeper(self.recipe, self.network, state.kept if state else None)
@@ -168,7 +170,7 @@ class _Trainer:
         )  # fmt: skip
 
     def _result(
-        self, plan: FoldPlan, keeper: Keeper, reason: str, fitted: data.Statistics | None, seconds: float
+        self, plan: FoldPlan, keeper: Keeper, reason: str, fitted: standard.Statistics | None, seconds: float
     ) -> FoldResult:
         best = keeper.bests[self.recipe.monitor]
         tested = self._tested(plan.test, keeper.bests.values())

@@ -106,4 +106,8 @@ SENTENCES: dict[str, str] = {
         "%(count)s images of the run are not in this data set, for instance %(some)s. Export the whole data set."
     ),
     "picture_shape": N_("A picture has the shape %(shape)s (%(kind)s); expected are rows x columns x 3 of 8 bits."),
+    "zca_too_large": N_(
+        "ZCA whitening of %(images)s training pictures of %(image_size)s pixels does not fit into memory. Take "
+        "pictures of %(most)s pixels at most, or another scale of the pixels."
+    ),
 }

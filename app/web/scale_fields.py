@@ -1,0 +1,37 @@
+"""What the form says about the scale of the pixels; see ``fields``."""
+
+from app.domain.text import N_
+from app.web.field_text import FieldText
+
+TEXTS: dict[str, FieldText] = {
+    "normalisation": FieldText(
+        "more",
+        N_("Scale of the pixels"),
+        N_(
+            "Networks learn best from small numbers. The usual choice divides by 255. “In each picture” takes away how "
+            "bright a picture is, and with the deviation also how strong its contrast is: for pictures whose lighting "
+            "says nothing. “Over the training images” is measured on those that each model learns from, never on "
+            "others. ZCA whitening also takes away what neighbouring pixels have in common: edges stay, even areas "
+            "vanish. It is made for small pictures and many of them. The strip shows the pictures before this step."
+        ),
+        choices={
+            "none": N_("0 to 255, as they are"),
+            "rescale": N_("0 to 1 (divided by 255)"),
+            "center": N_("-1 to 1"),
+            "samplewise-center": N_("mean 0 in each picture"),
+            "samplewise": N_("mean 0 and deviation 1 in each picture"),
+            "featurewise-center": N_("mean 0 over the training images"),
+            "featurewise": N_("mean 0 and deviation 1 over the training images"),
+            "zca": N_("ZCA whitening over the training images"),
+        },
+    ),
+    "zca_epsilon": FieldText(
+        "more",
+        N_("Epsilon of the whitening"),
+        N_(
+            "Used with ZCA whitening only: added to the singular values of the training pictures, as Keras does. With "
+            "its 0.000001 the faintest noise becomes as strong as everything else, and few pictures teach little; with "
+            "10 or so what is faint stays faint."
+        ),
+    ),
+}
