@@ -69,6 +69,7 @@ ROUTES = (
     "weight_files",
     "run_report",
     "run_more",
+    "run_judged",
     "run_weak",
     "groups",
     "laboratory",

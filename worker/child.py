@@ -21,6 +21,7 @@ from typing import Any
 from app.domain.errors import AppError
 from worker import limits
 from worker.altering_orders import AlterOrder
+from worker.judging_orders import JudgeOrder
 from worker.map_orders import EmbedOrder
 from worker.orders import AskOrder, Done, Failed, FeatureOrder, Message, Order, Question, TrainOrder
 from worker.rate_orders import RateOrder
@@ -99,7 +100,7 @@ def _settle_in(surroundings: Surroundings) -> None:
 
 def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls) -> float:
     import worker.warm  # noqa: F401, PLC0415 - imports TensorFlow, see the top; done already in a copy of the fork server
-    from worker import altering, embedding, explaining, featuring, sweeping, training  # noqa: PLC0415 - as above
+    from worker import altering, embedding, explaining, featuring, judging, sweeping, training  # noqa: PLC0415 - as above
 
     if isinstance(order, TrainOrder):
         return training.run(order, send, controls.stopping, controls.begins)
@@ -113,6 +114,8 @@ def _carry_out(order: Order, send: Callable[[Message], None], controls: Controls
         altering.run(order, send)
     elif isinstance(order, EmbedOrder):
         embedding.run(order, send)
+    elif isinstance(order, JudgeOrder):
+        judging.run(order, send)
     else:
         explaining.run(order, send)
     return 0.0

@@ -20,7 +20,7 @@ def hear(parts: Parts, claim: Claim, lease: Lease, order: Order, kind: type[T]) 
     def write(said: Sequence[Message]) -> None:
         told = [message for message in said if isinstance(message, Progress)]
         if told:
-            _tell(parts, claim, told[-1].phase, told[-1].done, told[-1].total)
+            _tell(parts, claim, told[-1])
         # Last: when the database did not answer, the same messages come again.
         heard.extend(message for message in said if isinstance(message, kind))
 
@@ -31,13 +31,13 @@ def going(parts: Parts, claim: Claim, lease: Lease, phase: str) -> Callable[[int
     """What this process calls with how much is done of how much; False when it must end."""
 
     def go_on(done: int, total: int) -> bool:
-        _tell(parts, claim, phase, done, total)
+        _tell(parts, claim, Progress(phase, done, total))
         return lease.word is Word.GO_ON and not parts.stopping.is_set()
 
     return go_on
 
 
-def _tell(parts: Parts, claim: Claim, phase: str, done: int, total: int) -> None:
+def _tell(parts: Parts, claim: Claim, far: Progress) -> None:
     with parts.database.write() as session:
-        values = {"phase": phase, "done": done, "total": total}
+        values = {"phase": far.phase, "done": far.done, "total": far.total, **far.more}
         jobs.set_progress(session, claim.job_id, claim.attempt, values)

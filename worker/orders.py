@@ -15,6 +15,7 @@ from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
 from worker.altering_orders import Altered, AlterOrder
 from worker.files import FileOrder, Views
+from worker.judging_orders import JudgeOrder, JudgePiece
 from worker.looking_orders import LookOrder
 from worker.map_orders import Embedded, EmbedOrder
 from worker.order_items import Items, Known
@@ -154,7 +155,7 @@ class AskOrder:
 
 
 Order = (  # for a process of its own
-    TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder | EmbedOrder
+    TrainOrder | RateOrder | ExplainOrder | FeatureOrder | AskOrder | AlterOrder | EmbedOrder | JudgeOrder
 )
 Question = PredictOrder | ExplainOrder | PrepareOrder | FileOrder | LookOrder  # for the process that stays
 
@@ -292,5 +293,5 @@ class Failed:
 
 Message = (
     Progress | Epoch | Checkpointed | Restarted | FoldEnd | Predictions | HeatMaps | Environment | FeatureBlock
-    | Said | Swept | Altered | Embedded | Views | Done | Failed
+    | Said | Swept | Altered | Embedded | Views | JudgePiece | Done | Failed
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """What the models of a run say of several views of each picture, beside what they say of the picture as it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,14 +72,25 @@ def judge(
     }
 
 
+def each(net: Network, pictures: Pictures, looks: Sequence[View]) -> Iterator[Probabilities]:
+    """What a model says of each view of some pictures, (n, classes), one after the other."""
+    for view in looks:
+        yield predict.probabilities(net, views.look(pictures, view))
+
+
+def mean(said: Iterable[Probabilities]) -> Probabilities:
+    """What is said several times, (n, classes) each, taken together: all count alike."""
+    together: Probabilities = np.stack(list(said)).mean(axis=0, dtype=np.float32)
+    return together
+
+
 def _mean_of_views(net: Network, places: Indices, looks: Sequence[View], asked: Asked) -> Probabilities:
     parts = [np.zeros((0, net.model.output.shape[-1]), np.float32)]
     for start in range(0, len(places), CHUNK):
         pictures = asked.pictures(places[start : start + CHUNK])
         if asked.stop():
             raise Stopped
-        each = [predict.probabilities(net, views.look(pictures, view)) for view in looks]
-        parts.append(np.stack(each).mean(axis=0, dtype=np.float32))
+        parts.append(mean(each(net, pictures, looks)))
     return np.concatenate(parts)
 
 

@@ -1,7 +1,7 @@
 """The command line: what can be typed, which command it is, and how errors become sentences and exit codes."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -9,19 +9,14 @@ from typing import Any
 
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from app.commands import settings_table
+from app.commands import line_runs, settings_table
 from app.commands.common import Exit, explain, opened, put, say
 from app.commands.folder import FolderError
+from app.commands.lazy import Command, lazily
 from app.commands.ports import AddressError
 from app.config import Settings
 from app.db.session import is_damage
-from app.domain import best
 from app.domain.errors import AppError, Conflict, Invalid, NotFound
-from app.domain.presets import PRESETS
-from app.services.spreading import Spread
-
-MOST_PRIORITY = 1000
-Command = Callable[[Settings, argparse.Namespace], int]
 
 
 def main(words: Sequence[str]) -> int:
@@ -57,11 +52,6 @@ def _settings(typed: argparse.Namespace) -> Settings:
     return settings
 
 
-def _lazily(module: str, call: Callable[[Any, Settings, argparse.Namespace], int]) -> Command:
-    """Import the module of a command only when it is asked for: ``--help`` and ``train`` need no web server."""
-    return lambda settings, typed: call(import_module(f"app.commands.{module}"), settings, typed)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m app",
@@ -73,8 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_versions(commands)
     _add_photo_times(commands)
-    _add_train(commands)
-    _add_report(commands)
+    line_runs.add(commands)
     _add_delete(commands)
     _add_weights(commands)
     _add_check(commands)
@@ -88,21 +77,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_servers(commands: Any) -> None:
     serve = commands.add_parser("serve", help="web pages and a worker with one command")
-    serve.set_defaults(command=_lazily("serve", lambda module, settings, _: module.run(settings)))
+    serve.set_defaults(command=lazily("serve", lambda module, settings, _: module.run(settings)))
     demo = commands.add_parser("demo", help="the same, with a sample project that trains at once")
-    demo.set_defaults(command=_lazily("demo", lambda module, settings, _: module.run(settings)))
+    demo.set_defaults(command=lazily("demo", lambda module, settings, _: module.run(settings)))
     web = commands.add_parser("web", help="the web pages alone")
     web.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     web.add_argument("--end-with-parent", action="store_true", help=argparse.SUPPRESS)
     web.set_defaults(
-        command=_lazily(
+        command=lazily(
             "web", lambda module, settings, typed: module.run(settings, fd=typed.fd, with_parent=typed.end_with_parent)
         )
     )
     for command in (serve, demo, web):
         command.add_argument("--port", type=int, help="port of the pages (MIWAKE_PORT; 8124)")
     worker = commands.add_parser("worker", help="a worker alone")
-    worker.set_defaults(command=_lazily("serve", lambda module, settings, _: module.work(settings)))
+    worker.set_defaults(command=lazily("serve", lambda module, settings, _: module.work(settings)))
 
 
 def _add_import(commands: Any) -> None:
@@ -125,7 +114,7 @@ def _add_import(commands: Any) -> None:
         code: int = module.run(settings, typed.project, typed.source, as_json=typed.json, about=about)
         return code
 
-    parser.set_defaults(command=_lazily("importing", run))
+    parser.set_defaults(command=lazily("importing", run))
 
 
 def _add_export(commands: Any) -> None:
@@ -142,7 +131,7 @@ def _add_export(commands: Any) -> None:
         code: int = module.run(settings, wish)
         return code
 
-    parser.set_defaults(command=_lazily("exporting", export))
+    parser.set_defaults(command=lazily("exporting", export))
 
 
 def _add_versions(commands: Any) -> None:
@@ -156,7 +145,7 @@ def _add_versions(commands: Any) -> None:
         code: int = module.run(settings, module.Wish(typed.project, typed.freeze, typed.compare, typed.json))
         return code
 
-    parser.set_defaults(command=_lazily("versions", versions))
+    parser.set_defaults(command=lazily("versions", versions))
 
 
 def _add_photo_times(commands: Any) -> None:
@@ -168,57 +157,7 @@ def _add_photo_times(commands: Any) -> None:
         code: int = module.run(settings, module.Wish(typed.project, typed.json))
         return code
 
-    parser.set_defaults(command=_lazily("photo_times", photo_times))
-
-
-def _add_train(commands: Any) -> None:
-    parser = commands.add_parser("train", help="train the best of the ready recipes, or one of them")
-    parser.add_argument("project", metavar="PROJECT")
-    parser.add_argument("--preset", default=best.NAME, metavar="P", help=", ".join([*PRESETS, best.NAME]))
-    parser.add_argument("--folds", type=int, metavar="K", help="K-fold; 0 for hold-out")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument(
-        "--vary", action="append", default=[], metavar="KEY=V,V", help="a training of each value; again: of each pair"
-    )
-    parser.add_argument("--name", default="", help="name of the run")
-    parser.add_argument("--spread", choices=list(Spread), default=Spread.AUTO, help="folds by one worker or by many")
-    parser.add_argument("--on", default="", metavar="WHERE", help="gpu, or the name of the host whose worker trains")
-    parser.add_argument("--priority", type=int, default=0, metavar="N", help="the greater goes first; 0")
-    parser.add_argument("--wait", action="store_true", help="stay until it has ended; starts a worker if none is alive")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(command=_train)
-
-
-def _train(settings: Settings, typed: argparse.Namespace) -> int:
-    module = import_module("app.commands.training")
-    wish = module.Wish(
-        typed.project, typed.preset, typed.folds, typed.set, typed.seed, typed.name, typed.wait, typed.json,
-        typed.vary, Spread(typed.spread), typed.on, max(-MOST_PRIORITY, min(typed.priority, MOST_PRIORITY)),
-    )  # fmt: skip
-    code: int = module.run(settings, wish)
-    return code
-
-
-def _add_report(commands: Any) -> None:
-    parser = commands.add_parser("report", help="print the result of a run")
-    parser.add_argument("project", metavar="PROJECT")
-    parser.add_argument("run", metavar="RUN", type=int, help="number of the run")
-    parser.add_argument("--json", action="store_true", help="print all of it as JSON")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the whole report as one HTML file instead")
-    parser.add_argument("--language", choices=("en", "ja"), default="en", help="of the HTML file")
-
-    def call(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
-        return int(module.run(settings, typed.project, typed.run, as_json=typed.json))
-
-    def save(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
-        return int(module.save(settings, typed.project, typed.run, typed.html, typed.language))
-
-    def chosen(settings: Settings, typed: argparse.Namespace) -> int:
-        command = _lazily("reporting", call) if typed.html is None else _lazily("report_file", save)
-        return command(settings, typed)
-
-    parser.set_defaults(command=chosen)
+    parser.set_defaults(command=lazily("photo_times", photo_times))
 
 
 def _add_delete(commands: Any) -> None:
@@ -230,7 +169,7 @@ def _add_delete(commands: Any) -> None:
     def delete(module: Any, settings: Settings, typed: argparse.Namespace) -> int:
         return int(module.run(settings, typed.project, sure=typed.yes, as_json=typed.json))
 
-    parser.set_defaults(command=_lazily("deleting", delete))
+    parser.set_defaults(command=lazily("deleting", delete))
 
 
 def _add_weights(commands: Any) -> None:
@@ -243,7 +182,7 @@ def _add_weights(commands: Any) -> None:
         code: int = module.run(settings, module.Wish(typed.name, typed.download, typed.json))
         return code
 
-    parser.set_defaults(command=_lazily("weights", weights))
+    parser.set_defaults(command=lazily("weights", weights))
 
 
 def _add_check(commands: Any) -> None:
@@ -256,7 +195,7 @@ def _add_check(commands: Any) -> None:
         code: int = module.run(settings, fix=typed.fix, as_json=typed.json, quick=typed.quick)
         return code
 
-    parser.set_defaults(command=_lazily("check", check))
+    parser.set_defaults(command=lazily("check", check))
 
 
 def _add_migrate_storage(commands: Any) -> None:

@@ -150,8 +150,8 @@ def _values(wish: Wish) -> dict[str, str]:
 
 def _wait(parts: Parts, order: _Ordered, *, as_json: bool) -> int:
     try:
-        with _some_worker(parts) as own:
-            job = _follow(parts, order.job_id, own)
+        with some_worker(parts) as own:
+            job = follow(parts, order.job_id, own)
     except KeyboardInterrupt:
         with parts.write() as session:
             jobs.cancel(session, order.job_id)
@@ -171,7 +171,7 @@ def _wait(parts: Parts, order: _Ordered, *, as_json: bool) -> int:
 
 
 @contextlib.contextmanager
-def _some_worker(parts: Parts) -> Iterator[subprocess.Popen[bytes] | None]:
+def some_worker(parts: Parts) -> Iterator[subprocess.Popen[bytes] | None]:
     """A worker of our own for the time of this command, unless one is alive already."""
     with parts.database.read() as session:
         alive = bool(jobs.workers_alive(session))
@@ -195,7 +195,7 @@ def _some_worker(parts: Parts) -> Iterator[subprocess.Popen[bytes] | None]:
             process.stdin.close()
 
 
-def _follow(parts: Parts, job_id: int, own: subprocess.Popen[bytes] | None) -> Job:
+def follow(parts: Parts, job_id: int, own: subprocess.Popen[bytes] | None) -> Job:
     """Look at the job until it has ended; tell from time to time how far it is.
 
     Raises:

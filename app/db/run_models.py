@@ -231,6 +231,30 @@ class AnswerPack(Base):
     made_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class Judgement(Base):
+    """What the models of a finished run say of several views of each picture; see ``app.services.judging``.
+
+    Attributes:
+        views: one of ``app.domain.views.SEVERAL``.
+        job_id: the job that judges, or did last; another one takes its place, and its result that of the former.
+        numbers: how many pictures by how many models, and how long it took; None while there is no result.
+        sha256: the file with the answers, of ``size`` bytes.
+    """
+
+    __tablename__ = "judgement"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("run.id"), primary_key=True)
+    views: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    job_id: Mapped[int] = mapped_column(sa.ForeignKey("job.id"), index=True)
+    actor: Mapped[str] = mapped_column(sa.String(100))
+    numbers: Mapped[dict[str, Any] | None]
+    sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    size: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    judged_at: Mapped[datetime | None]
+
+    job: Mapped[Job] = relationship(lazy="raise")
+
+
 class Explanation(Base):
     """A heat map: a small grey PNG in the store, blended by the browser."""
 

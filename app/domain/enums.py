@@ -90,6 +90,7 @@ class JobKind(StrEnum):
     AMOUNT = "amount"  # measures how many more pictures would help a run
     MAP = "map"  # lays the pictures of a project out on a plane
     SEARCH = "search"  # a search for settings: its children are TRAIN jobs
+    JUDGE = "judge"  # what a finished run says of several views of its pictures
     RATES = "rates"  # a short training in which the rate grows, to find a good one
     DELETE = "delete"  # removes what belongs to a deleted project
     WEIGHTS = "weights"  # the download of a file of weights that somebody asked for

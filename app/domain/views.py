@@ -12,17 +12,25 @@ from PIL import Image
 Pictures = NDArray[np.uint8]
 SHIFT = 0.04  # of the side
 CLOSER = 0.92  # of the side is seen
-NONE, MIRROR, SHIFTS, ALL = KINDS = ("none", "mirror", "shifts", "all")
+NONE, MIRROR, SHIFTS, ALL, TURNS = KINDS = ("none", "mirror", "shifts", "all", "turns")
+SEVERAL = tuple(kind for kind in KINDS if kind != NONE)
 
 
 @dataclass(frozen=True)
 class View:
-    """How a picture is looked at: ``right`` and ``down`` move it by so many parts of its side."""
+    """How a picture is looked at.
+
+    Attributes:
+        right, down: by how many parts of its side it is moved.
+        seen: part of the side around the middle that is seen; the rest is cut off.
+        turned: quarter turns to the left, after it was mirrored.
+    """
 
     mirrored: bool = False
     right: float = 0.0
     down: float = 0.0
-    seen: float = 1.0  # part of the side around the middle; the rest is cut off
+    seen: float = 1.0
+    turned: int = 0
 
 
 AS_IT_IS = View()
@@ -32,6 +40,7 @@ VIEWS: dict[str, tuple[View, ...]] = {
     MIRROR: (AS_IT_IS, View(mirrored=True)),
     SHIFTS: _MOVED,
     ALL: (*_MOVED, *(View(True, view.right, view.down, view.seen) for view in _MOVED)),
+    TURNS: tuple(View(mirrored, turned=turned) for mirrored in (False, True) for turned in range(4)),
 }
 
 
@@ -40,6 +49,8 @@ def look(pictures: Pictures, view: View) -> Pictures:
     size = pictures.shape[1]
     if view.mirrored:
         pictures = pictures[:, :, ::-1]
+    if view.turned:
+        pictures = np.rot90(pictures, view.turned, axes=(1, 2))
     down, right = (round(part * size) or int(np.sign(part)) for part in (view.down, view.right))
     if down or right:
         rows = np.clip(np.arange(size) - down, 0, size - 1)

@@ -161,6 +161,13 @@ def load(
 ) -> Comparison:
     """The runs, in the order given, on the pictures that all of them answered in this role."""
     said = [answers.load(session, kept, run, role, len(run.classes)) for run in runs]
+    return of_answers(session, runs, said, role, judge)
+
+
+def of_answers(
+    session: Session, runs: Sequence[Run], said: Sequence[Answers], role: PredictionRole, judge: Judge = Judge.SEEN
+) -> Comparison:
+    """The same for given answers: one of each run, or several of one."""
     classes = _classes(runs)
     position = {item.class_id: place for place, item in enumerate(classes)}
     images = reduce(np.intersect1d, [one.images for one in said])

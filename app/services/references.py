@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.db.base import utc_now
 from app.db.feature_models import FeatureBlock, ProjectArray
 from app.db.models import Image, ImportBatch
-from app.db.run_models import AnswerPack, Checkpoint, Explanation, Job, Run, RunFold, RunItem
+from app.db.run_models import AnswerPack, Checkpoint, Explanation, Job, Judgement, Run, RunFold, RunItem
 from app.domain.enums import JobState
 
 HASH = re.compile(r"\b[0-9a-f]{64}\b")
@@ -30,6 +30,7 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[int], InstrumentedAttribute[Any]]
     "features": (FeatureBlock.id, FeatureBlock.sha256),
     "array": (ProjectArray.project_id, ProjectArray.sha256),
     "answers": (AnswerPack.run_id, AnswerPack.sha256),
+    "views": (Judgement.run_id, Judgement.sha256),
 }
 
 

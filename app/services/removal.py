@@ -36,6 +36,7 @@ from app.db.run_models import (
     EpochMetric,
     Explanation,
     Job,
+    Judgement,
     Prediction,
     Run,
     RunClass,
@@ -54,7 +55,7 @@ TOLD_SECONDS = 0.5
 Step = Callable[[Session, int, int], int]
 _OF_IMAGE = (LabelEvent, MarkEvent, DataItem, ImageFact, HealthMember, ImageLease, Opinion, OpinionImage)
 _OF_ITEM = (Explanation, Prediction)
-_OF_RUN = (AnswerPack, EpochMetric, Checkpoint, DiaryEntry, RunFold, RunClass)
+_OF_RUN = (AnswerPack, Judgement, EpochMetric, Checkpoint, DiaryEntry, RunFold, RunClass)
 _OF_PROJECT = (
     HealthCheck, ProjectArray, OpinionRound, SavedView, DataVersion, ImportBatch, LabelClass, ImageCount, ImageBlock,
     ImageKind, FactCount, ImageStamp,

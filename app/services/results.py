@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from app.db.run_models import Checkpoint, EpochMetric, Explanation, Prediction, Run, RunFold
+from app.db.run_models import Checkpoint, EpochMetric, Explanation, Judgement, Prediction, Run, RunFold
 from app.domain.enums import PredictionRole
 from app.services import jobs, packs
 
@@ -71,6 +71,7 @@ def clear(
     )
     if only is None:
         session.execute(sa.delete(Explanation).where(Explanation.run_id == writer.run_id))
+        session.execute(sa.delete(Judgement).where(Judgement.run_id == writer.run_id))
         run = sa.update(Run).where(Run.id == writer.run_id).values(views=sa.null())
         session.execute(run.values(seconds=None) if keep else run.values(seconds=None, environment={}))
 

@@ -19,16 +19,22 @@ from app.services.compare_pictures import Flipped
 from app.web import charts, compare_charts, compare_words, i18n, setting_words
 from app.web.compare_query import KINDS, ROLES, CompareQuery
 from app.web.compare_words import Verdict
+from app.web.run_words import Catalogue
 from app.web.setting_words import Difference
 
 PAGE = 48  # tiles of the gallery
+HOME = "compare"
 
 
 @dataclass(frozen=True)
 class Told:
-    """One run against the first, with its sentences. ``p`` is adjusted (Holm) when there are several."""
+    """One run against the first, with its sentences. ``p`` is adjusted (Holm) when there are several.
+
+    ``names``: what the two are called.
+    """
 
     pairing: Pairing
+    names: tuple[str, str]
     p: float
     shown_p: str
     verdict: Verdict
@@ -66,9 +72,15 @@ class Listing:
 
 @dataclass(frozen=True)
 class ComparePage:
-    """The page; the part ``_selected.html`` is rendered from the same context."""
+    """The page; the part ``_selected.html`` is rendered from the same context.
+
+    ``home`` and ``path``: the route of the page and the values of its path; ``side_names``: what the runs are called.
+    """
 
     project: Project
+    home: str
+    path: dict[str, Any]
+    side_names: Sequence[str]
     runs: Sequence[Run]
     query: CompareQuery
     values: dict[str, Any]
@@ -93,6 +105,9 @@ class PartPage:
     """Only the picture that is shown large."""
 
     project: Project
+    home: str
+    path: dict[str, Any]
+    side_names: Sequence[str]
     query: CompareQuery
     values: dict[str, Any]
     found: Comparison
@@ -125,6 +140,9 @@ def build(
     rows = [progress.epochs(session, run) for run in runs]
     return ComparePage(
         project=project,
+        home=HOME,
+        path={"slug": project.slug},
+        side_names=[_name(run, t) for run in runs],
         runs=runs,
         query=query,
         values=query.values(),
@@ -138,9 +156,9 @@ def build(
         settings=setting_words.differences([Recipe.from_json(run.recipe) for run in runs], t),
         loss=compare_charts.overlaid(rows, "loss"),
         accuracy=compare_charts.overlaid(rows, "accuracy"),
-        listing=_listing(session, found, place, query),
+        listing=listing(session, found, place, query),
         names={item.id: item.name for item in project.classes},
-        class_data=[_class_data(item) for item in project.classes],
+        class_data=[class_data(item) for item in project.classes],
         relabelled=max(side.relabelled for side in found.sides),
     )
 
@@ -152,13 +170,17 @@ def part(
     runs: Sequence[Run],
     query: CompareQuery,
     known: Sequence[PredictionRole],
+    language: str,
 ) -> PartPage:
     """The picture alone, for a step by key."""
+    t = i18n.translations(language)
     query, found, place = _load(session, kept, runs, query, known)
     places = compare_pictures.find(found, place, query.chosen)
-    selected = _selected(session, found, place, places, _at(places, found, query))
+    large = selected(session, found, place, places, place_of(places, found, query))
     names = {item.id: item.name for item in project.classes}
-    return PartPage(project, query, query.values(), found, len(places), selected, names)
+    sides = [_name(run, t) for run in runs]
+    home = {"slug": project.slug}
+    return PartPage(project, HOME, home, sides, query, query.values(), found, len(places), large, names)
 
 
 def _load(
@@ -187,6 +209,7 @@ def _told(found: Comparison, language: str) -> list[Told]:
     return [
         Told(
             pairing=one,
+            names=(_name(one.first.run, t), _name(one.second.run, t)),
             p=p,
             shown_p=compare_words.probability(p, language),
             verdict=compare_words.verdict(one, p, found.classes, t, language),
@@ -195,14 +218,19 @@ def _told(found: Comparison, language: str) -> list[Told]:
     ]
 
 
-def _class_data(item: LabelClass) -> dict[str, Any]:
+def _name(run: Run, t: Catalogue) -> str:
+    return t.gettext("Run %(number)s") % {"number": run.number}
+
+
+def class_data(item: LabelClass) -> dict[str, Any]:
     """A class of today for the keys of the page."""
     return {"id": item.id, "name": item.name, "color": item.color, "key": item.key, "retired": item.retired}
 
 
-def _listing(session: Session, found: Comparison, place: int, query: CompareQuery) -> Listing:
+def listing(session: Session, found: Comparison, place: int, query: CompareQuery) -> Listing:
+    """The pictures of a page whose run at ``place`` is compared with the first."""
     places = compare_pictures.find(found, place, query.chosen)
-    at = _at(places, found, query)
+    at = place_of(places, found, query)
     first = at // PAGE * PAGE
     return Listing(
         tabs=_tabs(found, place, query),
@@ -210,7 +238,7 @@ def _listing(session: Session, found: Comparison, place: int, query: CompareQuer
         total=len(places),
         page=first // PAGE + 1,
         pages=-(-len(places) // PAGE),
-        selected=_selected(session, found, place, places, at),
+        selected=selected(session, found, place, places, at),
     )
 
 
@@ -220,7 +248,7 @@ def _tabs(found: Comparison, place: int, query: CompareQuery) -> list[Tab]:
     return [Tab(key, sum(getattr(flips, kind) for kind in kinds)) for key, kinds in KINDS.items()]
 
 
-def _at(places: NDArray[np.int64], found: Comparison, query: CompareQuery) -> int:
+def place_of(places: NDArray[np.int64], found: Comparison, query: CompareQuery) -> int:
     """Which of ``places`` is shown large: the image asked for when it is among them, else the first of the page."""
     if query.at is not None:
         hits = np.flatnonzero(found.images[places] == query.at)
@@ -230,7 +258,8 @@ def _at(places: NDArray[np.int64], found: Comparison, query: CompareQuery) -> in
     return first if first < len(places) else 0
 
 
-def _selected(session: Session, found: Comparison, place: int, places: NDArray[np.int64], at: int) -> Selected | None:
+def selected(session: Session, found: Comparison, place: int, places: NDArray[np.int64], at: int) -> Selected | None:
+    """The picture at one of ``places`` with its neighbours; None where there is none."""
     if not len(places):
         return None
     (picture,) = compare_pictures.load(session, found, place, [int(places[at])])

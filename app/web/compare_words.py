@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.stats import exact
-from app.domain.stats.paired import Finding, Flips
+from app.domain.stats.paired import ClassFlips, Finding, Flips
 from app.services.compare import Pairing, SharedClass
 from app.web import i18n
 
@@ -31,7 +31,7 @@ def verdict(
     return Verdict(
         headline=headline(found.flips, finding, (found.first.run.number, found.second.run.number), t, language),
         counts=_counts(found, t, language),
-        classes=_classes(found, classes, t),
+        classes=class_sentence(found.classes, classes, t),
         leaning=_leaning(found, classes, t, language),
         tone={Finding.BETTER: "good", Finding.WORSE: "bad"}.get(finding, ""),
     )
@@ -97,19 +97,24 @@ def _counts(found: Pairing, t: gettext.NullTranslations, language: str) -> str:
         "right and %(lost)s became wrong.",
         flips.total,
     )
+    return text % values + fewest_sentence(flips, t)
+
+
+def fewest_sentence(flips: Flips, t: gettext.NullTranslations) -> str:
+    """What is said behind the counts where too few pictures changed side to prove anything."""
     fewest = exact.fewest_changes()
     if flips.changed >= fewest:
-        return text % values
+        return ""
     more = t.gettext("A difference can only be proven when at least %(fewest)s pictures change side.")
-    return text % values + " " + more % {"fewest": fewest}
+    return " " + more % {"fewest": fewest}
 
 
-def _classes(found: Pairing, classes: Sequence[SharedClass], t: gettext.NullTranslations) -> str:
+def class_sentence(rows: Sequence[ClassFlips], classes: Sequence[SharedClass], t: gettext.NullTranslations) -> str:
     """Which classes are provably better or worse."""
-    if len(found.classes) < 2 or not found.flips.total:
+    if len(rows) < 2 or not any(row.flips.total for row in rows):
         return ""
     named = {
-        finding: [classes[row.position].name for row in found.classes if row.finding is finding]
+        finding: [classes[row.position].name for row in rows if row.finding is finding]
         for finding in (Finding.BETTER, Finding.WORSE)
     }
     if not any(named.values()):

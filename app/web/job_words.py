@@ -26,6 +26,7 @@ KINDS: dict[JobKind, str] = {
     JobKind.ALTER: N_("Test on changed pictures"),
     JobKind.AMOUNT: N_("How many more pictures"),
     JobKind.MAP: N_("Map of the pictures"),
+    JobKind.JUDGE: N_("Several views of each picture"),
     JobKind.RATES: N_("Search for a learning rate"),
     JobKind.SEARCH: N_("Search for settings"),
     JobKind.DELETE: N_("Deletion of a project"),

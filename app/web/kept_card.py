@@ -18,6 +18,7 @@ VIEWS = {
     "mirror": N_("as it is and mirrored"),
     "shifts": N_("as it is, moved by 4 %% four ways, and 8 %% closer"),
     "all": N_("as it is, moved by 4 %% four ways, and 8 %% closer, each of them also mirrored"),
+    "turns": N_("as it is and in quarter turns, each of them also mirrored"),
 }
 LEVEL = 0.05
 

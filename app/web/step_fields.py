@@ -29,15 +29,17 @@ TEXTS: dict[str, FieldText] = {
         "more",
         N_("Judge several views"),
         N_(
-            "At the end each picture that is judged can also be shown mirrored, a little moved or a little closer, and "
-            "the answers are averaged. The plain result stays the result; both are shown with their difference. It "
-            "changes nothing in the training, and judging takes as many times longer as there are views."
+            "At the end each picture that is judged can also be shown mirrored, turned, a little moved or a little "
+            "closer, and the answers are averaged. The plain result stays the result; both are shown with their "
+            "difference. It changes nothing in the training, and judging takes as many times longer as there are "
+            "views. A finished run can be judged so at any time, on its page “Several views”."
         ),
         choices={
             "none": N_("no: the picture as it is"),
             "mirror": N_("2 views: mirrored too"),
             "shifts": N_("6 views: moved and closer"),
             "all": N_("12 views: moved and closer, mirrored too"),
+            "turns": N_("8 views: quarter turns, mirrored too"),
         },
     ),
 }

@@ -17,7 +17,7 @@ from app.db.feature_models import FeatureBlock, FeaturePlace, ProjectArray
 from app.db.health_models import HealthCheck, HealthFinding, HealthMember, ImageFact
 from app.db.models import ClassEvent, Image, ImageLease, ImportBatch, ImportEntry, LabelClass, Project, SavedView
 from app.db.opinion_models import Opinion, OpinionImage, OpinionRound
-from app.db.run_models import AnswerPack, Checkpoint, Job, Run
+from app.db.run_models import AnswerPack, Checkpoint, Job, Judgement, Run
 from app.domain.enums import Field, JobKind, JobState, LabelSource, Lane
 from app.domain.errors import Conflict, NotFound
 from app.services import deletion, jobs, labels, marks, own_ids, projects, removal, stopping, versions
@@ -68,6 +68,8 @@ def fill(database, store, name):
             AnswerPack(run_id=run.id, role="x", fold=0, attempt=1, count=1, newest_id=1, said=1,
                        sha256=store.put(f"pack {name}".encode()), size=1),
             DiaryEntry(run_id=run.id, number=1, actor="ken", job_id=run.job_id),
+            Judgement(run_id=run.id, views="all", job_id=run.job_id, actor="ken", size=1,
+                      sha256=store.put(f"views {name}".encode())),
             ClassEvent(change_set_id=done.id, class_id=made.classes[0].id),
             FeaturePlace(canonical_sha256=image.canonical_sha256, method=name, row=0,
                          block_id=_block(session, store, name)),

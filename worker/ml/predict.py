@@ -21,6 +21,26 @@ def network(saved: SavedModel, precision: str | None = None) -> Network:
     return made
 
 
+class Turns:
+    """Models of one run that take turns in one network of each number format.
+
+    They answer in different formats where they were trained on machines of several kinds.
+    """
+
+    def __init__(self) -> None:
+        self._networks: dict[str, Network] = {}
+
+    def network(self, saved: SavedModel) -> Network:
+        """The network with the weights of ``saved``, until somebody asks for another one."""
+        if saved.precision not in self._networks:
+            self._networks[saved.precision] = network(saved)
+            return self._networks[saved.precision]
+        found = self._networks[saved.precision]
+        found.set_weights(saved.weights)
+        found.set_statistics(saved.statistics)
+        return found
+
+
 def probabilities(
     model: SavedModel | Network, pictures: Pictures, *, should_stop: Callable[[], bool] | None = None
 ) -> NDArray[np.float32]:

@@ -166,14 +166,14 @@ def subject(session: Session, reference: Reference) -> str:
         row = session.execute(query).first()
         name = {"original": "original", "copy": "copy", "thumbnail": "thumbnail"}.get(role, "copy for a training")
         return f"{name} of {row[0]}, image {row[1]} of {row[2]}" if row else f"{name} of image {number}"
-    if role in ("weights", "checkpoint", "heat_map", "answers"):
+    if role in ("weights", "checkpoint", "heat_map", "answers", "views"):
         run = sa.select(Run.number, Project.name).join(Project, Project.id == Run.project_id)
         if role == "heat_map":
             run = run.join(Explanation, Explanation.run_id == Run.id).where(Explanation.id == number)
         else:
             run = run.where(Run.id == number)
         found = session.execute(run).first()
-        names = {"weights": "model", "checkpoint": "saved state", "answers": "packed answers"}
+        names = {"weights": "model", "checkpoint": "saved state", "answers": "packed answers", "views": "several views"}
         name = names.get(role, "heat map")
         return f"{name} of run {found[0]} of {found[1]}" if found else f"{name} of run {number}"
     return f"{role} {number}"

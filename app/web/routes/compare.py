@@ -42,10 +42,10 @@ def show(request: Request, project: ProjectDep, session: ReadSession, state: Sta
     known = compare.roles(session, found) if len(found) > 1 else []
     if not known or len(query.runs) > MOST_RUNS:
         return _choose(request, project, session, found, query)
-    if part == "selected":
-        page = compare_page.part(session, state.judged, project, found, query, known)
-        return render(request, "compare/_fragment.html", page)
     language = i18n.choose(request)
+    if part == "selected":
+        page = compare_page.part(session, state.judged, project, found, query, known, language)
+        return render(request, "compare/_fragment.html", page)
     return render(
         request,
         "compare/compare.html",

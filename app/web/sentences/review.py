@@ -26,10 +26,20 @@ SENTENCES: dict[str, str] = {
         "Heat maps can be made for 1 to %(most)s pictures at a time, all with the same model, layer and class."
     ),
     "heat_map_missing": N_("There is no heat map of this picture for this layer and class yet. Order it on the page."),
+    "judge_missing": N_("Nobody asked for the views “%(views)s” of run %(run)s. Reload the page."),
+    "judge_no_models": N_(
+        "Run %(run)s has no saved model for some of its pictures, so they cannot be judged again. Train it again."
+    ),
+    "judge_no_pictures": N_("No picture of the run could be read, so nothing was judged. Look for missing files."),
+    "judge_nothing": N_(
+        "Run %(run)s has neither validation nor test pictures that it judged, so none can be judged again."
+    ),
+    "judge_unfinished": N_("Run %(run)s has not come to its end. Only a finished run can be judged again."),
     "metrics_class_range": N_("A label or an answer is not one of the %(classes)s classes."),
     "metrics_shape": N_("Labels %(labels)s and answers %(predicted)s must be two lists of the same length."),
     "prediction_missing": N_(
         "There is no prediction %(job)s of this run; predictions are kept for a day. Try the picture again."
     ),
     "prediction_picture_missing": N_("Choose a picture file or an image of the project."),
+    "views_unknown": N_("There are no views “%(value)s”. Choose one of: %(known)s."),
 }
