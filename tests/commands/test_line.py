@@ -44,7 +44,9 @@ def json_of(capsys) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("command", ["", "serve", "demo", "web", "worker", "import", "train", "report", "migrate"])
+@pytest.mark.parametrize(
+    "command", ["", "serve", "demo", "web", "worker", "import", "train", "judge", "report", "migrate"]
+)
 def test_help__explains_every_command(command, capsys):
     with pytest.raises(SystemExit) as ended:
         line.main([*command.split(), "--help"])

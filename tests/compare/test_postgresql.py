@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.enums import PredictionRole
-from app.services import answers, compare, projects, runs
+from app.services import answers, comparable, projects, runs
 from app.web import compare_page
 from app.web.compare_query import CompareQuery
 from tests.chaos.record import only_full
@@ -18,7 +18,7 @@ def test_compare__on_postgresql(postgres_database, store):
     with postgres_database.read() as session:
         project = projects.by_slug(session, "blood")
         found = [runs.by_number(session, project.id, number) for number in (1, 2)]
-        assert compare.roles(session, found) == [PredictionRole.TEST, PredictionRole.VALIDATION]
+        assert comparable.roles(session, found) == [PredictionRole.TEST, PredictionRole.VALIDATION]
         query = CompareQuery(show="lost")
         page = compare_page.build(session, answers.Kept(), project, found, query, [PredictionRole.TEST], "en")
         flips = page.shown.pairing.flips

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from app.commands import line
+from app.commands.common import Exit
 from app.db.models import Image
 from app.db.run_models import Job, Judgement, Prediction, Run, RunFold
 from app.domain import metrics
@@ -134,6 +136,19 @@ def test_result__has_the_numbers_of_the_public_functions_on_the_page_and_for_pro
     assert "1 picture could not be read and was left out." in page
     assert f"{right[0]} are right as they are, {right[1]} with several views" in page
     assert len(told["changed"]) == told["gained"] + 1
+
+
+def test_command__starts_and_prints_the_same(settings, database, store, trained, monkeypatch, capsys):
+    monkeypatch.setenv("MIWAKE_DATA_DIR", str(settings.data_dir))
+    assert line.main(["judge", "blood", "1"]) == Exit.OK
+    assert "was not judged again. Choose one of: --views mirror, shifts, all, turns." in capsys.readouterr().out
+    assert line.main(["judge", "blood", "1", "--views", "some"]) == Exit.USAGE
+    assert "There are no views “some”." in capsys.readouterr().err
+    assert line.main(["judge", "blood", "1", "--views", "turns"]) == Exit.OK
+    assert capsys.readouterr().out == "8 views (turns): queued\n"
+    judge(database, store, "turns")
+    assert line.main(["judge", "blood", "1"]) == Exit.OK
+    assert re.search(r"test +accuracy 0\.\d{4} -> 0\.\d{4}, difference [+-]0\.\d{4}", capsys.readouterr().out)
 
 
 def test_pictures__each_kind_is_listed_walked_through_and_judged_by_the_labels_of_today(

@@ -64,17 +64,23 @@ def fill(database, store, name):
             ImageLease(image_id=image.id, project_id=project.id, holder="h", until=0.0),
             SavedView(project_id=project.id, number=1, name="v", name_key="v", query="", actor="ken"),
             ProjectArray(project_id=project.id, kind="space", sha256=store.put(f"array {name}".encode())),
-            Checkpoint(run_id=run.id, fold=0, epoch=1, attempt=1, blobs={"state": store.put(name.encode())}, size=1),
-            AnswerPack(run_id=run.id, role="x", fold=0, attempt=1, count=1, newest_id=1, said=1,
-                       sha256=store.put(f"pack {name}".encode()), size=1),
-            DiaryEntry(run_id=run.id, number=1, actor="ken", job_id=run.job_id),
-            Judgement(run_id=run.id, views="all", job_id=run.job_id, actor="ken", size=1,
-                      sha256=store.put(f"views {name}".encode())),
+            *_of_run(store, run, name),
             ClassEvent(change_set_id=done.id, class_id=made.classes[0].id),
             FeaturePlace(canonical_sha256=image.canonical_sha256, method=name, row=0,
                          block_id=_block(session, store, name)),
         ])  # fmt: skip
         return project.id
+
+
+def _of_run(store, run, name):
+    mine = {"run_id": run.id}
+    state, pack, several = (store.put(f"{kind}{name}".encode()) for kind in ("", "pack ", "views "))
+    return [
+        Checkpoint(**mine, fold=0, epoch=1, attempt=1, blobs={"state": state}, size=1),
+        AnswerPack(**mine, role="x", fold=0, attempt=1, count=1, newest_id=1, said=1, sha256=pack, size=1),
+        DiaryEntry(**mine, number=1, actor="ken", job_id=run.job_id),
+        Judgement(**mine, views="all", actor="ken", job_id=run.job_id, sha256=several, size=1),
+    ]
 
 
 def _block(session, store, name):

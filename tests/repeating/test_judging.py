@@ -1,5 +1,6 @@
 """A finished run judged again with several views, by a real worker: what it keeps is what the definition says."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.commands import line
+from app.commands.common import Exit
 from app.db.run_models import Judgement, Prediction, Run, RunItem
 from app.domain import views
 from app.domain.enums import JobState, PredictionRole
@@ -114,18 +117,16 @@ def test_judgement__is_that_of_the_training_with_the_same_views_and_leaves_the_r
     assert own == 24 + 8 * 3, "the answers of the run are those of its training"
 
 
-def test_holdout__has_its_model_judge_both(bench):
+def test_command__has_the_model_of_a_holdout_run_judge_both(bench, monkeypatch, capsys):
+    monkeypatch.setenv("MIWAKE_DATA_DIR", str(bench.settings.data_dir))
     run = trained(bench, QUICK)
-    judge_holdout(bench, run)
+    words = ["judge", bench.project().slug, str(run.number)]
+    assert line.main([*words, "--views", "shifts", "--wait", "--json"]) == Exit.OK
+    (found,) = json.loads(capsys.readouterr().out)["judged"]
+    assert (found["views"], found["count"], found["state"]) == ("shifts", 6, "done")
     with bench.database.read() as session:
         run = runs.by_number(session, bench.project_id, run.number)
-        row = session.get_one(Judgement, (run.id, "shifts"))
-        assert row.numbers is not None
-        assert row.numbers["validation"]["images"] == run.folds[0].validation_count
-        assert (row.numbers["test"]["images"], row.numbers["test"]["models"]) == (8, 1)
-
-
-def judge_holdout(bench: Bench, run: Run) -> None:
-    with bench.database.write() as session:
-        job = judging.start(session, session.get_one(Run, run.id), "shifts", actor="tester")
-    assert processes.ended(bench.database, job.id).state == JobState.DONE
+    assert (found["validation"]["images"], found["test"]["images"]) == (run.folds[0].validation_count, 8)
+    assert found["test"]["models"] == found["validation"]["models"] == 1
+    assert line.main(words) == Exit.OK
+    assert "6 views (shifts): done\n  test        accuracy" in capsys.readouterr().out

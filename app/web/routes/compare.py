@@ -10,7 +10,7 @@ from app.db.models import Project
 from app.db.run_models import Run
 from app.domain.enums import JobState
 from app.domain.errors import NotFound
-from app.services import compare, run_list, runs
+from app.services import comparable, run_list, runs
 from app.services.compare import MOST_RUNS
 from app.web import compare_page, compare_report, i18n, self_contained
 from app.web.compare_query import CompareQuery
@@ -37,9 +37,9 @@ def show(request: Request, project: ProjectDep, session: ReadSession, state: Sta
     """Compare the runs of the address; a single one with the run before it; without runs, let them be chosen."""
     query = CompareQuery.parse(request.query_params)
     found = [runs.by_number(session, project.id, number) for number in query.runs[:MOST_RUNS]]
-    if len(found) == 1 and (before := compare.before(session, found[0])) is not None:
+    if len(found) == 1 and (before := comparable.before(session, found[0])) is not None:
         return redirect(request, "compare", slug=project.slug, query={"runs": f"{before},{found[0].number}"})
-    known = compare.roles(session, found) if len(found) > 1 else []
+    known = comparable.roles(session, found) if len(found) > 1 else []
     if not known or len(query.runs) > MOST_RUNS:
         return _choose(request, project, session, found, query)
     language = i18n.choose(request)
@@ -62,7 +62,7 @@ def report(request: Request, project: ProjectDep, session: ReadSession, state: S
     """
     query = CompareQuery.parse(request.query_params)
     found = [runs.by_number(session, project.id, number) for number in query.runs[:MOST_RUNS]]
-    known = compare.roles(session, found) if len(found) > 1 else []
+    known = comparable.roles(session, found) if len(found) > 1 else []
     if not known:
         raise NotFound("compare_runs_missing", most=MOST_RUNS)
     page = compare_page.build(session, state.judged, project, found, query, known, i18n.choose(request))
