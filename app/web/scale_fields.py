@@ -8,11 +8,9 @@ TEXTS: dict[str, FieldText] = {
         "more",
         N_("Scale of the pixels"),
         N_(
-            "Networks learn best from small numbers. The usual choice divides by 255. “In each picture” takes away how "
-            "bright a picture is, and with the deviation also how strong its contrast is: for pictures whose lighting "
-            "says nothing. “Over the training images” is measured on those that each model learns from, never on "
-            "others. ZCA whitening also takes away what neighbouring pixels have in common: edges stay, even areas "
-            "vanish. It is made for small pictures and many of them. The strip shows the pictures before this step."
+            "Networks learn best from small numbers; the usual choice divides by 255. “In each picture” takes away how "
+            "bright each one is, “over the training images” is measured on those of each fold alone. ZCA whitening "
+            "keeps edges and takes away even areas; it is for many small pictures. The strip shows pictures before it."
         ),
         choices={
             "none": N_("0 to 255, as they are"),
