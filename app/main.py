@@ -20,6 +20,7 @@ from app.storage.arrays import Arrays
 from app.web import errors, security
 from app.web.deps import AppState
 from app.web.figures import Meters
+from app.web.head import HeadAsGet
 from app.web.observe import Observe
 from app.web.static import HashedStatic
 from app.web.templating import STATIC, Templates
@@ -102,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.templates = Templates(app)
     app.state.meters = Meters()
     errors.register(app)
+    app.add_middleware(HeadAsGet)
     security.install(app, settings)
     app.add_middleware(Observe, meters=app.state.meters)
     return app

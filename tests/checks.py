@@ -25,9 +25,11 @@ def check_answer(answer: httpx.Response) -> None:
         assert headers["cache-control"] == "no-store", where
         assert {"Accept-Language", "Cookie"} <= {name.strip() for name in headers.get("vary", "").split(",")}, where
         assert headers["content-security-policy"] == PAGE_POLICY, where
-        assert answer.text.lstrip().lower().startswith("<!doctype html>") or "hx-request" in answer.request.headers, (
-            where
-        )
+        assert (
+            answer.text.lstrip().lower().startswith("<!doctype html>")
+            or "hx-request" in answer.request.headers
+            or answer.request.method == "HEAD"
+        ), where
     if kind.startswith("image/") and "/static/" not in answer.request.url.path:
         assert headers["content-security-policy"] == PICTURE_POLICY, where
         assert not kind.startswith("image/svg"), where

@@ -6,13 +6,18 @@ import warnings
 from celery.platforms import SecurityWarning
 
 from app.commands import logs
+from app.commands.ending import ended
 from app.commands.parent import end_with_parent
 from app.config import Settings
 from worker import celery_app, parts
 
 
 def main() -> int:
-    """Work until the process is told to end."""
+    """Work until the process is told to end, or say in a sentence why that cannot be."""
+    return ended(_work)
+
+
+def _work() -> int:
     settings = Settings.from_env()
     logs.set_up(settings.log_level, settings.log_format, settings.masked)
     # Celery warns of running as root because of pickle; we accept JSON only, and containers run as another user.

@@ -1,4 +1,4 @@
-"""The command line: what can be typed, which command it is, and how errors become sentences and exit codes."""
+"""The command line: what can be typed, and which command it is."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,42 +7,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.exc import DatabaseError, OperationalError
-
 from app.commands import line_runs, settings_table
-from app.commands.common import Exit, explain, opened, put, say
-from app.commands.folder import FolderError
+from app.commands.common import Exit, opened, put
+from app.commands.ending import ended
 from app.commands.lazy import Command, lazily
-from app.commands.ports import AddressError
 from app.config import Settings
-from app.db.session import is_damage
-from app.domain.errors import AppError, Conflict, Invalid, NotFound
 
 
 def main(words: Sequence[str]) -> int:
     """Run the command that ``words`` ask for; return its exit code."""
     typed = _parser().parse_args(words)
     command: Command = typed.command
-    try:
-        return command(_settings(typed), typed)
-    except AppError as error:
-        say(explain(error))
-        return _code(error)
-    except DatabaseError as error:
-        if not isinstance(error, OperationalError) and not is_damage(error):
-            raise
-        say(f"The database cannot be used: {error.orig}")
-        return Exit.UNUSABLE
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except BrokenPipeError:
-        return Exit.FAILED  # whoever read the output has gone
-
-
-def _code(error: AppError) -> Exit:
-    if isinstance(error, AddressError | FolderError) or error.code.startswith(("setting_", "database_")):
-        return Exit.UNUSABLE
-    return Exit.USAGE if isinstance(error, Invalid | NotFound | Conflict) else Exit.FAILED
+    return ended(lambda: command(_settings(typed), typed))
 
 
 def _settings(typed: argparse.Namespace) -> Settings:

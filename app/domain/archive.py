@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from app.domain.errors import AppError, BadImage
-from app.domain.filenames import common_root, is_junk, shown_path
+from app.domain.filenames import common_root, is_junk, shown_path, written_path
 from app.domain.lists import Given
 from app.domain.zipnames import Encoding, decode_names
 
+LEAVES = "zip_path"  # why an entry is refused whose path leads out of the zip
 MAX_ENTRIES = 200_000
 MAX_DIRECTORY_BYTES = 64 * 2**20
 MAX_TOTAL_BYTES = 20 * 2**30
@@ -41,7 +42,8 @@ class BadArchive(AppError):
 class Entry:
     """One file of the archive. ``code`` says why it is refused or skipped without being read, else it is "".
 
-    ``given``: what is known of it besides its path.
+    ``path`` is cleaned, but for a path that leads out of the zip: that is shown as it was written. ``given``: what is
+    known of the file besides its path.
     """
 
     path: str
@@ -103,7 +105,7 @@ class Archive:
     @cached_property
     def root(self) -> str:
         """The folder that holds everything, or ""; see ``filenames.common_root``."""
-        return common_root(entry.path for entry in self.entries if not entry.skipped)
+        return common_root(entry.path for entry in self.entries if not entry.skipped and not entry.code)
 
     def params(self, entry: Entry) -> dict[str, Any]:
         """The values for the sentence of ``entry.code``."""
@@ -217,14 +219,15 @@ def _check_total(infos: Sequence[zipfile.ZipInfo]) -> None:
 def _entry(info: zipfile.ZipInfo, name: str, limit: int) -> Entry:
     if is_junk(name):
         return Entry(shown_path(name), "junk", skipped=True, info=info)
-    return Entry(shown_path(name), _refusal(info, name, limit), skipped=False, info=info)
+    code = _refusal(info, name, limit)
+    return Entry(written_path(name) if code == LEAVES else shown_path(name), code, skipped=False, info=info)
 
 
 def _refusal(info: zipfile.ZipInfo, name: str, limit: int) -> str:
     """Why an entry is refused unread, or ""."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     reasons = (
-        ("zip_path", _leaves(name)),
+        (LEAVES, _leaves(name)),
         ("zip_encrypted", bool(info.flag_bits & 0x1)),
         ("zip_link", kind not in {0, stat.S_IFREG, stat.S_IFDIR}),
         ("zip_method", info.compress_type not in METHODS or bool(info.flag_bits & 0x20)),

@@ -86,6 +86,12 @@ def shown_path(path: str) -> str:
     return shown
 
 
+def written_path(path: str) -> str:
+    """A path that is refused, as it stood there; what a reader cannot see is written as its number."""
+    seen = (letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in path)
+    return "".join(seen)[:MAX_PATH]
+
+
 def _joined(path: str) -> str:
     parts = [clean(part) for part in split_path(path)]
     return "/".join(part for part in parts if part)[-MAX_PATH:] or "unnamed"

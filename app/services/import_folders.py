@@ -86,7 +86,7 @@ def of_zip(path: Path, max_file_bytes: int, encoding: Encoding | None) -> Conten
         BadArchive: the zip is refused as a whole.
     """
     with opened(path, max_file_bytes, encoding) as archive:
-        paths = [entry.path for entry in archive.entries if not entry.skipped]
+        paths = [entry.path for entry in archive.entries if not entry.skipped and not entry.code]
         top = [name for one in paths if "/" not in (name := without_root(one, archive.root))]
         lists = sorted(name for name in top if name.lower().endswith((".csv", ".tsv", ".json")))
         return Contents(dict(Counter(map(folder_of, paths))), archive.root, lists, str(archive.encoding))

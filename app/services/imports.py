@@ -18,6 +18,7 @@ from app.db.base import utc_now
 from app.db.models import ImportBatch, ImportEntry, Project
 from app.db.session import Database
 from app.decoder import AT_ONCE, Decoder
+from app.domain.archive import LEAVES
 from app.domain.enums import EntryVerdict
 from app.domain.errors import BadImage, Conflict, NotFound
 from app.domain.filenames import MAX_NAME, Place, clean, is_junk, place, shown_path, without_root
@@ -256,6 +257,8 @@ def _judge(decoder: Decoder, blobs: Batch, options: Options, limit: int, files: 
 
 def _refused(file: Incoming, options: Options, limit: int) -> Judged | None:
     """What is skipped or refused without a look at the picture."""
+    if file.code == LEAVES:  # its path is no place in a folder
+        return Judged(file.path, EntryVerdict.REFUSED, file.code, file.params)
     path = shown_path(file.path)
     if file.skipped or is_junk(path):
         return Judged(path, EntryVerdict.SKIPPED, file.code or "junk", file.params)

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from app.config import StoreAddress
+from app.domain.errors import AppError
 from app.storage.base import Store
 from app.storage.bucket import ObjectStore
 from app.storage.local import LocalStore
@@ -15,5 +16,10 @@ def open_store(address: StoreAddress | str) -> Store:
         address = StoreAddress(address)
     parts = urlsplit(address.url)
     if parts.scheme == "file":
-        return LocalStore(Path(unquote(parts.path)))
+        folder = Path(unquote(parts.path))
+        try:
+            return LocalStore(folder)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise AppError("setting_storage_folder", folder=str(folder), reason=reason) from None
     return ObjectStore(address)

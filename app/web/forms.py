@@ -102,7 +102,9 @@ class TrainForm:
                 if key not in FIELDS.keys() | EXTRA and not known(key) and not key.startswith(ONLY)
             }
         name = show(sent.get("name", "")).strip()
-        if len(name) > NAME_LENGTH:
+        if not isinstance(sent.get("name", ""), str):
+            errors["name"] = Invalid("name_no_text", value=name[:40])
+        elif len(name) > NAME_LENGTH:
             errors["name"] = Invalid("name_too_long", length=len(name), limit=NAME_LENGTH)
         how, wrong = _how(sent)
         errors |= wrong

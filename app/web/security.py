@@ -80,7 +80,10 @@ class OwnOriginOnly:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        response: Response = answer(request, AppError("request_foreign"), 403)
+        headers = request.headers
+        unmarked = "sec-fetch-site" not in headers and "origin" not in headers
+        refusal = AppError("request_unmarked") if unmarked else AppError("request_foreign")
+        response: Response = answer(request, refusal, 403)
         await response(scope, receive, send)
 
 

@@ -1,5 +1,7 @@
 """Settings that cannot be used: one sentence without any password, exit code 3, and nothing is opened before."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,9 @@ import sqlalchemy as sa
 
 from app.commands import line
 from app.commands.common import Exit
-from app.config import Settings
+from app.config import Settings, child_environment
 from app.db.session import Database
+from tests.conftest import ROOT
 
 SERVERS = ("serve", "web", "worker")
 SECRET = "CANARY"
@@ -75,6 +78,33 @@ def test_serve__refuses_a_value_in_one_sentence(name, value, part, monkeypatch, 
     said = capsys.readouterr().err
     assert said.startswith(f"The setting MIWAKE_{name} is “{value}”, but it {part}")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_servers__name_the_folder_of_a_store_that_cannot_be_made(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MIWAKE_STORAGE_URL", f"file://{tmp_path}/file/store")
+    assert line.main([command]) == Exit.UNUSABLE
+    said = capsys.readouterr().err
+    assert said.startswith(f"The folder of the store {tmp_path}/file/store cannot be made (Not a directory).")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("WORKER_CPU_SLOTS", "many", "must be a whole number"),
+        ("STORAGE_URL", "file:///proc/no/store", "cannot be made"),
+    ],
+)
+def test_worker__started_directly_says_it_in_one_sentence(name, value, part, data_dir):
+    environ = {**child_environment(), "MIWAKE_DATA_DIR": str(data_dir), f"MIWAKE_{name}": value}
+    data_dir.mkdir()
+    done = subprocess.run(  # noqa: PLW1510 - its end is what is looked at
+        [sys.executable, "-m", "worker"], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (Exit.UNUSABLE, 1), done.stderr
+    assert part in done.stderr
 
 
 @pytest.mark.parametrize("command", SERVERS)

@@ -65,7 +65,16 @@ def test_plain__entries_in_order_and_folders_left_out(opened):
 def test_path__that_leaves_is_refused_by_name(opened, name):
     archive = opened(raw_zip([(name.encode(), b"x"), (b"good.png", b"y")]))
     assert [entry.code for entry in archive.entries] == ["zip_path", ""]
-    assert ".." not in archive.entries[0].path
+    shown = archive.entries[0].path
+    assert shown == (name.replace("\x00", "\\x00"))
+    assert shown.isprintable()
+
+
+def test_path__that_leaves_makes_no_root_and_no_class(tmp_path):
+    path = tmp_path / "set.zip"
+    path.write_bytes(raw_zip([(b"../ghost/x.png", b"x"), (b"set/cat/1.png", b"y"), (b"set/dog/1.png", b"z")]))
+    found = import_folders.of_zip(path, 1000, None)
+    assert (dict(found.folders), found.root) == ({"set/cat": 1, "set/dog": 1}, "set")
 
 
 def test_link_and_device__are_refused(opened):

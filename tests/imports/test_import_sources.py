@@ -87,6 +87,7 @@ def test_zip__broken_off_at_any_batch_is_resumed(tools, tmp_path, monkeypatch):
         batch = session.get_one(ImportBatch, import_id)
         counts = (batch.new_count, batch.duplicate_count, batch.refused_count, batch.total, batch.finished)
     assert counts == (7, 1, 1, 9, True)
+    assert rows(tools, sa.select(ImportEntry.path).where(ImportEntry.code == "zip_path")) == [("../x.png",)]
     assert labels_of(tools)["set/cat/1.png"] == "cat"
 
 

@@ -1,7 +1,11 @@
 """The JSON that the pages send, and the pages themselves, through the application."""
 
-import pytest
+from urllib.parse import quote
 
+import pytest
+import sqlalchemy as sa
+
+from app.db.models import LabelClass
 from app.services import gallery
 from app.services.gallery import ImageFilter
 from tests.labelling.conftest import add_rows
@@ -205,6 +209,15 @@ def test_pages__without_images_or_classes_say_what_to_do(client, database, store
     for path in ("/label", "/images"):
         assert "Import images" in client.get(empty.path + path).text
     assert "Nothing has been labelled yet" in client.get(empty.path + "/history").text
+
+
+def test_label_mode__with_retired_classes_only_says_so(client, rows, database):
+    assert "All classes are retired" not in client.get(f"{rows.path}/label").text
+    with database.write() as session:
+        session.execute(sa.update(LabelClass).values(retired=True))
+    page = client.get(f"{rows.path}/label").text
+    assert "All classes are retired" in page
+    assert f'href="{quote(rows.path)}/classes"' in page
 
 
 def test_pages__of_a_missing_image_are_404(client, rows):

@@ -196,6 +196,7 @@ BAD_FIELDS = [
     ({"from": "1"}, {"from"}),
     ({"from": 10**30}, {"from"}),
     ({"name": "n" * 201}, {"name"}),
+    ({"name": ["cells", "second try"]}, {"name"}),
 ]
 
 

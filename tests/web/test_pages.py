@@ -95,6 +95,21 @@ def test_pages__links_lead_to_pages(client, filled):
     assert len(seen) > 8
 
 
+def test_head__is_answered_as_get_without_a_body(client, filled):
+    """Event streams too, which would never end."""
+    paths = [path.replace("{slug}", filled.slug) for name, path in PROJECT_PAGES if name not in ASKING | UNNAMED]
+    for path in [*GENERAL_PAGES, *paths, "/jobs/events", "/static/favicon.svg", "/p/missing"]:
+        head = client.head(path, follow_redirects=False)
+        assert head.content == b"", path
+        if path != "/jobs/events":
+            get = client.get(path, follow_redirects=False)
+            assert head.status_code == get.status_code, path
+            assert head.headers.keys() - {"set-cookie"} == get.headers.keys() - {"set-cookie"}, path  # it is set once
+        else:
+            assert head.headers["content-type"].startswith("text/event-stream")
+    assert client.head("/projects/nothing").status_code == 404
+
+
 def test_json__routes_refuse_other_content_types(client, filled):
     body = '{"request_id": "a", "source": "label", "class_id": null, "changes": []}'
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):

@@ -79,13 +79,15 @@ def test_routes__names_are_given_once():
     ids=json.dumps,
 )
 def test_unsafe__from_elsewhere_is_refused_on_every_route(client, headers):
+    marked = headers.keys() & {"Origin", "Sec-Fetch-Site"}
+    reason = "did not come from a page of this program" if marked else "does not say where it comes from"
     for method, path in unsafe_paths():
         request = client.build_request(method, path, headers=headers, content=b"x" * 10)
         del request.headers["origin"]
         request.headers.update(headers)
         answer = client.send(request)
         assert answer.status_code == 403, f"{method} {path}"
-        assert "did not come from a page of this program" in answer.text
+        assert reason in answer.text
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,17 @@ def test_unsafe__from_elsewhere_is_refused_on_every_route(client, headers):
 )
 def test_unsafe__from_our_own_page_is_answered(headers):
     assert security.is_own(Headers({"host": "127.0.0.1:8124", **headers}))
+
+
+def test_unsafe__without_a_mark_is_told_which_header_a_program_sends(settings, database):
+    with Client(create_app(settings), base_url=ORIGIN) as plain:
+        answer = plain.post("/projects", data={"name": "x"}, headers={"Accept": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "request_unmarked")
+        assert "Sec-Fetch-Site: none" in answer.json()["error"]["message"]
+        foreign = plain.post("/projects", headers={"Origin": "http://other", "Accept": "application/json"})
+        assert foreign.json()["error"]["code"] == "request_foreign"
+        marked = plain.post("/projects", data={"name": "x"}, headers={"Sec-Fetch-Site": "none"})
+        assert marked.url.path == "/p/x"
 
 
 @pytest.mark.parametrize(("origin", "host"), [("http://miwake:80", "miwake"), ("https://Miwake", "miwake:443")])

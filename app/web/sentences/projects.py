@@ -20,6 +20,7 @@ SENTENCES: dict[str, str] = {
     "deletion_goes_on": N_("The deletion of a project cannot be stopped: a part of it may be gone already."),
     "deletion_name_differs": N_("This is not the name of the project, which is “%(name)s”. Type it exactly like that."),
     "deletion_unasked": N_("Nothing was deleted. Repeat the command with --yes to delete the project for good."),
+    "name_no_text": N_("“%(value)s” is no name. Send a text in quotation marks."),
     "name_too_long": N_("The name has %(length)s characters; at most %(limit)s are allowed."),
     "project_missing": N_("There is no project “%(slug)s”. It may have been renamed or removed."),
     "project_name_empty": N_("A project needs a name. Type one with at least one visible character."),

@@ -30,6 +30,10 @@ SENTENCES: dict[str, str] = {
         "The request did not come from a page of this program, so it was refused. Open the page here and try again."
     ),
     "request_invalid": N_("The request has missing or wrong values: %(fields)s."),
+    "request_unmarked": N_(
+        "The request does not say where it comes from, so it was refused. A program sends the header "
+        "Sec-Fetch-Site: none; a browser that sends neither this nor Origin is too old."
+    ),
     "request_unreadable": N_("The request could not be read. Reload the page and try again."),
     "setting_broker": N_(
         "%(name)s is no address of a broker that can be used. Write redis://:PASSWORD@HOST:6379/0, with rediss:// for "
@@ -46,6 +50,10 @@ SENTENCES: dict[str, str] = {
     "setting_storage": N_(
         "%(name)s is no address of a store that can be used. Write s3://BUCKET or s3://BUCKET/FOLDER for a bucket, "
         "file:///FOLDER for a folder of this machine, or leave it empty for the data folder."
+    ),
+    "setting_storage_folder": N_(
+        "The folder of the store %(folder)s cannot be made (%(reason)s). Correct its permissions, or name another one "
+        "with MIWAKE_STORAGE_URL."
     ),
     "setting_weights_url": N_(
         "%(name)s is no address that files of weights can be downloaded from. Write http://HOST/FOLDER or "
