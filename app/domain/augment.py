@@ -31,7 +31,7 @@ class Draws:
             column ``a x + b y + c`` and row ``d x + e y + f`` of the picture. Flips are part of it.
         pixels: (n, augment_pixels.COLUMNS) float32, what happens to colours afterwards.
         mixing: (n, mixing.COLUMNS) float32, how much of another picture of the batch.
-        augmentation: the settings that the values were drawn from.
+        augmentation: the settings that the values were drawn from; those of all classes together where they differ.
     """
 
     matrices: Float32
@@ -44,13 +44,16 @@ class Draws:
 
     def only(self, chosen: NDArray[np.bool_]) -> "Draws":
         """The same with nothing done to the pictures that are not ``chosen``, (n,)."""
-        still = draw(Augmentation(), 1, 2, np.random.default_rng(0))
+        return self.or_else(draw(Augmentation(), 1, 2, np.random.default_rng(0)), chosen)
+
+    def or_else(self, others: "Draws", chosen: NDArray[np.bool_]) -> "Draws":
+        """These for the pictures that are ``chosen``, (n,), and ``others`` (of as many, or of one) for the rest."""
         mine = chosen[:, None]
         return replace(
             self,
-            matrices=np.where(mine, self.matrices, still.matrices),
-            pixels=np.where(mine, self.pixels, still.pixels),
-            mixing=np.where(mine, self.mixing, still.mixing),
+            matrices=np.where(mine, self.matrices, others.matrices),
+            pixels=np.where(mine, self.pixels, others.pixels),
+            mixing=np.where(mine, self.mixing, others.mixing),
         )
 
     def at(self, places: NDArray[np.int64]) -> "Draws":

@@ -72,8 +72,10 @@ def apply(changed: Float32, spec: Augmentation, drawn: Float32) -> Float32:
         low, high = (limit(changed, axis=(1, 2, 3), keepdims=True) for limit in (np.min, np.max))
         changed = np.clip(changed + rows[:, CHANNEL_SHIFT], low, high)
     if (spec.brightness_low, spec.brightness_high) != (1.0, 1.0):
-        # Keras hands the picture to Pillow for this, which works in whole numbers.
-        changed = _clip(np.floor(np.floor(changed) * rows[:, BRIGHTNESS]))
+        # Keras hands the picture to Pillow for this, which works in whole numbers. A factor of 1 is that of a picture
+        # of a class whose brightness stays.
+        darker = _clip(np.floor(np.floor(changed) * rows[:, BRIGHTNESS]))
+        changed = np.where(rows[:, BRIGHTNESS] == 1, changed, darker)
     if (spec.contrast_low, spec.contrast_high) != (1.0, 1.0):
         mean = changed.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
         changed = _clip((changed - mean) * rows[:, CONTRAST] + mean)

@@ -16,7 +16,7 @@ from app.domain.typed import number_text
 class Field:
     """One value of the recipe: what it may be."""
 
-    kind: str  # "int", "float", "bool", "choice", "color", "names", "layers", "run" or "text"
+    kind: str  # "int", "float", "bool", "choice", "color", "names", "changes", "layers", "run" or "text"
     group: str  # "network", "picture", "optimisation", "data", "stopping", "augmentation" or "" (not in the form)
     low: float = -math.inf
     high: float = math.inf

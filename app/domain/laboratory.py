@@ -48,7 +48,7 @@ class Difference:
 
 def arm_of(recipe: Recipe) -> Arm:
     """The arm that a recipe belongs to."""
-    if not recipe.augmentation.active:
+    if not recipe.all_changes.active:
         return Arm(frozenset())
     return Arm(recipe.chosen_classes or None)
 
@@ -64,7 +64,7 @@ def recipes(recipe: Recipe, classes: Sequence[str], seeds: int) -> list[tuple[Ar
     Raises:
         Invalid: ``vary_no_augmentation``, ``laboratory_classes``, ``laboratory_seeds`` or ``backbone_changes_all``.
     """
-    if not recipe.augmentation.active:
+    if not recipe.all_changes.active:
         raise Invalid("vary_no_augmentation")
     if recipe.pretrained:
         raise Invalid("backbone_changes_all")
@@ -78,7 +78,7 @@ def recipes(recipe: Recipe, classes: Sequence[str], seeds: int) -> list[tuple[Ar
 
 def _of_arm(recipe: Recipe, arm: Arm, seed: int) -> Recipe:
     if arm.plain:
-        return replace(recipe, augmentation=Augmentation(), augmented_classes="", seed=seed)
+        return replace(recipe, augmentation=Augmentation(), augmented_classes="", class_augmentation="", seed=seed)
     return recipe.updated(
         {"augmented_classes": json.dumps(sorted(arm.classes or ()), ensure_ascii=False), "seed": seed}
     )

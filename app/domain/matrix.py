@@ -1,6 +1,8 @@
 """Many trainings at once: every combination of some values of a recipe, and the same with other seeds."""
 
+import contextlib
 import itertools
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -14,8 +16,11 @@ from app.domain.typed import number_text
 MOST_RUNS = 200  # of one matrix
 AUGMENTATION = "augmentation"  # all changes of pictures together: on (as the recipe has them) or off
 SWITCH = ("on", "off")
+CLASSES = "augmented_classes"  # lists of names, or one of the words that follow
+NONE, ALL = "none", "all"
 _RANGE = re.compile(r"(\d{1,10})\.\.(\d{1,10})")
 _PREFIX = AUGMENTATION + "."
+_OF_CLASSES = "class_augmentation"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ def axis(field: str, text: str) -> Axis:
     Raises:
         Invalid: ``vary_unreadable``; ``matrix_size``.
     """
+    if field == CLASSES:
+        return Axis(field, _lists(text))
     values: list[str] = []
     numbers = field in FIELDS and FIELDS[field].kind in ("int", "float")
     for part in (text.replace("，", ",") if numbers else text).replace("、", ",").split(","):
@@ -59,6 +66,22 @@ def axis(field: str, text: str) -> Axis:
     if not all(values) or len(set(values)) < len(values):
         raise Invalid("vary_unreadable", text=f"{field}={text}")
     return Axis(field, tuple(values))
+
+
+def _lists(text: str) -> tuple[str, ...]:
+    """``none``, ``all`` and JSON lists of names with commas between them."""
+    values: list[str] = []
+    rest = text.strip()
+    while rest:
+        value = rest.partition(",")[0]
+        if rest.startswith("["):
+            with contextlib.suppress(ValueError):  # what is no list is said when the value is read
+                value = rest[: json.JSONDecoder().raw_decode(rest)[1]]
+        values.append(value.strip())
+        rest = rest[len(value) :].strip().removeprefix(",").strip()
+    if not values or not all(values) or len(set(values)) < len(values):
+        raise Invalid("vary_unreadable", text=f"{CLASSES}={text}")
+    return tuple(values)
 
 
 def seeds(recipe: Recipe, count: int) -> Axis:
@@ -85,33 +108,58 @@ def recipes(recipe: Recipe, axes: Sequence[Axis], name: str = "") -> list[tuple[
     made = []
     for chosen in itertools.product(*(one.values for one in axes)):
         pairs = [(one.field, value) for one, value in zip(axes, chosen, strict=True)]
-        words = [name, *(f"{field}={value}" for field, value in pairs)]
+        words = [name, *(f"{field}={_named(field, value)}" for field, value in pairs)]
         values: dict[str, Any] = {}
         for field, value in pairs:
-            values |= _switched(recipe, value) if field == AUGMENTATION else {field: value}
+            values |= _values(recipe, field, value)
         made.append((" ".join(word for word in words if word), recipe.updated(values)))
     return made
+
+
+def _named(field: str, value: str) -> str:
+    """A value in the name of a run: names of classes without the signs of a list."""
+    if field != CLASSES or value in (NONE, ALL):
+        return value
+    return " + ".join(json.loads(FIELDS[CLASSES].parse(value) or "[]")) or ALL
+
+
+def _values(recipe: Recipe, field: str, value: str) -> dict[str, Any]:
+    if field == CLASSES and value == NONE:
+        return {**_switched(recipe, "off"), CLASSES: ""}
+    if field == CLASSES and value == ALL:
+        return {CLASSES: ""}
+    return _switched(recipe, value) if field == AUGMENTATION else {field: value}
 
 
 def _switched(recipe: Recipe, value: str) -> dict[str, Any]:
     if value not in SWITCH:
         raise Invalid.of_fields({AUGMENTATION: Invalid("field_choice", value=value, choices=", ".join(SWITCH))})
-    if not recipe.augmentation.active:
+    if not recipe.all_changes.active:
         raise Invalid("vary_no_augmentation")
     if value == "on":
         return {}
     neutral = Recipe(augmentation=Augmentation()).flat()
-    return {key: item for key, item in neutral.items() if key.startswith(_PREFIX)}
+    return {key: item for key, item in neutral.items() if key.startswith(_PREFIX) or key == _OF_CLASSES}
 
 
 def varied(recipes: Sequence[Recipe]) -> list[str]:
     """The fields in which recipes differ, in the order of ``FIELDS``.
 
-    Changes of pictures are one field where several differ, or where one of the recipes has none at all.
+    Changes of pictures are one field where several differ, or where one of the recipes has none at all; none where
+    those without changes stand beside some that change single classes: ``CLASSES`` tells them then.
     """
     flat = [recipe.flat() for recipe in recipes]
     found = [key for key in FIELDS if any(one[key] != flat[0][key] for one in flat[1:])]
-    inner = [key for key in found if key.startswith(_PREFIX)]
-    outer = [key for key in found if key != "preset" and not key.startswith(_PREFIX)]
-    together = len(inner) > 1 or (inner and not all(recipe.augmentation.active for recipe in recipes))
+    inner = [key for key in found if key.startswith(_PREFIX) or key == _OF_CLASSES]
+    outer = [key for key in found if key != "preset" and key not in inner]
+    if inner and CLASSES in outer and _by_class(recipes):
+        return outer
+    together = len(inner) > 1 or (inner and not all(recipe.all_changes.active for recipe in recipes))
     return outer + ([AUGMENTATION] if together else inner)
+
+
+def _by_class(recipes: Sequence[Recipe]) -> bool:
+    """True when some change no picture, and the others differ at most in whose pictures are changed."""
+    plain = [recipe for recipe in recipes if not recipe.all_changes.active]
+    others = {(recipe.augmentation, recipe.class_augmentation) for recipe in recipes if recipe.all_changes.active}
+    return bool(plain) and len(others) == 1 and not any(recipe.chosen_classes for recipe in plain)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from app.domain import own_network
+from app.domain import class_changes, own_network
+from app.domain.augmentation import Augmentation
 from app.domain.errors import AppError, Invalid
 from app.domain.fields import plain
 from app.domain.groups import name_pattern
@@ -29,59 +30,6 @@ __all__ = [
     "ARCHITECTURES", "BACKBONES", "FIELDS", "FILL_MODES", "NORMALISATIONS", "OPTIMIZERS", "RESIZE_MODES", "SCHEDULES",
     "Augmentation", "Recipe",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of each training picture, with the meaning that Keras' ``ImageDataGenerator`` gives them.
-
-    Attributes:
-        rotation: degrees; the angle is drawn from -rotation to +rotation.
-        width_shift, height_shift: part of the width and height, drawn from both sides; from 1 on a number of pixels.
-        shear: degrees (not a factor), drawn from both sides.
-        zoom_low, zoom_high: limits of the two zoom factors; 1 and 1 is off.
-        channel_shift: added to each channel, drawn from -channel_shift to +channel_shift, on the scale 0 to 255.
-        brightness_low, brightness_high: limits of the brightness factor; 1 and 1 is off.
-        horizontal_flip, vertical_flip: mirrored in half of the draws.
-        fill_mode, fill_value: what stands where the moved picture leaves a gap; the value is used by ``constant``.
-        contrast_low, contrast_high: limits of the factor of the contrast; 1 and 1 is off.
-        blur: largest deviation of a Gaussian blur in pixels of the network's input, drawn from 0 up.
-        noise: largest deviation of Gaussian noise on the scale 0 to 255, drawn from 0 up.
-        erase: part of the pictures in which a rectangle is wiped out.
-        mixup, cutmix: parameter of the beta distribution that says how much of the other picture; 0 is off.
-    """
-
-    rotation: float = 0.0
-    width_shift: float = 0.0
-    height_shift: float = 0.0
-    shear: float = 0.0
-    zoom_low: float = 1.0
-    zoom_high: float = 1.0
-    channel_shift: float = 0.0
-    brightness_low: float = 1.0
-    brightness_high: float = 1.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    fill_mode: str = "nearest"
-    fill_value: float = 0.0
-    contrast_low: float = 1.0
-    contrast_high: float = 1.0
-    blur: float = 0.0
-    noise: float = 0.0
-    erase: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-
-    @property
-    def active(self) -> bool:
-        """False when no operation changes a picture."""
-        neutral = Augmentation(fill_mode=self.fill_mode, fill_value=self.fill_value)
-        return self != neutral
-
-    @property
-    def mixes(self) -> bool:
-        """True when pictures and labels of a batch are mixed."""
-        return bool(self.mixup or self.cutmix)
 
 
 @dataclass(frozen=True)
@@ -111,6 +59,7 @@ class Recipe:
         added_copies: changed copies of each picture that stand beside the originals in every epoch; 0 changes the
             pictures themselves, anew in each epoch.
         augmented_classes: names of the classes whose pictures are changed, as a JSON list; "" is all of them.
+        class_augmentation: what single classes have of their own, as a JSON object, see ``app.domain.class_changes``.
         monitor: value by which the best epoch is chosen, and early stopping decided.
         patience: epochs without improvement before the training ends; 0 switches early stopping off.
         logit_dropout: dropout behind the last dense layer, as the network of post 004 has it; 0 is off.
@@ -151,6 +100,7 @@ class Recipe:
     averaging: float = 0.0
     added_copies: int = 0
     augmented_classes: str = ""
+    class_augmentation: str = ""
     epochs: int = 50
     batch_size: int = 32
     accumulation: int = 1
@@ -194,6 +144,51 @@ class Recipe:
     def chosen_classes(self) -> frozenset[str]:
         """Names of the classes whose pictures are changed; empty for all of them."""
         return frozenset(json.loads(self.augmented_classes or "[]"))
+
+    @property
+    def class_changes(self) -> dict[str, dict[str, Any]]:
+        """What single classes have in place of the values of all: class -> name without prefix -> value."""
+        return class_changes.of(self.class_augmentation)
+
+    @property
+    def all_changes(self) -> Augmentation:
+        """Everything that is switched on for any class; the changes of all where no class has its own."""
+        chosen = self.chosen_classes
+        own = [name for name in self.class_changes if not chosen or name in chosen]
+        return class_changes.union([self.augmentation, *(self.changes_of(name) for name in own)])
+
+    @property
+    def most_copies(self) -> int:
+        """Added copies of each picture of the class that has most of them."""
+        common = self.added_copies if self.augmentation.active else 0
+        return max([common, *(self.copies_of(name) for name in self.class_changes)])
+
+    @property
+    def names_classes(self) -> bool:
+        """True when it says something of single classes."""
+        return bool(self.augmented_classes or self.class_augmentation)
+
+    def readable(self) -> dict[str, Any]:
+        """``to_json`` with what is said of single classes as lists and objects; ``from_json`` reads it as well."""
+        texts = {name: getattr(self, name) for name in ("augmented_classes", "class_augmentation")}
+        return self.to_json() | {name: json.loads(text) for name, text in texts.items() if text}
+
+    def with_names(self, names: Mapping[str, str]) -> "Recipe":
+        """The same for classes that are called otherwise; ``names`` are the new ones by the old ones."""
+        chosen = [names.get(name, name) for name in json.loads(self.augmented_classes or "[]")]
+        own = {names.get(name, name): values for name, values in self.class_changes.items()}
+        return self.updated({"augmented_classes": chosen, "class_augmentation": own})
+
+    def changes_of(self, name: str) -> Augmentation:
+        """The changes of the pictures of one class."""
+        if self.chosen_classes and name not in self.chosen_classes:
+            return Augmentation()
+        return class_changes.applied(self.augmentation, self.class_changes.get(name, {}))
+
+    def copies_of(self, name: str) -> int:
+        """Added copies of each picture of one class; a class whose pictures are not changed has none."""
+        own: int = self.class_changes.get(name, {}).get(class_changes.COPIES, self.added_copies)
+        return own if self.changes_of(name).active else 0
 
     @property
     def all_epochs(self) -> int:
@@ -250,7 +245,7 @@ class Recipe:
 
 def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     errors: dict[str, AppError] = {}
-    for name in ("zoom", "brightness", "contrast"):
+    for name in class_changes.PAIRS:
         low, high = values[f"augmentation.{name}_low"], values[f"augmentation.{name}_high"]
         if low > high:
             errors[f"augmentation.{name}_low"] = Invalid("field_order", low=plain(low), high=plain(high))
@@ -260,6 +255,8 @@ def _cross_check(values: Mapping[str, Any]) -> dict[str, AppError]:
     if wrong and values["normalisation"] in FITTED:  # features are computed once, for all folds
         errors["normalisation"] = Invalid("backbone_featurewise")
     errors |= _cross_check_network(values)
+    if crossed := class_changes.crossed(values):
+        errors["class_augmentation"] = crossed
     try:
         name_pattern(values["group_pattern"])
     except Invalid as error:
@@ -278,6 +275,8 @@ def _cross_check_network(values: Mapping[str, Any]) -> dict[str, AppError]:
         for name in ("added_copies", "augmented_classes"):
             if values[name]:
                 errors[name] = Invalid("backbone_changes_all")
+        if any(class_changes.COPIES in own for own in class_changes.of(values["class_augmentation"]).values()):
+            errors["class_augmentation"] = Invalid("backbone_changes_all")
     return errors
 
 

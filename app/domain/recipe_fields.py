@@ -3,6 +3,7 @@
 Validation, form, ``--set`` and the documentation are all made from ``FIELDS``.
 """
 
+from app.domain.class_changes import COMMON, COPIES, ClassField
 from app.domain.fields import Field
 from app.domain.groups import GROUPINGS
 from app.domain.views import KINDS
@@ -27,6 +28,31 @@ BALANCES = ("none", "weights", "batches")
 MONITORS = ("val_loss", "val_accuracy")
 PRECISIONS = ("auto", "float32", "mixed")
 FILL_MODES = ("nearest", "constant", "reflect", "wrap")
+
+_CHANGES = {
+    "augmentation.rotation": Field("float", "augmentation", 0, 180),
+    "augmentation.width_shift": Field("float", "augmentation", 0, MOST_SHIFT),
+    "augmentation.height_shift": Field("float", "augmentation", 0, MOST_SHIFT),
+    "augmentation.shear": Field("float", "augmentation", 0, 80),
+    "augmentation.zoom_low": Field("float", "augmentation", 0.1, 5),
+    "augmentation.zoom_high": Field("float", "augmentation", 0.1, 5),
+    "augmentation.channel_shift": Field("float", "augmentation", 0, 255),
+    "augmentation.brightness_low": Field("float", "augmentation", 0, 5),
+    "augmentation.brightness_high": Field("float", "augmentation", 0, 5),
+    "augmentation.horizontal_flip": Field("bool", "augmentation"),
+    "augmentation.vertical_flip": Field("bool", "augmentation"),
+    "augmentation.fill_mode": Field("choice", "augmentation", choices=FILL_MODES),
+    "augmentation.fill_value": Field("float", "augmentation", 0, 255),
+    "augmentation.contrast_low": Field("float", "augmentation", 0, 5),
+    "augmentation.contrast_high": Field("float", "augmentation", 0, 5),
+    "augmentation.blur": Field("float", "augmentation", 0, 5),
+    "augmentation.noise": Field("float", "augmentation", 0, 100),
+    "augmentation.erase": Field("float", "augmentation", 0, 1),
+    "augmentation.mixup": Field("float", "augmentation", 0, 5),
+    "augmentation.cutmix": Field("float", "augmentation", 0, 5),
+}
+_COPIES = Field("int", "augmentation", 0, 20)
+_OF_A_CLASS = {key.removeprefix("augmentation."): spec for key, spec in _CHANGES.items()}
 
 FIELDS: dict[str, Field] = {
     "preset": Field("text", ""),
@@ -73,26 +99,12 @@ FIELDS: dict[str, Field] = {
     "deterministic": Field("bool", "optimisation"),
     "test_views": Field("choice", "stopping", choices=KINDS),
     "seed": Field("int", "data", 0, 2**31 - 1),
-    "added_copies": Field("int", "augmentation", 0, 20),
+    "added_copies": _COPIES,
     "augmented_classes": Field("names", "augmentation"),
-    "augmentation.rotation": Field("float", "augmentation", 0, 180),
-    "augmentation.width_shift": Field("float", "augmentation", 0, MOST_SHIFT),
-    "augmentation.height_shift": Field("float", "augmentation", 0, MOST_SHIFT),
-    "augmentation.shear": Field("float", "augmentation", 0, 80),
-    "augmentation.zoom_low": Field("float", "augmentation", 0.1, 5),
-    "augmentation.zoom_high": Field("float", "augmentation", 0.1, 5),
-    "augmentation.channel_shift": Field("float", "augmentation", 0, 255),
-    "augmentation.brightness_low": Field("float", "augmentation", 0, 5),
-    "augmentation.brightness_high": Field("float", "augmentation", 0, 5),
-    "augmentation.horizontal_flip": Field("bool", "augmentation"),
-    "augmentation.vertical_flip": Field("bool", "augmentation"),
-    "augmentation.fill_mode": Field("choice", "augmentation", choices=FILL_MODES),
-    "augmentation.fill_value": Field("float", "augmentation", 0, 255),
-    "augmentation.contrast_low": Field("float", "augmentation", 0, 5),
-    "augmentation.contrast_high": Field("float", "augmentation", 0, 5),
-    "augmentation.blur": Field("float", "augmentation", 0, 5),
-    "augmentation.noise": Field("float", "augmentation", 0, 100),
-    "augmentation.erase": Field("float", "augmentation", 0, 1),
-    "augmentation.mixup": Field("float", "augmentation", 0, 5),
-    "augmentation.cutmix": Field("float", "augmentation", 0, 5),
+    "class_augmentation": ClassField(
+        "changes",
+        "augmentation",
+        inner={COPIES: _COPIES} | {key: spec for key, spec in _OF_A_CLASS.items() if key not in COMMON},
+    ),
+    **_CHANGES,
 }

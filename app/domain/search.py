@@ -7,14 +7,14 @@ from the seed and the number of the trial, so that a search that was interrupted
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain import metrics
-from app.domain.recipe import FIELDS, Augmentation, Recipe
+from app.domain.recipe import FIELDS, Recipe
 from app.domain.recipe_fields import MOST_SHIFT
 
 READY, RANDOM, HALVING = METHODS = ("ready", "random", "halving")
@@ -58,7 +58,7 @@ def dimensions(recipe: Recipe) -> dict[str, Dimension]:
     ]
     if recipe.optimizer in ("adamw", "lion"):
         found.append(Dimension("weight_decay", 1e-4, 0.1, log=True))
-    if recipe.augmentation.active and (not recipe.pretrained or recipe.feature_copies or recipe.unfrozen_blocks):
+    if recipe.all_changes.active and (not recipe.pretrained or recipe.feature_copies or recipe.unfrozen_blocks):
         found.append(Dimension(STRENGTH, 0.0, 1.5))
     if recipe.pretrained:
         found.append(Dimension("head_dropout", 0.0, 0.6))
@@ -72,19 +72,28 @@ def dimensions(recipe: Recipe) -> dict[str, Dimension]:
     return {one.field: one for one in found}
 
 
-def strengthened(augmentation: Augmentation, factor: float) -> Augmentation:
-    """All changes made weaker or stronger: 0 is none of those with a size, 1 as they are; mirroring stays."""
-    values: dict[str, float] = {}
-    for name in _FACTORS:
-        values[name] = min(getattr(augmentation, name) * factor, FIELDS[f"augmentation.{name}"].high)
-    for name in _SHIFTS:
-        values[name] = _shift(getattr(augmentation, name), factor)
-    for name in _PAIRS:
-        for end in ("low", "high"):
-            spec = FIELDS[f"augmentation.{name}_{end}"]
-            moved = 1 + (getattr(augmentation, f"{name}_{end}") - 1) * factor
-            values[f"{name}_{end}"] = min(max(moved, spec.low), spec.high)
-    return replace(augmentation, **values)  # type: ignore[arg-type]
+def strengthened(recipe: Recipe, factor: float) -> Recipe:
+    """All changes of pictures made weaker or stronger, those of single classes too.
+
+    0 is none of those with a size, 1 as they are; mirroring and copies stay.
+    """
+    values = {name: _stronger(name, value, factor) for name, value in asdict(recipe.augmentation).items()}
+    own = {
+        of: {name: _stronger(name, value, factor) for name, value in one.items()}
+        for of, one in recipe.class_changes.items()
+    }
+    common = {f"augmentation.{name}": value for name, value in values.items()}
+    return recipe.updated({**common, "class_augmentation": own})
+
+
+def _stronger(name: str, value: Any, factor: float) -> Any:
+    if name in _SHIFTS:
+        return _shift(value, factor)
+    pair = name.removesuffix("_low").removesuffix("_high") in _PAIRS
+    if not pair and name not in _FACTORS:
+        return value
+    spec = FIELDS[f"augmentation.{name}"]
+    return min(max(1 + (value - 1) * factor if pair else value * factor, spec.low), spec.high)
 
 
 def _shift(shift: float, factor: float) -> float:
@@ -107,7 +116,7 @@ def trial(recipe: Recipe, varied: Sequence[Dimension], seed: int, number: int) -
     drawn = {one.field: one.draw(rng) for one in varied}
     factor = drawn.pop(STRENGTH, None)
     made = recipe.updated({**drawn, "preset": ""})
-    return made if factor is None else replace(made, augmentation=strengthened(made.augmentation, factor))
+    return made if factor is None else strengthened(made, factor)
 
 
 def rounds(trials: int, epochs: int) -> list[tuple[int, int]]:

@@ -30,11 +30,12 @@ def stages(recipe: Recipe) -> tuple[Stage, ...]:
     if not recipe.pretrained:
         return (Stage(1, recipe),)
     blocks = len(backbones.KNOWN[recipe.architecture].blocks)
-    copies = recipe.feature_copies if recipe.augmentation.active else 0
+    copies = recipe.feature_copies if recipe.all_changes.active else 0
     # What was computed once cannot be changed again.
-    first = Stage(1, replace(recipe, augmentation=Augmentation()), blocks, cached=True, copies=copies)
+    still = replace(recipe, augmentation=Augmentation(), class_augmentation="")
+    first = Stage(1, still, blocks, cached=True, copies=copies)
     if not recipe.unfrozen_blocks:
         return (first,)
     fine = replace(recipe, epochs=recipe.fine_epochs, learning_rate=recipe.fine_rate)
     frozen = blocks - min(recipe.unfrozen_blocks, blocks)
-    return first, Stage(2, fine, frozen, cached=frozen > 0 and not recipe.augmentation.active)
+    return first, Stage(2, fine, frozen, cached=frozen > 0 and not recipe.all_changes.active)

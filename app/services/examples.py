@@ -1,6 +1,6 @@
 """A few images of a project to show what a setting does to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,10 +61,11 @@ def one(session: Session, project_id: int, image_id: int) -> Example:
     return Example(*row)
 
 
-def class_of(session: Session, image_id: int) -> str:
-    """The name of the class of an image; "" when it has none."""
-    query = sa.select(LabelClass.name).join(Image, Image.class_id == LabelClass.id).where(Image.id == image_id)
-    return session.scalar(query) or ""
+def classes_of(session: Session, image_ids: Iterable[int]) -> dict[int, str]:
+    """The names of the classes of some images, by their ids; those without a class are left out."""
+    query = sa.select(Image.id, LabelClass.name).join(LabelClass, Image.class_id == LabelClass.id)
+    rows = session.execute(query.where(Image.id.in_(list(image_ids))))
+    return dict(rows.all())
 
 
 def another(session: Session, project_id: int, image_id: int) -> Example | None:

@@ -1,7 +1,7 @@
 """Trainings that were started together: a matrix of values, the same with other seeds, or both; seen as one table."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -165,9 +165,16 @@ def _member(line: RunLine, recipe: Recipe, fields: Sequence[str], checked: tuple
 
 
 def value_of(recipe: Recipe, fields: Sequence[str]) -> tuple[Any, ...]:
-    """The values of some fields; changes of pictures as a whole are True or False."""
-    flat: Mapping[str, Any] = recipe.flat()
-    return tuple(recipe.augmentation.active if name == matrix.AUGMENTATION else flat[name] for name in fields)
+    """The values of some fields; changes of pictures as a whole are True or False.
+
+    Whose pictures are changed is ``matrix.NONE`` where none are, and that alone tells it.
+    """
+    flat: dict[str, Any] = recipe.flat()
+    active = recipe.all_changes.active
+    flat[matrix.AUGMENTATION] = active
+    if not active and matrix.AUGMENTATION not in fields:
+        flat[matrix.CLASSES] = matrix.NONE
+    return tuple(flat[name] for name in fields)
 
 
 def _cells(members: Sequence[Member], fields: Sequence[str]) -> list[Cell]:

@@ -121,7 +121,7 @@ def _without(recipe: Recipe) -> str:
     return repr(sorted((name, repr(value)) for name, value in kept.items() if name not in _OWN))
 
 
-_OWN = ("augmented_classes", "seed", "preset")
+_OWN = ("augmented_classes", "class_augmentation", "seed", "preset")
 
 
 def find(session: Session, kept: Kept, project_id: int, group_id: int) -> Result | None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db.models import Image, Project
 from app.db.run_models import Job, Run, RunFold, RunItem
+from app.domain.recipe import Recipe
 from app.services import diary_record, packs
 from app.storage import Store
 
@@ -73,7 +74,7 @@ def of(session: Session, run: Run, store: Store | None = None) -> dict[str, Any]
         and {"number": version.number, "name": version.name, "fingerprint": version.fingerprint},
         "images": {"count": count, "fingerprint": digest, "label_watermark": run.label_watermark},
         "classes": [item.name for item in run.classes],
-        "recipe": run.recipe,
+        "recipe": Recipe.from_json(run.recipe).readable(),
         "seed": run.recipe["seed"],
         "deterministic": bool(run.recipe.get("deterministic")),
         "begins_with": run.origin,

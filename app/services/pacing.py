@@ -27,6 +27,7 @@ KIND = (
     "unfrozen_blocks",
     "feature_copies",
     "added_copies",
+    "class_augmentation",
 )
 _NETWORK = 3  # names of ``KIND`` that must always be alike
 

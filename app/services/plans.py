@@ -59,6 +59,11 @@ class Forecast:
     warnings: tuple[AppError, ...]
 
     @property
+    def names(self) -> list[str]:
+        """Of the classes, in their order."""
+        return [row.name for row in self.classes]
+
+    @property
     def train(self) -> int:
         """Training images of all classes."""
         return sum(row.train for row in self.classes)
@@ -127,6 +132,8 @@ def _problems(table: Table, recipe: Recipe, way: Validation, pool: dict[ClassCou
         problems.append(Invalid("too_few_classes", count=len(table.used), needed=2, name=table.used[0].name))
     if unknown := sorted(recipe.chosen_classes - {row.name for row in table.used}):
         problems.append(Invalid("augmented_class_missing", names=_names(unknown)))
+    if unknown := sorted(recipe.class_changes.keys() - {row.name for row in table.used}):
+        problems.append(Invalid("class_augmentation_missing", names=_names(unknown)))
     if absent := [row.name for row in pool if not pool[row]]:
         problems.append(Invalid("class_without_training", names=_names(absent)))
     if way == Validation.FOLDS and recipe.stratified:

@@ -140,11 +140,10 @@ def _sizes(recipe: Recipe, forecast: Forecast) -> tuple[int, int]:
 
 def _shown(recipe: Recipe, forecast: Forecast, learned: int) -> float:
     """Pictures of one epoch: added copies are shown beside the originals."""
-    if not recipe.added_copies or not recipe.augmentation.active or not forecast.train:
+    if not recipe.most_copies or not forecast.train:
         return learned
-    chosen = recipe.chosen_classes
-    changed = sum(row.train for row in forecast.classes if not chosen or row.name in chosen)
-    return learned * (1 + recipe.added_copies * changed / forecast.train)
+    added = sum(row.train * recipe.copies_of(row.name) for row in forecast.classes)
+    return learned * (1 + added / forecast.train)
 
 
 def _layers(recipe: Recipe, classes: int) -> tuple[Sequence[Layer], Invalid | None]:

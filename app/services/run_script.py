@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Run
+from app.domain.recipe import Recipe
 from app.services import manifest
 
 HEAD = """\
@@ -59,7 +60,7 @@ def lines(session: Session, run: Run) -> Iterator[str]:
         "START": (run.origin or {}).get("weights_sha256", ""),
         "START_CLASSES": [item.name for item in run.classes] if (run.origin or {}).get("outputs") == "kept" else [],
         "PRECISION": environment.get("precision", ""),
-        "RECIPE": run.recipe,
+        "RECIPE": Recipe.from_json(run.recipe).readable(),
         "EXPECTED": {
             fold.fold: {"epoch": fold.best_epoch, "metrics": fold.metrics, "weights_sha256": fold.weights_sha256}
             for fold in run.folds

@@ -12,7 +12,7 @@ from app.domain.enums import JobKind, JobState, Lane, RunKind
 from app.domain.errors import Invalid, NotFound
 from app.domain.matrix import MOST_RUNS
 from app.domain.recipe import Recipe
-from app.services import jobs, origins, own_ids, plans, preflight, projects, run_images, splits, versions
+from app.services import jobs, origins, own_ids, plans, preflight, projects, renamed, run_images, splits, versions
 from app.services.run_images import Drawn
 from app.services.spreading import Spread
 
@@ -150,7 +150,7 @@ def again(session: Session, run: Run, *, actor: str) -> Run:
     """
     project = session.get_one(Project, run.project_id)
     how = replace(how_of(session, run), like=run.id)
-    return create(session, project, Recipe.from_json(run.recipe), name=run.name, actor=actor, how=how)
+    return create(session, project, renamed.recipe_of(session, run), name=run.name, actor=actor, how=how)
 
 
 def how_of(session: Session, run: Run) -> How:

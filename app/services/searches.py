@@ -19,7 +19,7 @@ from app.domain import best, search
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane, Split
 from app.domain.errors import Invalid, NotFound
 from app.domain.recipe import Recipe
-from app.services import jobs, pacing, projects, runs, search_scores, splits
+from app.services import jobs, pacing, projects, renamed, runs, search_scores, splits
 from app.services.runs import ANYHOW, MOST_ITEMS, REQUEST, How
 from app.services.spreading import Spread
 
@@ -123,7 +123,8 @@ def advance(session: Session, job: Job) -> bool:
     plan, base = Plan.of(job.spec[PLAN]), Recipe.from_json(job.spec[RECIPE])
     wanted = _next_ready(session, plan, found) if plan.method == search.READY else _next(plan, base, found)
     for number, turn, recipe in wanted:
-        _begin(session, job, recipe, {TRIAL: number, ROUND: turn})
+        known = renamed.now(session, found[0].run.id, recipe) if found else recipe
+        _begin(session, job, known, {TRIAL: number, ROUND: turn})
     if not wanted and chosen(found) is None:
         raise Invalid("search_no_result", count=len(found))
     return bool(wanted)
@@ -151,7 +152,8 @@ def train_best(session: Session, project: Project, job: Job, *, actor: str) -> R
     winner = chosen(found)
     if winner is None:
         raise Invalid("search_no_result", count=len(found))
-    return runs.create(session, project, whole(job, winner), name=str(job.spec[NAME]), actor=actor)
+    recipe = renamed.now(session, winner.run.id, whole(job, winner))
+    return runs.create(session, project, recipe, name=str(job.spec[NAME]), actor=actor)
 
 
 def _next_ready(session: Session, plan: Plan, found: Sequence[Trial]) -> list[tuple[int, int, Recipe]]:

@@ -9,7 +9,7 @@ from app.db.run_models import Run, RunFold
 from app.domain import gathering
 from app.domain.errors import Invalid
 from app.domain.recipe import FIELDS, Recipe
-from app.services import runs
+from app.services import renamed, runs
 
 NO_MEMORY = ("out_of_memory", "killed")  # error codes of jobs
 
@@ -21,7 +21,7 @@ def step(recipe: Recipe, folds: Sequence[RunFold]) -> int:
 
 def _learned(recipe: Recipe, folds: Sequence[RunFold]) -> int:
     """Pictures of an epoch, at most: added copies are shown beside the originals."""
-    copies = recipe.added_copies if recipe.augmentation.active else 0
+    copies = recipe.most_copies
     return max((fold.train_count for fold in folds), default=0) * (1 + copies)
 
 
@@ -43,7 +43,7 @@ def again(session: Session, run: Run, *, actor: str) -> Run:
     Raises:
         Invalid: ``nothing_smaller``; as ``runs.create``.
     """
-    recipe = Recipe.from_json(run.recipe)
+    recipe = renamed.recipe_of(session, run)
     changes = smaller(recipe, run.folds)
     if not changes:
         raise Invalid("nothing_smaller")

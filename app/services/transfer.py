@@ -15,6 +15,6 @@ def warnings(recipe: Recipe) -> list[AppError]:
         found.append(Invalid("backbone_scaled_wrongly", name=about.title, scaling=about.scaling))
     if recipe.unfrozen_blocks > len(about.blocks):
         found.append(Invalid("backbone_blocks", name=about.title, blocks=len(about.blocks)))
-    if recipe.augmentation.active and not recipe.feature_copies and not recipe.unfrozen_blocks:
+    if recipe.all_changes.active and not recipe.feature_copies and not recipe.unfrozen_blocks:
         found.append(Invalid("backbone_unchanged"))
     return found

@@ -10,7 +10,7 @@ from app.domain import best
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
-from app.services import choosing, runs
+from app.services import choosing, renamed, runs
 from app.services.runs import ANYHOW, How
 from app.web import several
 from app.web.forms import TrainForm
@@ -56,7 +56,7 @@ def start_values(session: Session, project: Project, preset: str, copied: int | 
     """
     if copied is not None:
         run = runs.by_number(session, project.id, copied)
-        return Recipe.from_json(run.recipe), run.name, runs.how_of(session, run)
+        return renamed.recipe_of(session, run), run.name, runs.how_of(session, run)
     if preset in ("", best.NAME):
         return choosing.default(session, project), "", ANYHOW
     if preset not in PRESETS:

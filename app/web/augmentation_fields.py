@@ -19,6 +19,14 @@ TEXTS: dict[str, FieldText] = {
         N_("Classes that are changed"),
         N_("Only pictures of the ticked classes are changed; when none is ticked, those of all classes."),
     ),
+    "class_augmentation": FieldText(
+        "classes",
+        N_("Changes of single classes"),
+        N_(
+            "What is set here for a class stands, for its pictures alone, in place of the value of all classes. "
+            "Filling of gaps, MixUp and CutMix are the same for all: mixed pictures may be of two classes."
+        ),
+    ),
     "augmentation.rotation": FieldText(
         "augmentation",
         N_("Turn"),

@@ -12,6 +12,7 @@ from app.domain.fields import Field, plain
 from app.domain.recipe import FIELDS, Recipe
 from app.services.runs import ANYHOW, How
 from app.services.spreading import Spread
+from app.web import class_changes
 from app.web.field_text import FieldText
 from app.web.fields import TEXTS
 from app.web.messages import sentence
@@ -23,8 +24,9 @@ EXTRA = frozenset(
 )  # controls of the page that are no part of the recipe
 DATA = "data"  # errors of the images and not of a field; also the id of their part of the page
 CLASSES, ONLY = "augmented_classes", "only:"  # only:NAME is the tick box of one class
+OWN = class_changes.KEY
 MAX_NAMES = 30_000  # characters of a list of names or layers
-LONG = (CLASSES, "layers")
+LONG = (CLASSES, OWN, "layers")
 MAX_TEXT = 200  # characters of a value that are kept and shown again
 NAME_LENGTH = 200
 BELONGS = {"layers": "architecture"} | {  # a value that is wrong by another one
@@ -70,11 +72,13 @@ class TrainForm:
     name: str = ""
     how: How = ANYHOW
     several: Several = Several()
+    changes: tuple[class_changes.Row, ...] = ()  # of single classes, as typed
 
     @classmethod
     def of(cls, recipe: Recipe, name: str = "", how: How = ANYHOW) -> Self:
         """The form that shows ``recipe``; reading it again gives the same recipe."""
-        return cls({key: show(value) for key, value in recipe.flat().items()}, recipe, name=name, how=how)
+        values = {key: show(value) for key, value in recipe.flat().items()}
+        return cls(values, recipe, name=name, how=how, changes=class_changes.rows_of(values[OWN]))
 
     @classmethod
     def read(cls, typed: Mapping[str, Any], base: Recipe, *, complete: bool, strict: bool = False) -> Self:
@@ -94,13 +98,10 @@ class TrainForm:
         picked = [key.removeprefix(ONLY) for key in sent if key.startswith(ONLY)]
         if picked or (complete and CLASSES not in sent):
             values[CLASSES] = show(picked) if picked else ""
-        errors: dict[str, AppError] = {}
-        if strict:
-            errors = {
-                key[:60]: Invalid("field_unknown", name=key[:60])
-                for key in sent
-                if key not in FIELDS.keys() | EXTRA and not known(key) and not key.startswith(ONLY)
-            }
+        rows = class_changes.read(sent)
+        if rows is not None or (complete and OWN not in sent):
+            values[OWN] = class_changes.text_of(rows or ())
+        errors = _unknown(sent) if strict else {}
         name = show(sent.get("name", "")).strip()
         if not isinstance(sent.get("name", ""), str):
             errors["name"] = Invalid("name_no_text", value=name[:40])
@@ -112,8 +113,11 @@ class TrainForm:
             recipe = Recipe().updated(values)
         except Invalid as error:
             errors = {**error.fields, **errors}
+        if half := class_changes.trouble(rows or (), whole=strict):
+            errors[OWN] = half
         several = read_several(typed).worked_out(None if errors else recipe, name)
-        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5], how, several)
+        rows = class_changes.rows_of(values[OWN]) if rows is None else rows
+        return cls(values, None if errors else recipe, errors, name[: NAME_LENGTH * 5], how, several, rows)
 
     @property
     def typed(self) -> Recipe | None:
@@ -165,7 +169,17 @@ class TrainForm:
         return [(ids.get(key, ""), labels.get(key, key), self._message(key, gettext)) for key in order]
 
     def _message(self, key: str, gettext: Callable[[str], str]) -> str:
-        return sentence(self.errors[key], gettext) if key in self.errors else ""
+        return sentence(class_changes.named(self.errors[key], gettext), gettext) if key in self.errors else ""
+
+
+def _unknown(sent: Mapping[str, Any]) -> dict[str, AppError]:
+    """Names that the form does not have."""
+    names = [key for key in sent if key not in FIELDS and key not in EXTRA and not key.startswith(ONLY)]
+    return {
+        key[:60]: Invalid("field_unknown", name=key[:60])
+        for key in names
+        if not known(key) and not class_changes.known(key)
+    }
 
 
 def _how(sent: Mapping[str, Any]) -> tuple[How, dict[str, AppError]]:
@@ -200,7 +214,7 @@ def show(value: Any) -> str:
     """A value as the form shows it; ``Field.parse`` reads it back exactly."""
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, list):
+    if isinstance(value, list | Mapping):
         return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))

@@ -66,7 +66,7 @@ def active(augmentation: Augmentation) -> list[Operation]:
     return [operation for operation in OPERATIONS.values() if alone(augmentation, operation).active]
 
 
-def tiles(data: bytes, recipe: Recipe, seed: int, other: bytes = b"") -> Tiles:
+def tiles(data: bytes, recipe: Recipe, seed: int, other: bytes = b"", others: Augmentation | None = None) -> Tiles:
     """The picture as the network gets it, and ``TILES`` changed ones.
 
     Args:
@@ -74,14 +74,15 @@ def tiles(data: bytes, recipe: Recipe, seed: int, other: bytes = b"") -> Tiles:
         recipe: size, resize mode, colour of the border and augmentation are used.
         seed: of the draws.
         other: the picture that MixUp and CutMix mix in; without it nothing is mixed.
+        others: the changes of that one, where it is of a class that has other ones.
 
     Returns:
         (1 + TILES, size, size, 3); ``size`` is the recipe's, at most ``LARGEST``.
     """
     square = _square(data, recipe)
-    spec = _shown(recipe, len(square))
-    draws = augment.draw(spec, TILES, len(square), np.random.default_rng(seed))
-    return np.concatenate([square[None], _changed(square, draws, _square(other, recipe) if other else None)])
+    both = [_shown(recipe, spec, len(square)) for spec in (recipe.augmentation, others or recipe.augmentation)]
+    draws, beside = (augment.draw(spec, TILES, len(square), np.random.default_rng(seed)) for spec in both)
+    return np.concatenate([square[None], _changed(square, draws, _square(other, recipe) if other else None, beside)])
 
 
 def extremes(data: bytes, recipe: Recipe, name: str, other: bytes = b"") -> Tiles:
@@ -94,8 +95,8 @@ def extremes(data: bytes, recipe: Recipe, name: str, other: bytes = b"") -> Tile
     if operation is None:
         raise Invalid("field_choice", value=name[:40], choices=", ".join(OPERATIONS))
     square = _square(data, recipe)
-    draws = _limits(alone(_shown(recipe, len(square)), operation), len(square))
-    return _changed(square, draws, _square(other, recipe) if other else None)
+    draws = _limits(alone(_shown(recipe, recipe.augmentation, len(square)), operation), len(square))
+    return _changed(square, draws, _square(other, recipe) if other else None, draws)
 
 
 def sprite(pictures: Tiles) -> bytes:
@@ -111,9 +112,8 @@ def _square(data: bytes, recipe: Recipe) -> Tiles:
     return resize.fit(array, min(recipe.image_size, LARGEST), recipe.resize_mode, recipe.pad_color)
 
 
-def _shown(recipe: Recipe, size: int) -> Augmentation:
-    """The augmentation for a tile of ``size`` pixels; the blur is told in pixels, and so are shifts from 1 on."""
-    spec = recipe.augmentation
+def _shown(recipe: Recipe, spec: Augmentation, size: int) -> Augmentation:
+    """Changes for a tile of ``size`` pixels; the blur is told in pixels, and so are shifts from 1 on."""
     return replace(
         spec,
         blur=spec.blur * size / recipe.image_size,
@@ -127,10 +127,11 @@ def _shift(shift: float, size: int) -> float:
     return shift / size if 1 <= shift < size else shift
 
 
-def _changed(square: Tiles, draws: augment.Draws, other: Tiles | None) -> Tiles:
+def _changed(square: Tiles, draws: augment.Draws, other: Tiles | None, beside: augment.Draws) -> Tiles:
+    """The picture after ``draws``, mixed with another one after those ``beside``."""
     changed = augment.apply(np.repeat(square[None], len(draws), axis=0), draws)
     if other is not None and draws.augmentation.mixes:
-        others = augment.apply(np.repeat(other[None], len(draws), axis=0), draws)
+        others = augment.apply(np.repeat(other[None], len(draws), axis=0), beside)
         changed = mixing.apply(changed, others, draws.mixing)
     return np.rint(changed).clip(0, 255).astype(np.uint8)
 

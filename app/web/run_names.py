@@ -1,14 +1,16 @@
 """Fields of a recipe and their values in words, and the names of runs that were made of them."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
-from app.domain.matrix import AUGMENTATION
+from app.domain.matrix import ALL, AUGMENTATION, CLASSES, NONE
 from app.domain.recipe import FIELDS
-from app.web import several
+from app.web import class_changes, several
 from app.web.fields import TEXTS
 
+OF_CLASSES = (CLASSES, class_changes.KEY)
 _KEYS = "|".join(re.escape(key) for key in sorted([*TEXTS, AUGMENTATION], key=len, reverse=True))
 _RAW = re.compile(rf"(?:^| )(?=(?:{_KEYS})=)")  # in front of each "image_size=64"
 
@@ -25,8 +27,22 @@ def word(name: str, value: Any, gettext: Callable[[str], str]) -> str:
         return gettext(several.SWITCHED[switch])
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
+    if name == CLASSES:
+        return _classes(str(value), gettext)
+    if name == class_changes.KEY:
+        return class_changes.in_words(value, gettext)
     plain = f"{value:g}" if isinstance(value, float) else str(value)
     return gettext(TEXTS[name].choices[plain]) if plain in TEXTS[name].choices else plain
+
+
+def _classes(text: str, gettext: Callable[[str], str]) -> str:
+    """Whose pictures are changed: a list of names, or what stands for one in the name of a run."""
+    if text == NONE:
+        return gettext("no class")
+    try:
+        return " + ".join(json.loads(text or "[]")) or gettext("all classes")
+    except ValueError:
+        return gettext("all classes") if text == ALL else text
 
 
 def shown(name: str, gettext: Callable[[str], str]) -> str:

@@ -19,7 +19,7 @@ from app.services.progress import EpochRow, Snapshot
 from app.web import charts, curve_text, i18n, kept_card, network_fields, run_words, setting_words
 from app.web.fields import TEXTS
 
-_CHANGES = ("added_copies", "augmented_classes")
+_CHANGES = ("added_copies", "augmented_classes", "class_augmentation")
 MOST_EPOCHS = 500  # rows of the epoch table of one page; the file has all
 
 
@@ -152,10 +152,7 @@ def _settings(recipe: Recipe, t: run_words.Catalogue) -> list[Setting]:
         text = TEXTS.get(name)
         if text is None or not (_matters(name, recipe) and network_fields.matters(name, recipe)):
             continue
-        if name == "augmented_classes":
-            shown = ", ".join(sorted(recipe.chosen_classes))
-        else:
-            shown = setting_words.shown(name, value, t)
+        shown = setting_words.shown(name, value, t)
         lines.append(Setting(t.gettext(text.label), shown, preset is not None and value != before[name]))
     return lines
 
@@ -167,12 +164,12 @@ def _matters(name: str, recipe: Recipe) -> bool:
         if inner == "fill_value" and recipe.augmentation.fill_mode != "constant":
             return False
         if inner.startswith("fill_"):
-            return recipe.augmentation.active
+            return recipe.all_changes.active
         pair = inner.removesuffix("_low").removesuffix("_high")
         names = [inner] if pair == inner else [f"{pair}_low", f"{pair}_high"]
         return any(getattr(recipe.augmentation, one) != getattr(Augmentation(), one) for one in names)
     used = {"layers": recipe.architecture == "own", "begin": True}
-    used |= dict.fromkeys(_CHANGES, recipe.augmentation.active)
+    used |= dict.fromkeys(_CHANGES, recipe.all_changes.active)
     if name in used:
         return bool(getattr(recipe, name)) and used[name]
     others = dict.fromkeys(("validation_share", "use_validation_folder"), not recipe.folds)

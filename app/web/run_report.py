@@ -74,7 +74,7 @@ def build(
         diary=diary_report.build(session, store, run, i18n.translations(language)),
         made_at=utc_now(),
         manifest=known,
-        recipe_text=json.dumps(run.recipe, ensure_ascii=False, indent=1),
+        recipe_text=json.dumps(page.recipe.readable(), ensure_ascii=False, indent=1),
     )
 
 

@@ -19,7 +19,7 @@ from app.domain.text import N_
 from app.services import jobs, run_list, searches
 from app.services.run_list import RunLine
 from app.services.searches import Plan, Trial
-from app.web import run_words, search_form, several, trial_charts
+from app.web import run_names, run_words, search_form, several, trial_charts
 from app.web.fields import TEXTS
 from app.web.messages import say
 from app.web.trial_charts import Plot, Point
@@ -157,7 +157,7 @@ def _row(trial: Trial, names: Sequence[str], best: Trial | None, t: Catalogue) -
 def _value(recipe: Recipe, name: str) -> Any:
     if name != matrix.AUGMENTATION:
         return recipe.flat()[name]
-    return round(recipe.augmentation.rotation, 1) if recipe.augmentation.rotation else recipe.augmentation.active
+    return round(recipe.augmentation.rotation, 1) if recipe.augmentation.rotation else recipe.all_changes.active
 
 
 def _word(name: str, value: Any, t: Catalogue) -> str:
@@ -166,6 +166,8 @@ def _word(name: str, value: Any, t: Catalogue) -> str:
             switch = "on" if value else "off"
             return t.gettext(several.SWITCHED[switch])
         return t.gettext("rotation %(degrees)s°") % {"degrees": f"{value:g}"}
+    if name in run_names.OF_CLASSES:
+        return run_names.word(name, value, t.gettext)
     if isinstance(value, bool):
         return t.gettext("yes") if value else t.gettext("no")
     plain = f"{value:.3g}" if isinstance(value, float) else str(value)

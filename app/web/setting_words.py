@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.recipe import Recipe
+from app.web import run_names
 from app.web.fields import TEXTS
 
 
@@ -20,6 +21,8 @@ class Difference:
 def shown(name: str, value: Any, t: gettext.NullTranslations) -> str:
     """One value of ``Recipe.flat`` in words."""
     text = TEXTS[name]
+    if name in run_names.OF_CLASSES:
+        return run_names.word(name, value, t.gettext)
     if isinstance(value, bool):
         return t.gettext("yes") if value else t.gettext("no")
     plain = f"{value:g}" if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from typing import Any
 from app.domain import matrix
 from app.domain.errors import AppError, Invalid
 from app.domain.fields import Field
-from app.domain.matrix import AUGMENTATION, MOST_RUNS, Axis
+from app.domain.matrix import ALL, AUGMENTATION, CLASSES, MOST_RUNS, NONE, Axis
 from app.domain.recipe import FIELDS, Recipe
 from app.domain.text import N_
 from app.web.fields import TEXTS
@@ -23,14 +23,24 @@ NAMES = frozenset({"repeats", "vary", *(f"{kind}-{row}" for kind in ("vary", "va
 WHOLE = ("names", "layers", "text")  # kinds of fields whose values may have commas
 SWITCHED = {"on": N_("with"), "off": N_("without")}
 CHANGES = N_("All changes of pictures (augmentation)")
-FIRST = ("architecture", "image_size", AUGMENTATION, "folds", "batch_size", "optimizer", "learning_rate", "schedule")
+FIRST = (
+    "architecture",
+    "image_size",
+    AUGMENTATION,
+    CLASSES,
+    "folds",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+)
 LEFT_OUT = (
     "seed",
     "pad_color",
     "group_pattern",
     "group_seconds",
     "deterministic",
-    "augmented_classes",
+    "class_augmentation",
     "layers",
     "begin",
 )
@@ -61,6 +71,8 @@ class Row:
     @property
     def values(self) -> str:
         """What is varied over, as text."""
+        if self.field == CLASSES:  # a program may have written them
+            return ",".join(self.picked) or self.text
         return ",".join(self.picked) if self.choices else self.text
 
 
@@ -134,6 +146,8 @@ def read(sent: Mapping[str, Any]) -> Several:
 
 
 def _told(name: str, value: Any) -> Row:
+    if isinstance(value, str) and name == CLASSES:
+        return Row(name, value)
     if isinstance(value, str):
         return Row(name[:60], value, tuple(text.strip() for text in value.split(",")))
     return Row(name[:60], told=value if isinstance(value, list) else [value])
@@ -193,4 +207,18 @@ def offered(gettext: Callable[[str], str]) -> list[tuple[str, str]]:
     return [(key, gettext(CHANGES if key == AUGMENTATION else TEXTS[key].label)) for key in order]
 
 
-__all__ = ["MOST_REPEATS", "MOST_RUNS", "ROWS", "Row", "Several", "known", "offered", "read"]
+def choices(
+    several: Several, recipe: Recipe, classes: Sequence[str], gettext: Callable[[str], str]
+) -> list[Mapping[str, str]]:
+    """Of each row the values that can be ticked, and what they are called; ``classes`` are those of the images."""
+    words = {NONE: gettext("no class"), ALL: gettext("all classes")}
+    words |= {json.dumps([name], ensure_ascii=False): name for name in classes[:MOST_RUNS]}
+    if recipe.augmented_classes:
+        words.setdefault(recipe.augmented_classes, " + ".join(json.loads(recipe.augmented_classes)))
+    return [
+        words if row.field == CLASSES else {value: gettext(label) for value, label in row.choices.items()}
+        for row in several.rows
+    ]
+
+
+__all__ = ["MOST_REPEATS", "MOST_RUNS", "ROWS", "Row", "Several", "choices", "known", "offered", "read"]

@@ -13,51 +13,24 @@ from app.db.run_models import Job, Run
 from app.domain import own_network, schedules
 from app.domain.enums import JobState, Lane
 from app.domain.errors import AppError, Invalid
-from app.domain.recipe import FIELDS, Recipe
-from app.services import examples, grouping, origins, plans, preflight, runs, splits, worker_list
+from app.domain.recipe import Recipe
+from app.services import grouping, origins, plans, preflight, runs, splits, worker_list
 from app.services.jobs.workers import GPU
 from app.web import (
     best_card,
-    example_chooser,
+    class_changes,
     i18n,
     network_card,
     preflight_card,
     preset_texts,
-    preview,
+    preview_strip,
     several,
     weight_card,
 )
-from app.web.example_chooser import Chooser, Sought
 from app.web.fields import TEXTS
 from app.web.forms import DATA, Control, TrainForm
 from app.web.messages import sentence
-from app.web.templating import address
-
-PICTURE_FIELDS = tuple(key for key in FIELDS if FIELDS[key].group in ("picture", "augmentation"))
-
-
-@dataclass(frozen=True)
-class Single:
-    """One operation alone."""
-
-    label: str
-    caption: str
-    src: str
-    tiles: int
-
-
-@dataclass(frozen=True)
-class PreviewStrip:
-    """The pictures of the augmentation, or why there are none."""
-
-    chooser: Chooser
-    draw: int
-    tiles: int
-    src: str  # address of all tiles in one row
-    singles: Sequence[Single]
-    message: str
-    class_name: str  # of the picture, "" when it has none
-    still: bool  # pictures of this class are not changed
+from app.web.preview_strip import Wishes
 
 
 @dataclass(frozen=True)
@@ -84,17 +57,18 @@ class TrainPage:
     copied: int | None
     forecast: plans.Forecast
     table: splits.Table
-    most: int
     problems: Sequence[str]
     warnings: Sequence[str]
     recipe: Recipe
     net: network_card.NetworkCard
     weights: weight_card.WeightCard
     rate: "RateCurve"
-    strip: PreviewStrip
+    strip: preview_strip.PreviewStrip
+    own: class_changes.Card  # changes of single classes
     workers: int
     waiting: int
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
+    vary_choices: Sequence[Mapping[str, str]]  # of each row: values that can be ticked, with their names
     vary_errors: Mapping[str, str]
     preflight: preflight_card.Card | None  # None while the values are no recipe
     best: best_card.BestCard | None  # what is tried while nothing was changed
@@ -103,16 +77,6 @@ class TrainPage:
     request_mark: str  # so that the same form sent twice starts one training
     hosts: Sequence[str]  # that a training can be sent to
     gpu: bool  # a worker has a graphics card
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the address asks for beside the values of the form."""
-
-    copied: int | None = None
-    image: int | None = None
-    draw: int = 0
-    sought: Sought = Sought()
 
 
 def warned(session: Session, project: Project, forecast: plans.Forecast, recipe: Recipe) -> list[AppError]:
@@ -125,11 +89,10 @@ def build(
 ) -> TrainPage:
     """Work out the page for ``form``; ``base`` stands for what cannot be used."""
     language, settings = i18n.choose(request), request.app.state.miwake.settings
-    t = i18n.translations(language)
-    gettext, table, recipe = t.gettext, splits.table(session, project.id), form.nearest(base)
-    forecast = plans.forecast(table, recipe)
+    table, recipe = splits.table(session, project.id), form.nearest(base)
+    t, forecast = i18n.translations(language), plans.forecast(table, recipe)
     found = preflight.look(session, project.id, recipe, forecast, form.how.needs) if form.typed else None
-    alive = [worker for worker in worker_list.lines(session) if worker.alive]
+    gettext, alive = t.gettext, [worker for worker in worker_list.lines(session) if worker.alive]
     return TrainPage(
         project=project,
         form=form,
@@ -140,17 +103,18 @@ def build(
         copied=wishes.copied,
         forecast=forecast,
         table=table,
-        most=forecast.largest,
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
         net=network_card.build(form, recipe, len(forecast.classes), gettext),
         weights=weight_card.build(session, recipe.architecture, form.how.needs, settings.weights_url, t, language),
         rate=rate_curve(recipe),
-        strip=strip(request, session, project, form, recipe, wishes),
+        strip=preview_strip.build(request, session, project, form, recipe, wishes),
+        own=class_changes.card(form.changes, forecast.names, form.errors, gettext, request.query_params),
         workers=len(alive),
         waiting=waiting(session),
         vary=several.offered(gettext),
+        vary_choices=several.choices(form.several, recipe, forecast.names, gettext),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
         preflight=preflight_card.card(found, t, language) if found else None,
         best=None if form.alone else best_card.build(session, project, recipe, form.how.needs, t, language),
@@ -202,44 +166,6 @@ def waiting(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-def strip(
-    request: Request, session: Session, project: Project, form: TrainForm, recipe: Recipe, wishes: Wishes
-) -> PreviewStrip:
-    """The preview for the values of the form: one address for all tiles, one for each operation alone."""
-    gettext = i18n.translations(i18n.choose(request)).gettext
-    chooser = example_chooser.choose(session, project, wishes.sought, wishes.image, gettext)
-    chosen = chooser.image_id
-    message = next((sentence(form.errors[key], gettext) for key in PICTURE_FIELDS if key in form.errors), "")
-    if not chosen:
-        message = sentence(Invalid("no_preview_image"), gettext)
-    query = {key: form.values[key] for key in PICTURE_FIELDS} | {"image": chosen, "draw": wishes.draw}
-
-    def src(**more: object) -> str:
-        return address(request.app, "augment_preview", slug=project.slug, query={**query, **more})
-
-    singles = [
-        Single(
-            gettext(operation.label),
-            preview.caption(recipe.augmentation, operation),
-            src(only=operation.name),
-            1 if operation.name.endswith("flip") else 2,
-        )
-        for operation in preview.active(recipe.augmentation)
-    ]
-    class_name = examples.class_of(session, chosen) if chosen else ""
-    still = bool(recipe.chosen_classes) and class_name not in recipe.chosen_classes
-    return PreviewStrip(
-        chooser=chooser,
-        draw=wishes.draw,
-        tiles=preview.TILES + 1,
-        src="" if message else src(),
-        singles=[] if message or still else singles,
-        message=message,
-        class_name=class_name,
-        still=still,
-    )
-
-
 FIELD_OF = {
     "class_too_small_for_folds": "folds",
     "class_too_small_for_validation": "validation_share",
@@ -259,6 +185,7 @@ FIELD_OF = {
     ),
     "augmented_class_missing": "augmented_classes",
     "backbone_file_missing": "architecture",
+    "class_augmentation_missing": class_changes.KEY,
     "network_needs_larger_images": "image_size",
     "zca_too_large": "image_size",
 }

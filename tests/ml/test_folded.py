@@ -112,11 +112,17 @@ def test_fold__leaves_alone_what_somebody_else_needs():
     np.testing.assert_allclose(found(x, training=False), model(x, training=False), rtol=1e-4, atol=1e-5)
 
 
+def source_of(pictures, learned: int) -> Source:
+    """Pictures of one class, of which the first ones are learned from."""
+    wanted = np.arange(len(pictures))
+    return Source(pictures, np.zeros(len(pictures), np.int64), ("a", "b"), wanted, wanted[:learned])
+
+
 def test_two_stages__one_way_through_the_layers_gives_what_both_take():
     net = Network(RECIPE, 2, "float32")
     net.initialise((0, 0))
     first, second = (parts.make(net.model, stage) for stage in stages(RECIPE))
-    source = Source(PICTURES, np.arange(5), np.arange(3))
+    source = source_of(PICTURES, 3)
     shapes = (first.shape or (), second.shape or ())
     apart = [Rows.room(source, 0, shape) for shape in shapes]
     for part, rows in zip((first, second), apart, strict=True):
@@ -139,7 +145,7 @@ def test_two_stages__one_way_through_the_layers_gives_what_both_take():
 
 def test_stages__a_second_stage_that_is_there_gets_nothing_more():
     """A training that goes on in its second stage, and whose next fold begins with the first."""
-    made = Stages(RECIPE, 2, "float32", 5, Source(PICTURES, np.arange(5), np.arange(3)), ())
+    made = Stages(RECIPE, 2, "float32", 5, source_of(PICTURES, 3), ())
     made.network.initialise((0, 0))
     told: list[tuple[int, int]] = []
     second = made.running(2, lambda *now: told.append(now), lambda: False)
@@ -184,7 +190,7 @@ def test_answers__from_kept_features_are_those_of_the_whole_network(unfrozen, pr
     """Validation and test of a run come from features; what it says of a picture later comes from the picture."""
     recipe = replace(RECIPE, unfrozen_blocks=unfrozen, image_size=64)
     pictures = np.random.default_rng(5).integers(0, 256, (9, 64, 64, 3), dtype=np.uint8)
-    made = Stages(recipe, 3, precision, 4, Source(pictures, np.arange(9), np.arange(9)), ())
+    made = Stages(recipe, 3, precision, 4, source_of(pictures, 9), ())
     made.network.initialise((0, 0))
     for number in range(1, len(made.all) + 1):
         running = made.running(number, lambda *_: None, lambda: False)

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.models import LabelClass
+from app.db.run_models import RunClass
 from app.domain import augment, mixing
 from app.domain.errors import Invalid
 from app.domain.recipe import Augmentation, Recipe
@@ -65,14 +66,18 @@ def test_form__ticks_are_kept_copied_and_shown_on_the_run(client, database, plac
     assert "猫, 大" in client.get(f"{place}/runs/1").text
 
 
-def test_form__a_class_that_is_renamed_stays_ticked_until_the_person_unticks_it(client, database, place):
-    """Unticked without a word, the pictures of all classes would be changed."""
+def test_form__a_class_that_is_gone_stays_ticked_until_the_person_unticks_it(client, database, place):
+    """Unticked without a word, the pictures of all classes would be changed. A renamed one is known by its id."""
     ticked = form_of(Recipe(augmentation=Augmentation(rotation=20))) | {"only:犬": "1"}
     ticked.pop("augmented_classes")
     assert client.post(f"{place}/train", data=ticked, follow_redirects=False).status_code == 303
     with database.write() as session:
         row = session.scalars(sa.select(LabelClass).where(LabelClass.name == "犬")).one()
         row.name, row.name_key = "イヌ", "イヌ"
+    renamed = read_form(client.get(f"{place}/train?from=1").text)
+    assert (renamed["only:イヌ"], "only:犬" in renamed) == ("1", False)
+    with database.write() as session:
+        session.execute(sa.update(RunClass).where(RunClass.name == "犬").values(name="狗"))  # as if of another class
     page = client.get(f"{place}/train?from=1").text
     assert "not a class with labelled images" in page
     again = read_form(page)
@@ -113,13 +118,13 @@ def test_epoch__with_added_copies_has_each_original_once_and_the_same_copies_eac
     recipe = Recipe(augmentation=EVERYTHING, added_copies=2, augmented_classes='["b"]', image_size=24)
     changes = Changes(recipe, labels, ("a", "b"))
     assert changes.count(train) == 5 + 2 * 3
-    first, second = (changes.epoch(train, 0, epoch, recipe.augmentation) for epoch in (1, 2))
+    first, second = (changes.epoch(train, 0, epoch, recipe) for epoch in (1, 2))
     assert sorted(first.order.tolist()) == sorted([0, 1, 3, 4, 5, 3, 4, 5, 3, 4, 5])
     assert first.order.tolist() != second.order.tolist()
     assert _rows(first) == _rows(second)
     still = augment.draw(Augmentation(), 1, 24, np.random.default_rng(0)).matrices[0].tolist()
     assert sum(matrix == tuple(still) for _, matrix in _rows(first)) == 5
-    alone = Changes(replace(recipe, added_copies=0), labels, ("a", "b")).epoch(train, 0, 1, recipe.augmentation)
+    alone = Changes(replace(recipe, added_copies=0), labels, ("a", "b")).epoch(train, 0, 1, recipe)
     assert {int(at) for at, matrix in _rows(alone) if matrix == tuple(still)} == {0, 1}
 
 

@@ -1,6 +1,8 @@
 """Many trainings from one form: what is made of it, and the table that shows them."""
 
 import json
+import re
+from html import unescape
 from urllib.parse import quote, unquote
 
 import pytest
@@ -30,6 +32,20 @@ def test_recipes__every_combination_with_augmentation_on_and_off():
     assert [recipe.augmentation.active for _, recipe in made] == [True] * 3 + [False] * 3
     assert [recipe.seed for _, recipe in made] == [0, 1, 2] * 2
     assert matrix.varied([recipe for _, recipe in made]) == ["seed", "augmentation"]
+
+
+def test_recipes__names_of_classes_may_hold_anything():
+    axis = matrix.axis("augmented_classes", 'none, ["猫, 大", "\\"]"] ,all,["犬"]')
+    assert axis.values == ("none", '["猫, 大", "\\"]"]', "all", '["犬"]')
+    names = [name for name, _ in matrix.recipes(CHANGED, [axis])]
+    assert [name.partition("=")[2] for name in names] == ["none", '猫, 大 + "]', "all", "犬"]
+    for wrong in ("", "all,all", ",", '["a"'):
+        with pytest.raises(Invalid):
+            matrix.recipes(CHANGED, [matrix.axis("augmented_classes", wrong)])
+    off = matrix.recipes(
+        CHANGED.updated({"class_augmentation": {"犬": {"rotation": 3}}}), [Axis("augmentation", ("off",))]
+    )
+    assert not off[0][1].all_changes.active
 
 
 def test_recipes__without_any_change_of_pictures_there_is_nothing_to_compare():
@@ -126,6 +142,36 @@ def test_program__varies_over_lists_of_names(client, database, place):
     changed = [Recipe.from_json(run.recipe).chosen_classes for run in runs_in(database)]
     assert changed == [{"好中球"}] * 2 + [{"好中球", "単球"}] * 2 + [frozenset()] * 2
     assert "好中球" in client.get(answer.json()["url"]).text
+    for words in (["none", "all", ["単球"]], 'none,all, ["単球"]'):
+        answer = client.post(
+            f"{place}/train", json={"preset": "wbc", "vary": {"augmented_classes": words}}, headers=JSON
+        )
+        made = [Recipe.from_json(run.recipe) for run in runs_in(database)][-3:]
+        assert [recipe.all_changes.active for recipe in made] == [False, True, True]
+        assert [recipe.chosen_classes for recipe in made] == [set(), set(), {"単球"}]
+
+
+def test_form__trains_with_changes_of_no_class_all_classes_and_each_alone(client, database, place):
+    given = CHANGED.updated({"class_augmentation": {"単球": {"rotation": 90}}})
+    query = form_of(given) | {"vary-1": "augmented_classes", "values-1": "64, 96"}  # typed for another setting before
+    page = client.get(f"{place}/train", params=query, headers={"Accept-Language": "ja"}).text
+    names = re.findall(r'name="(pick-1-[^"]+)"', page)
+    ticks = {unescape(name): "1" for name in names}
+    assert list(ticks) == ["pick-1-none", "pick-1-all", 'pick-1-["好中球"]', 'pick-1-["単球"]']
+    answer = client.post(f"{place}/train", data=query | ticks | {"name": "A"}, follow_redirects=False)
+    assert answer.status_code == 303
+    runs_made = runs_in(database)
+    assert [run.name.partition("=")[2] for run in runs_made] == ["none", "all", "好中球", "単球"]
+    made = [Recipe.from_json(run.recipe) for run in runs_made]
+    assert [recipe.all_changes.active for recipe in made] == [False, True, True, True]
+    assert [recipe.chosen_classes for recipe in made] == [set(), set(), {"好中球"}, {"単球"}]
+    table = client.get(answer.headers["location"]).text
+    assert re.findall(r"<td>(.*?)</td>", table)[: 4 * 2 : 2] == ["no class", "all classes", "好中球", "単球"]
+    listed = client.get(f"{place}/runs", headers={"Accept-Language": "ja"}).text
+    assert ["変形するクラス: " + name in listed for name in ("どのクラスも変えない", "すべてのクラス", "単球")] == [
+        True
+    ] * 3
+    assert "Laboratory of changes" in table  # what it says of each class
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,32 @@ def test_form__refuses_proposes_and_starts_a_matrix(page: Page, live_server, dat
     expect(page.locator("#group")).to_have_attribute("data-finished", "1")
 
 
+def test_form__changes_of_single_classes_are_added_and_removed(page: Page, live_server, made):
+    page.goto(f"{live_server}/p/blood/train?preset=wbc")
+    page.locator("#f-class_augmentation > summary").click()
+    page.locator("#own-add").press("Enter")
+    expect(page.locator("#own-1-class")).to_be_focused()
+    name = page.locator("#own-1-class option").nth(2).inner_text()
+    page.locator("#own-1-class").select_option(name)
+    page.locator("#own-1-change").select_option("rotation")
+    expect(page.locator("#own-1-value")).to_have_value("180")  # that of all classes
+    page.locator("#own-1-value").fill("7")
+    expect(page.locator("#preview")).to_contain_text(f"Pictures of the class “{name}” have changes of their own.")
+    expect(page.locator("#preview")).to_contain_text("±7°")
+    page.locator("#own-add").click()
+    expect(page.locator("#own-2-class")).to_have_value(name)
+    page.locator("#own-2-change").select_option("horizontal_flip:0")
+    expect(page.locator("#own-2-value")).to_be_hidden()
+    expect(page).to_have_url(re.compile("own%3A2%3Achange=horizontal_flip"))
+    page.reload()
+    expect(page.locator(".own-row")).to_have_count(2)
+    page.get_by_role("button", name=f"Remove the change of “{name}”").first.click()
+    expect(page.locator(".own-row [data-remove]")).to_be_focused()
+    expect(page.locator("#preview")).to_contain_text("±180°")
+    page.get_by_role("button", name="Start training").last.click()
+    expect(page.locator("main")).to_contain_text(f"{name}: Mirror left and right no")
+
+
 def test_form__a_choice_made_before_its_script_came_counts(page: Page, live_server, made):
     held = []
 

@@ -56,20 +56,26 @@ def test_draw__choices_come_equally_often():
 def test_strengthened__one_changes_nothing_zero_leaves_only_the_mirror_and_limits_hold():
     for preset in PRESETS.values():
         given = preset.recipe.augmentation
-        assert search.strengthened(given, 1.0) == given
-        none = search.strengthened(given, 0.0)
-        assert none == Augmentation(
+        assert search.strengthened(preset.recipe, 1.0) == preset.recipe
+        none = search.strengthened(preset.recipe, 0.0)
+        assert none.augmentation == Augmentation(
             horizontal_flip=given.horizontal_flip, vertical_flip=given.vertical_flip, fill_mode=given.fill_mode,
             fill_value=given.fill_value,
         )  # fmt: skip
-    strong = search.strengthened(Augmentation(rotation=170, brightness_high=4.9, erase=0.9), 1.5)
+    own = {"猫": {"rotation": 10, "zoom_low": 0.8, "horizontal_flip": True, "added_copies": 2}}
+    plain = Recipe(augmentation=Augmentation(rotation=170, brightness_high=4.9, erase=0.9))
+    stronger = search.strengthened(plain.updated({"class_augmentation": own}), 1.5)
+    strong = stronger.augmentation
     assert (strong.rotation, strong.erase) == (180, 1)
-    moved = Augmentation(width_shift=0.8, height_shift=8)  # a part stays a part, and pixels stay pixels
-    assert [one.width_shift for one in (search.strengthened(moved, factor) for factor in (0.1, 0.5, 1.5))] == [
-        pytest.approx(0.08), 0.4, 0.99,
-    ]  # fmt: skip
-    assert [search.strengthened(moved, factor).height_shift for factor in (0.1, 0.5, 1.5, 100)] == [0, 4, 12, 512]
+    # A part of the side stays one, and pixels stay pixels.
+    shifted = Recipe(augmentation=Augmentation(width_shift=0.8, height_shift=8))
+    moved = [search.strengthened(shifted, factor).augmentation for factor in (0.1, 0.5, 1.5, 100)]
+    assert [one.width_shift for one in moved[:3]] == [pytest.approx(0.08), 0.4, 0.99]
+    assert [one.height_shift for one in moved] == [0, 4, 12, 512]
     assert strong.brightness_high == FIELDS["augmentation.brightness_high"].high
+    assert stronger.class_changes == {
+        "猫": {"rotation": 15, "zoom_low": pytest.approx(0.7), "horizontal_flip": True, "added_copies": 2}
+    }
 
 
 @pytest.mark.parametrize(

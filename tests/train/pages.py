@@ -51,7 +51,7 @@ def read_form(html: str) -> dict[str, str]:
         if "name" in found and not off:
             values[found["name"]] = found["value"]
     for name, body in re.findall(r'<select id="[^"]*" name="([^"]+)".*?>(.*?)</select>', html, re.S):
-        values[name] = re.findall(r'<option value="([^"]*)" selected>', body)[0]
+        values[name] = re.findall(r'<option value="([^"]*)"[^>]* selected>', body)[0]
     return values
 
 

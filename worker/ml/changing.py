@@ -1,8 +1,8 @@
 """Which pictures an epoch goes through, and what is done to each of them.
 
 On the fly, every picture is changed anew in each epoch. With added copies the originals stay as they are, and beside
-them stand copies that were changed once, the same in all epochs (the doubling of post 004). Either way the pictures of
-some classes alone can be changed; the others are shown as they are.
+them stand copies that were changed once, the same in all epochs (the doubling of post 004). Which of both, and what is
+changed, may differ from class to class; the pictures of a class that is not changed are shown as they are.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain import augment
-from app.domain.recipe import Augmentation, Recipe
+from app.domain.class_draws import ClassDraws
+from app.domain.recipe import Recipe
 from worker.ml import balance
 
 Indices = NDArray[np.int64]
@@ -36,27 +37,28 @@ class Changes:
     """
 
     def __init__(self, recipe: Recipe, labels: Indices, names: tuple[str, ...]) -> None:
-        self._recipe, self._labels = recipe, labels
-        chosen = recipe.chosen_classes
-        self._changed = np.array([not chosen or name in chosen for name in names])
-        self._copies = recipe.added_copies if recipe.augmentation.active else 0
+        self._recipe, self._labels, self._names = recipe, labels, names
+        self._copies = np.array([recipe.copies_of(name) for name in names])
 
     def count(self, train: Indices) -> int:
         """Pictures of an epoch, copies included."""
-        return len(train) + self._copies * int(np.count_nonzero(self._changed[self._labels[train]]))
+        return len(train) + int(self._copies[self._labels[train]].sum())
 
-    def epoch(self, train: Indices, fold: int, epoch: int, augmentation: Augmentation) -> Epoch:
-        """What one epoch goes through; ``augmentation`` is that of the stage."""
-        seed, size = self._recipe.seed, self._recipe.image_size
-        even = self._recipe.class_balance == "batches"
+    def epoch(self, train: Indices, fold: int, epoch: int, stage: Recipe) -> Epoch:
+        """What one epoch goes through; the changes are those of the recipe of the ``stage``."""
+        seed, even = self._recipe.seed, self._recipe.class_balance == "batches"
+        draws, places = ClassDraws(stage, self._names), self._places(train)
         rng = np.random.default_rng((seed, fold, _ORDER, epoch))
-        if not self._copies:
-            order = balance.order(train, self._labels, rng, even=even)
-            drawn = augment.draw(augmentation, len(order), size, np.random.default_rng((seed, fold, _DRAWS, epoch)))
-            return Epoch(order, drawn if self._changed.all() else drawn.only(self._changed[self._labels[order]]))
-        copied = train[self._changed[self._labels[train]]]
-        places = np.concatenate([train, *([copied] * self._copies)])
-        drawn = augment.draw(augmentation, len(places), size, np.random.default_rng((seed, fold, _COPIES)))
-        drawn = drawn.only(np.arange(len(places)) >= len(train))
         chosen = balance.order(np.arange(len(places)), self._labels[places], rng, even=even)
-        return Epoch(places[chosen], drawn.at(chosen))
+        order = places[chosen]
+        anew = draws.draw(self._labels[order], np.random.default_rng((seed, fold, _DRAWS, epoch)))
+        if not self._copies.any():
+            return Epoch(order, anew)
+        fixed = draws.draw(self._labels[places], np.random.default_rng((seed, fold, _COPIES)))
+        fixed = fixed.only(np.arange(len(places)) >= len(train)).at(chosen)
+        return Epoch(order, fixed.or_else(anew, self._copies[self._labels[order]] > 0))
+
+    def _places(self, train: Indices) -> Indices:
+        """The training pictures, and behind them the copies of each: first copies, second ones and so on."""
+        wanted = self._copies[self._labels[train]]
+        return np.concatenate([train, *(train[wanted > copy] for copy in range(wanted.max(initial=0)))])

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from app.domain import augment
+from app.domain.class_draws import ClassDraws
 from app.domain.recipe import Recipe
 from worker.ml import data, warp
 from worker.ml.ahead import ahead
@@ -66,7 +67,7 @@ class Base:
             self._given, autograph=False,
             input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)],
         )  # fmt: skip
-        self._kernel = warp.make_kernel(recipe.augmentation, size, normalise)
+        self._kernel = warp.make_kernel(recipe.all_changes, size, normalise)
 
     def _compute(self, pictures: Any) -> Any:
         return self._given(self._normalise(tf.cast(pictures, tf.float32)))
@@ -84,10 +85,10 @@ class Base:
         # What a picture gives must not depend on how many are with it: a smaller batch is filled up, and cut again.
         return [given[: len(pictures)] for given in tf.nest.flatten(self._call(_filled(pictures)))]
 
-    def draws(self, copy: int, count: int) -> augment.Draws:
+    def draws(self, copy: int, labels: Indices, names: tuple[str, ...]) -> augment.Draws:
         """The changes of one copy of each picture of the run: the same whichever of them are asked for, and when."""
         rng = np.random.default_rng((self._recipe.seed, _COPIES, copy))
-        return augment.draw(self._recipe.augmentation, count, self._recipe.image_size, rng)
+        return ClassDraws(self._recipe, names).draw(labels, rng)
 
     def changed(self, pictures: data.Pictures, draws: augment.Draws, should_stop: Callable[[], bool]) -> Features:
         """Of some pictures after the changes that were drawn for each of them."""
@@ -116,12 +117,15 @@ class Source:
     """Where the pictures of a run are, and what is known of them.
 
     Attributes:
+        labels: of all of them, positions in ``names``.
         wanted: sorted positions of all that will be asked for; ``learned``: those that any fold learns from.
         cache: features that others have computed.
         scratch: folder for what does not fit into memory; ``weights``: that with files of weights.
     """
 
     pictures: data.Pictures | data.OnDemand
+    labels: Indices
+    names: tuple[str, ...]
     wanted: Indices
     learned: Indices
     cache: Cache = field(default_factory=Nothing)
@@ -181,7 +185,7 @@ def compute(
     wanted, learned = source.wanted, source.learned if copies else source.learned[:0]
     rows.keep(*source.cache.known(rows.missing(wanted)))
     left = np.union1d(rows.missing(wanted), learned)
-    draws = [base.draws(copy, len(source.pictures)) for copy in range(1, copies + 1)]
+    draws = [base.draws(copy, source.labels, source.names) for copy in range(1, copies + 1)]
     done, blocks = 0, (left[start : start + BLOCK] for start in range(0, len(left), BLOCK))
     for block, pictures in ahead(lambda places: np.asarray(source.pictures[places]), blocks):
         new, mine = ~rows.there[block], np.isin(block, learned)

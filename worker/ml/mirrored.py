@@ -92,7 +92,7 @@ class MirroredSteps(Steps):
         super().__init__(network, recipe, batch_size)
         self._share = -(-batch_size // len(self._devices))  # pictures of a batch for one device
         # A compiled kernel may hold no variable of one device and be called on another: it normalises nothing.
-        self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, lambda changed: changed)
+        self._kernel = warp.make_kernel(recipe.all_changes, recipe.image_size, lambda changed: changed)
 
     def _make_optimizer(self, recipe: Recipe, variables: Sequence[Any], low: Sequence[bool]) -> Any:
         local = [self._strategy.experimental_local_results(variable) for variable in variables]

@@ -21,7 +21,8 @@ def apply(changed: Any, spec: Augmentation, drawn: Any) -> Any:
         high = tf.reduce_max(changed, axis=(1, 2, 3), keepdims=True)
         changed = tf.clip_by_value(changed + column(domain.CHANNEL_SHIFT), low, high)
     if (spec.brightness_low, spec.brightness_high) != (1.0, 1.0):
-        changed = _clip(tf.floor(tf.floor(changed) * column(domain.BRIGHTNESS)))
+        darker = _clip(tf.floor(tf.floor(changed) * column(domain.BRIGHTNESS)))
+        changed = tf.where(column(domain.BRIGHTNESS) == 1.0, changed, darker)
     if (spec.contrast_low, spec.contrast_high) != (1.0, 1.0):
         mean = tf.reduce_mean(changed, axis=(1, 2, 3), keepdims=True)
         changed = _clip((changed - mean) * column(domain.CONTRAST) + mean)

@@ -65,7 +65,7 @@ def _ready(
     """The first stage with its first weights, as for the first model of a training."""
     places = np.arange(len(labels))
     cache = begin.cache if begin.start is None else Nothing()  # as in ``train``: its layers may have changed
-    source = Source(pictures, places, places, cache, begin.scratch, begin.weights)
+    source = Source(pictures, labels, names, places, places, cache, begin.scratch, begin.weights)
     precision = begin.precision or models.resolve_precision(recipe)
     size = min(recipe.batch_size, len(labels))
     stages = Stages(recipe, len(names), precision, size, source, begin.devices or device.cards())
@@ -86,7 +86,7 @@ def _batches(
 ) -> Iterator[tuple[NDArray[np.int64], Draws, int]]:
     """Whole batches without end: (positions, draws, number of the pass)."""
     for epoch in count(1):
-        shown = changes.epoch(places, 0, epoch, recipe.augmentation)
+        shown = changes.epoch(places, 0, epoch, recipe)
         size = min(most, len(shown.order))
         for start in range(0, len(shown.order) - size + 1, size):
             part = slice(start, start + size)

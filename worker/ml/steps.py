@@ -63,9 +63,9 @@ class Steps:
         self.optimizer = self._make_optimizer(recipe, [variable.value for variable in trainable], low)
         self._smoothing, self._weighted = recipe.label_smoothing, recipe.class_balance == "weights"
         self._class_weights = tf.Variable(tf.ones(network.logits.output.shape[-1]), trainable=False)
-        self._augmented, self._mixes = recipe.augmentation.active, recipe.augmentation.mixes
+        self._augmented, self._mixes = recipe.all_changes.active, recipe.augmentation.mixes
         self._share = batch_size  # pictures of a batch that one device takes
-        self._kernel = warp.make_kernel(recipe.augmentation, recipe.image_size, network.scaled)
+        self._kernel = warp.make_kernel(recipe.all_changes, recipe.image_size, network.scaled)
         pictures = tf.TensorSpec((None, recipe.image_size, recipe.image_size, 3), tf.uint8)
         if self.part.shape is not None:
             pictures = tf.TensorSpec((None, *self.part.shape), tf.float16)

@@ -65,7 +65,7 @@ def fit_folds(
             raise Invalid("fold_without_images", fold=plan.fold + 1)
         whitening.check(recipe, len(plan.train), whitening.MOST * whitening.UNEVEN)
     begin = _filled(begin or Begin(), plans)
-    trainer = _Trainer(_source(pictures, plans, begin), labels, recipe, class_names, begin)
+    trainer = _Trainer(_source(pictures, labels, class_names, plans, begin), recipe, begin)
     for plan in plans:
         result = trainer.fit(plan, reporter or Silent(), begin.states.get(plan.fold))
         if result is not None:
@@ -74,12 +74,19 @@ def fit_folds(
             return
 
 
-def _source(pictures: data.Pictures | data.OnDemand, plans: Sequence[FoldPlan], begin: Begin) -> Source:
+def _source(
+    pictures: data.Pictures | data.OnDemand,
+    labels: Indices,
+    names: Sequence[str],
+    plans: Sequence[FoldPlan],
+    begin: Begin,
+) -> Source:
     learned = np.unique(np.concatenate([plan.train for plan in plans]))
-    asked = [part for plan in plans for part in (plan.train, plan.validation, plan.test)]
+    asked = np.unique(np.concatenate([part for plan in plans for part in (plan.train, plan.validation, plan.test)]))
     # An earlier model may have changed the layers that give features: those of others are not its own.
     cache = begin.cache if begin.start is None else Nothing()
-    return Source(pictures, np.unique(np.concatenate(asked)), learned, cache, begin.scratch, begin.weights)
+    labels = np.ascontiguousarray(labels, dtype=np.int64)
+    return Source(pictures, labels, tuple(names), asked, learned, cache, begin.scratch, begin.weights)
 
 
 def _filled(begin: Begin, plans: Sequence[FoldPlan]) -> Begin:
@@ -92,11 +99,8 @@ def _filled(begin: Begin, plans: Sequence[FoldPlan]) -> Begin:
 class _Trainer:
     """The compiled functions of one run, and the pictures they work on."""
 
-    def __init__(
-        self, source: Source, labels: NDArray[np.int64], recipe: Recipe, names: Sequence[str], begin: Begin
-    ) -> None:
-        self.recipe, self.names, self.pictures = recipe, tuple(names), source.pictures
-        self.labels = np.ascontiguousarray(labels, dtype=np.int64)
+    def __init__(self, source: Source, recipe: Recipe, begin: Begin) -> None:
+        self.recipe, self.names, self.pictures, self.labels = recipe, source.names, source.pictures, source.labels
         self._start = begin.start
         self._changes = Changes(recipe, self.labels, self.names)
         self.precision = begin.precision or models.resolve_precision(recipe)
@@ -213,7 +217,7 @@ class _Trainer:
     def _train(self, plan: FoldPlan, epoch: int, rates: NDArray[np.float32], reporter: Reporter) -> tuple[float, float]:
         """Mean loss and accuracy of one pass over the training pictures."""
         stage, batch, count = self._now.stage.recipe, self._now.steps.batch_size, self._changes.count(plan.train)
-        shown = self._changes.epoch(plan.train, plan.fold, epoch, stage.augmentation)
+        shown = self._changes.epoch(plan.train, plan.fold, epoch, stage)
         order, draws = shown.order, shown.draws
         versions = self._now.versions(count, plan.fold, epoch)
         loss, right = 0.0, 0

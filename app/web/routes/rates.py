@@ -16,9 +16,9 @@ from app.web import asked, i18n, rate_chart, run_words, search_words, train_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
 from app.web.forms import TrainForm
 from app.web.messages import say
+from app.web.preview_strip import Wishes
 from app.web.submitted import SubmittedDep, request_key
 from app.web.templating import address, redirect, render
-from app.web.train_page import Wishes
 
 router = APIRouter(prefix="/p/{slug}/rates")
 

@@ -12,15 +12,19 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.db.models import Project
 from app.db.run_models import Run
+from app.domain.errors import Invalid
 from app.domain.presets import PRESETS
 from app.services import groups, jobs, progress, projects, report, run_list, runs
 from app.services.progress import EpochRow
 from app.web import charts, events, i18n, run_page, run_words
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
+from app.web.errors import wants_json
 from app.web.own_copies import attachment
 from app.web.templating import redirect, render
 
 router = APIRouter()
+
+_OF_CLASSES = ("augmented_class_missing", "class_augmentation_missing")
 
 
 @dataclass(frozen=True)
@@ -160,5 +164,11 @@ def again(
     request: Request, project: ProjectDep, session: WriteSession, actor: ActorDep, number: int
 ) -> RedirectResponse:
     """Train once more with the same recipe on the labels as they are now."""
-    made = runs.again(session, runs.by_number(session, project.id, number), actor=actor)
+    try:
+        made = runs.again(session, runs.by_number(session, project.id, number), actor=actor)
+    except Invalid as error:
+        if error.code not in _OF_CLASSES or wants_json(request):
+            raise
+        session.rollback()
+        return redirect(request, "train", slug=project.slug, query={"from": number})  # the form says what is missing
     return redirect(request, "run", slug=project.slug, number=made.number)

@@ -13,7 +13,7 @@ from app.db.models import Project
 from app.db.run_models import Job, Run
 from app.domain.enums import JobKind
 from app.domain.errors import AppError, Invalid
-from app.domain.recipe import FIELDS, Augmentation, Recipe
+from app.domain.recipe import FIELDS, Recipe
 from app.services import choosing, examples, rates, runs
 from app.services.runs import ANYHOW
 from app.web import asked, example_chooser, preview, train_page
@@ -21,9 +21,9 @@ from app.web.asked import MOST
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.example_chooser import ANOTHER, Sought
 from app.web.forms import TrainForm
+from app.web.preview_strip import Wishes
 from app.web.submitted import SubmittedDep, request_key
 from app.web.templating import address, redirect, render
-from app.web.train_page import Wishes
 
 router = APIRouter(prefix="/p/{slug}")
 
@@ -145,13 +145,14 @@ def augment_preview(
     """
     query = request.query_params
     recipe = Recipe().updated({key: query[key] for key in FIELDS if key in query})
-    if recipe.chosen_classes and examples.class_of(session, image) not in recipe.chosen_classes:
-        recipe = replace(recipe, augmentation=Augmentation())
     seed = FIELDS["seed"].parse(query.get("draw", "0"))
     data = state.store.get(examples.one(session, project.id, image).canonical_sha256)
     second = examples.another(session, project.id, image) if recipe.augmentation.mixes else None
     other = state.store.get(second.canonical_sha256) if second else b""
-    shown = preview.extremes(data, recipe, only, other) if only else preview.tiles(data, recipe, seed, other)
+    classes = examples.classes_of(session, [image, second.image_id] if second else [image])
+    others = recipe.changes_of(classes.get(second.image_id, "")) if second else None
+    recipe = replace(recipe, augmentation=recipe.changes_of(classes.get(image, "")))
+    shown = preview.extremes(data, recipe, only, other) if only else preview.tiles(data, recipe, seed, other, others)
     return Response(preview.sprite(shown), media_type="image/jpeg", headers=PICTURE_HEADERS)
 
 

@@ -7,6 +7,33 @@ SENTENCES: dict[str, str] = {
         "Only pictures of some classes are to be changed, but these have no labelled images here: %(names)s. "
         "Tick other classes, or none."
     ),
+    "class_augmentation_missing": N_(
+        "Some classes have changes of their own, but these have no labelled images here: %(names)s. "
+        "Choose other classes for these changes, or remove them."
+    ),
+    "class_change_bool": N_(
+        "“%(field)s” of the class “%(name)s” is neither yes nor no: “%(value)s” cannot be used. Use 1 or 0."
+    ),
+    "class_change_common": N_(
+        "“%(field)s” is the same for all classes; “%(name)s” cannot have its own. Set it for all, and remove it here."
+    ),
+    "class_change_float": N_(
+        "“%(value)s” cannot be used as “%(field)s” of the class “%(name)s”. Type a number from %(low)s to %(high)s."
+    ),
+    "class_change_half": N_(
+        "Row %(number)s of the changes of single classes (class “%(name)s”) is not whole. Choose a class and a change, "
+        "or remove the row."
+    ),
+    "class_change_int": N_(
+        "“%(value)s” cannot be used as “%(field)s” of the class “%(name)s”. "
+        "Type a whole number from %(low)s to %(high)s."
+    ),
+    "class_change_order": N_(
+        "For the class “%(name)s” the lower limit %(low)s is above the upper limit %(high)s (“%(field)s”). What the "
+        "class does not set is that of all classes. Set both limits for this class."
+    ),
+    "class_change_twice": N_("“%(field)s” of the class “%(name)s” is there twice. Remove one of the two rows."),
+    "class_change_unknown": N_("The class “%(name)s” cannot have a “%(field)s” of its own. Allowed are: %(known)s."),
     "backbone_changes_all": N_(
         "A pretrained network cannot do this: its features are computed once. Use its own changed copies, or a "
         "network that learns from scratch."
@@ -40,6 +67,9 @@ SENTENCES: dict[str, str] = {
         "label more if you can."
     ),
     "field_bool": N_("“%(value)s” is neither yes nor no. Use 1 or 0."),
+    "field_changes": N_(
+        '“%(value)s” does not say what is changed for which class. Write it like {"cat": {"rotation": 10}}.'
+    ),
     "field_choice": N_("“%(value)s” is not one of the choices. Allowed are: %(choices)s."),
     "field_color": N_("“%(value)s” is not a colour. Write it like #000000."),
     "field_float": N_("“%(value)s” cannot be used. Type a number from %(low)s to %(high)s."),
