@@ -19,7 +19,8 @@ HEAD = """\
 # The folder of weights is that with the file of a pretrained network; by default it is the one of the settings. A run
 # that began with the weights of another one needs the file of those in it: the page of that run has it to download.
 # It ends with 0 when all numbers are the same, and with 1 when they are not. With "deterministic" in the recipe the
-# weights are the same to the last bit on one kind of processor; without it the numbers differ a little each time.
+# weights are the same to the last bit on one kind of processor; without it the numbers differ a little each time. With
+# ZCA whitening type  OPENBLAS_NUM_THREADS=1 python …  as its last bits depend on that; a worker has 1 thread too.
 
 import sys
 
