@@ -152,7 +152,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must appear in no log and on no page: passwords, as they are and as they are written in an address."""
-        found = {self.s3_secret, urlsplit(self.broker_url).password, urlsplit(self.database_url).password}
+        found = {self.s3_secret, urlsplit(self.broker_url).password, addresses.password(self.database_url)}
         return tuple(sorted({form for text in found if text for form in (text, unquote(text))}, key=len, reverse=True))
 
     def masked(self, text: str) -> str:

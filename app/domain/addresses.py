@@ -12,10 +12,11 @@ from app.domain.errors import AppError
 # As SQLAlchemy reads them: a password may hold "/" and "#".
 _SERVER = re.compile(
     r"(?:[^:/]*(?::[^@]*)?@)?"  # name and password
-    r"(?:\[[^/?]+\]|[^/:?]+)?(?::\d{1,5})?"  # host and port
+    r"(?:\[[^/?]+\]|[^/:?@]+)?(?::\d{1,5})?"  # host and port
     r"(?:/[^?]*)?(?:\?.*)?",
     re.DOTALL,
 )
+_PASSWORD = re.compile(r"[^:/]*://[^:/]*:([^@]*)@", re.DOTALL)
 _FILE = re.compile(r"/(?!:memory:)[^?]+(?:\?.*)?", re.DOTALL)  # what is in memory only, no other process sees
 _DATABASES = {
     "sqlite": _FILE,
@@ -35,10 +36,16 @@ def database(address: str) -> str:
     return f"postgresql{between}{rest}" if scheme == "postgres" else address
 
 
+def password(address: str) -> str:
+    """The password in the address of a database as it stands there, or ""."""
+    found = _PASSWORD.match(address)
+    return found[1] if found else ""
+
+
 def check_database(name: str, address: str) -> None:
     """Refuse what is no address of SQLite or PostgreSQL; ``name`` is the setting it comes from. Raises AppError."""
     scheme, _, rest = database(address).partition("://")
-    if scheme not in _DATABASES or not _DATABASES[scheme].fullmatch(rest) or not _can_be_split(address):
+    if scheme not in _DATABASES or not _DATABASES[scheme].fullmatch(rest):
         raise AppError("setting_database", name=name)
 
 
@@ -71,7 +78,7 @@ def _is_redis(address: str) -> bool:
 
 
 def _can_be_split(address: str) -> bool:
-    """False for a bracket alone: the same function looks for the password, so that no log shows it."""
+    """False for a bracket alone, which nothing that opens an address can read."""
     try:
         urlsplit(address)
     except ValueError:

@@ -14,6 +14,7 @@ from app.domain.recipe import FIELDS, Augmentation, Recipe
 from app.domain.typed import number_text
 
 MOST_RUNS = 200  # of one matrix
+MOST_SHOWN = 200  # characters of values in a sentence
 AUGMENTATION = "augmentation"  # all changes of pictures together: on (as the recipe has them) or off
 SWITCH = ("on", "off")
 CLASSES = "augmented_classes"  # lists of names, or one of the words that follow
@@ -105,6 +106,8 @@ def recipes(recipe: Recipe, axes: Sequence[Axis], name: str = "") -> list[tuple[
     count = math.prod(len(one.values) for one in axes)
     if count > MOST_RUNS:
         raise Invalid("matrix_size", count=count, most=MOST_RUNS)
+    for one in axes:
+        _check_values(one)
     made = []
     for chosen in itertools.product(*(one.values for one in axes)):
         pairs = [(one.field, value) for one, value in zip(axes, chosen, strict=True)]
@@ -129,6 +132,20 @@ def _values(recipe: Recipe, field: str, value: str) -> dict[str, Any]:
     if field == CLASSES and value == ALL:
         return {CLASSES: ""}
     return _switched(recipe, value) if field == AUGMENTATION else {field: value}
+
+
+def _check_values(one: Axis) -> None:
+    """Refuse values that mean the same, however they are spelt: their trainings would be taken for two."""
+    if one.field == "preset":
+        raise Invalid.of_fields({one.field: Invalid("vary_preset")})
+    if one.field not in FIELDS:
+        return
+    try:
+        read = {FIELDS[one.field].parse(value) for value in one.values}
+    except Invalid:  # said with its limits where the recipe is made
+        return
+    if len(read) < len(one.values):
+        raise Invalid.of_fields({one.field: Invalid("vary_values", text=", ".join(one.values)[:MOST_SHOWN])})
 
 
 def _switched(recipe: Recipe, value: str) -> dict[str, Any]:

@@ -162,10 +162,11 @@ def _room(session: Session, needs: str) -> tuple[tuple[int, int] | None, int | N
 
 
 def _too_large(recipe: Recipe, memory: Footprint, room: int) -> Invalid:
+    needed, given = sizes.apart(memory.low, room)
     return Invalid(
         "memory_too_small",
-        needed=sizes.in_units(memory.low),
-        room=sizes.in_units(room),
+        needed=needed,
+        room=given,
         batch_size=recipe.batch_size,
         image_size=recipe.image_size,
     )

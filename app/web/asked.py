@@ -24,6 +24,7 @@ def read(session: Session, project: Project, values: Mapping[str, Any]) -> Train
     Raises:
         Invalid: with ``fields``: no such preset or run.
     """
+    values = {key: value for key, value in values.items() if value is not None or key not in ("preset", "from")}
     copied = values.get("from")
     if copied is not None and not (type(copied) is int and 1 <= copied <= MOST):
         raise Invalid.of_fields({"from": Invalid("field_int", value=str(copied)[:40], low="1", high=str(MOST))})

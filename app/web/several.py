@@ -8,14 +8,13 @@ from typing import Any
 from app.domain import matrix
 from app.domain.errors import AppError, Invalid
 from app.domain.fields import Field
-from app.domain.matrix import ALL, AUGMENTATION, CLASSES, MOST_RUNS, NONE, Axis
+from app.domain.matrix import ALL, AUGMENTATION, CLASSES, MOST_RUNS, MOST_SHOWN, NONE, Axis
 from app.domain.recipe import FIELDS, Recipe
 from app.domain.text import N_
 from app.web.fields import TEXTS
 
 ROWS = 3
 MOST_TEXT = 4000  # characters of the values of a setting as text
-MOST_SHOWN = 200  # of these in a sentence
 MOST_REPEATS = 50
 PICK = "pick-"  # pick-1-conv2: a tick box of the first row
 REPEATS = Field("int", "", 1, MOST_REPEATS)
@@ -137,7 +136,7 @@ def read(sent: Mapping[str, Any]) -> Several:
     wish = sent.get("vary")
     if wish is None:
         return Several(tuple(rows), repeats)
-    if not isinstance(wish, Mapping):
+    if not isinstance(wish, Mapping) or "" in wish:
         return Several(tuple(rows), repeats, {"vary": Invalid("vary_object")})
     told = [row for row in rows if row.field] + [_told(str(key), value) for key, value in wish.items()]
     if len(told) > ROWS:

@@ -1,5 +1,6 @@
 """Settings that cannot be used: one sentence without any password, exit code 3, and nothing is opened before."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("DATABASE_URL", f"mysql://lab:{SECRET}@host/db", "sqlite:////FOLDER/FILE"),
         ("DATABASE_URL", f"postgresql+psycopg2://lab:{SECRET}@host/db", "postgresql+psycopg://"),
         ("DATABASE_URL", f"postgresql://lab:{SECRET}@host:port/db", "postgresql+psycopg://"),
-        ("DATABASE_URL", f"postgresql://lab:{SECRET}[@host/db", "%40 for @"),
+        ("DATABASE_URL", f"postgresql://lab:{SECRET}@ss@host/db", "%40 for @"),
         ("DATABASE_URL", "sqlite://", "sqlite:////FOLDER/FILE"),
         ("DATABASE_URL", "sqlite:///:memory:", "sqlite:////FOLDER/FILE"),
         ("STORAGE_URL", "/tmp/foo", "file:///FOLDER"),
@@ -149,6 +150,7 @@ def test_migrate_storage__refuses_an_address_by_the_name_of_its_option(capsys):
             "postgresql+psycopg://u:p%40/#w@db.lab:5432/miwake?sslmode=verify-full&sslrootcert=/etc/ca.pem",
         ),
         ("DATABASE_URL", "postgresql://u:p@[::1]:5432/miwake"),
+        ("DATABASE_URL", "postgresql://u:[＠@host/db"),
         ("STORAGE_URL", ""),
         ("STORAGE_URL", "s3://bucket"),
         ("STORAGE_URL", "s3://bucket.of.lab/a/b"),
@@ -161,6 +163,27 @@ def test_migrate_storage__refuses_an_address_by_the_name_of_its_option(capsys):
 )
 def test_settings__take_every_address_that_can_be_used(name, value):
     assert getattr(Settings.from_env({f"MIWAKE_{name}": value}), name.lower()) == value
+
+
+@pytest.mark.parametrize("password", ["plain", "a/b", "#1", "a?b", "[", "a:b", "％"])
+def test_settings__no_log_shows_the_password_of_the_database(password):
+    address = f"postgres://lab:{password}@host/db"
+    assert sa.make_url(address).password == password
+    assert Settings(database_url=address).masked(f"cannot open {address}") == "cannot open postgres://lab:***@host/db"
+    assert Settings(database_url="sqlite:////folder/a:b@c/miwake.sqlite3").secrets == ()
+
+
+def test_versions__a_database_that_is_damaged_where_it_is_read_only_now(data_dir, empty_sqlite, capsys):
+    data_dir.mkdir()
+    whole = bytearray(empty_sqlite.read_bytes())
+    with sqlite3.connect(empty_sqlite) as plain:
+        (page,) = plain.execute("SELECT rootpage FROM sqlite_master WHERE name = 'project'").fetchone()
+        (size,) = plain.execute("PRAGMA page_size").fetchone()
+    whole[(page - 1) * size : page * size] = b"\xff" * size
+    (data_dir / "miwake.sqlite3").write_bytes(whole)
+    assert line.main(["versions", "cells"]) == Exit.UNUSABLE
+    said = capsys.readouterr().err
+    assert (said.startswith("The database cannot be used: "), said.count("\n")) == (True, 1), said
 
 
 @pytest.mark.postgres

@@ -58,6 +58,12 @@ def test_lists__say_that_only_the_best_so_far_was_kept(client, database, kfold):
         assert 'class="badge state-cancelled">stopped, best kept<' in client.get(path).text, path
 
 
+def test_run__of_folds_of_which_one_model_was_trained_shows_no_mean_of_several(client, database, kfold):
+    cut_short(database, 1)
+    assert "by the only model that was trained" in page(client)
+    assert "mean of the 1 models" not in page(client)
+
+
 def test_run__of_one_model_that_was_stopped_says_so(client, database, holdout):
     assert "Stopped" not in page(client)
     cut_short(database, 1, folds=0)

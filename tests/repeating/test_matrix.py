@@ -187,6 +187,10 @@ def test_form__trains_with_changes_of_no_class_all_classes_and_each_alone(client
         ({"epochs": [[1], [2]]}, "values-1", "“[1]” cannot be used. Type a whole number"),
         ({"epochs": list(range(1, 202))}, "values-1", "These values make 201 trainings"),
         ({"learning_rate": "0.1," * 1001}, "values-1", "The values have 4004 characters; at most 4000 are read."),
+        ({"learning_rate": [0.1, "0.10"]}, "values-1", "“0.1, 0.10” cannot be used. Write values that differ"),
+        ({"seed": [1], "batch_size": "8, 8.0"}, "values-2", "“8, 8.0” cannot be used. Write values that differ"),
+        ({"preset": ["wbc", "cifar"]}, "values-1", "A preset is only noted with a training"),
+        ({"": [1, 2]}, "vary", "“vary” cannot be read. It is an object"),
         ({"augmented_classes": [[1], [2]]}, "values-1", "“[1]” is no list of names."),
     ],
 )

@@ -129,6 +129,19 @@ def test_create__refuses_what_no_worker_can_hold(database, place, worker):
         runs.create(session, projects.by_slug(session, "血球"), BIG, actor="test")
 
 
+def test_look__a_worker_that_has_hardly_less_than_is_needed_does_not_have_the_same(database, place, worker):
+    with database.read() as session:
+        memory = looked(session, BIG).memory
+    assert memory is not None
+    worker(memory.low - 4_000_000)
+    with database.read() as session:
+        refusal = looked(session, BIG).refusal
+    assert refusal is not None
+    amounts = str(refusal.params["needed"]), str(refusal.params["room"])
+    needed, room = (float(text.removesuffix(" GB")) for text in amounts)
+    assert 0.001 < needed - room < 0.1, amounts
+
+
 def test_page__refuses_shows_a_proposal_and_takes_it(client, database, place, worker):
     worker(2 * GIGABYTE)
     answer = client.post(f"{place}/train", data=form_of(BIG))

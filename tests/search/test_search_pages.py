@@ -269,5 +269,5 @@ def test_page__keeps_what_was_typed_wrong_and_says_so(client, database):
     slug = rows_of(database, {"猫": 30, "犬": 30}).slug
     page = client.get(f"/p/{slug}/searches/new", params=form_of(RECIPE, epochs="many"))
     assert page.status_code == 422
-    assert "“many” cannot be used." in page.text
+    assert "<strong>Epochs at most</strong> “many” cannot be used." in page.text
     assert read_form(page.text.replace("search-form", "recipe"))["epochs"] == "many"

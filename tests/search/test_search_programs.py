@@ -24,6 +24,7 @@ def test_program__begins_with_the_values_of_a_preset_or_a_run(client, database):
         ),
         ({"from": run}, PRESETS["cifar"].recipe.updated({"epochs": 3})),
         ({}, best.candidates(60, 100)[0]),
+        ({"preset": None, "from": None}, best.candidates(60, 100)[0]),
     ):
         answer = client.post(f"/p/{slug}/searches", json=plan | sent, headers=JSON)
         assert answer.status_code == 201, answer.text

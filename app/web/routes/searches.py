@@ -16,6 +16,7 @@ from app.domain.recipe import FIELDS, Recipe
 from app.services import choosing, jobs, searches
 from app.web import asked, i18n, search_form, search_page
 from app.web.deps import ActorDep, ProjectDep, ReadSession, WriteSession
+from app.web.fields import TEXTS
 from app.web.forms import TrainForm
 from app.web.messages import sentence
 from app.web.search_form import SearchForm
@@ -37,6 +38,7 @@ class NewSearch:
     methods: Mapping[str, tuple[str, str]]
     offered: Sequence[tuple[str, str, str]]  # name, label and reach of what can vary
     errors: Mapping[str, str]
+    labels: Mapping[str, str]  # of wrong values that this page does not show
     name: str
 
 
@@ -142,6 +144,7 @@ def _page(
             for one in search.dimensions(typed.nearest(base)).values()
         ],
         errors={key: sentence(error, gettext) for key, error in errors.items()},
+        labels={key: gettext(TEXTS[key].label) for key in errors if key in TEXTS},
         name=typed.name,
     )
     return render(request, "search/new.html", page, status_code=status)

@@ -92,6 +92,10 @@ SENTENCES: dict[str, str] = {
         "“vary” cannot be read. It is an object with a list of values for each setting, for example "
         '{"vary": {"image_size": [64, 96]}}.'
     ),
+    "vary_preset": N_(
+        "A preset is only noted with a training, so it cannot vary. Vary its settings, or start a training from each "
+        "preset."
+    ),
     "vary_rows": N_("%(count)s settings vary here, but at most %(most)s can at once. Leave some of them out."),
     "vary_values": N_(
         "“%(text)s” cannot be used. Write values that differ, with commas between them, for example 64, 128. "
