@@ -38,7 +38,8 @@ def find(session: Session, project_id: int, chosen: ImageFilter) -> Found:
     numbered = _numbered(session, project_id, chosen)
     if numbered is None or numbered in rows:
         return Found(rows, page.total)
-    return Found([numbered, *rows[: LIMIT - 1]], page.total + 1)
+    named = sa.select(Image.id).where(*gallery.conditions(project_id, chosen), Image.id == numbered.image_id)
+    return Found([numbered, *rows[: LIMIT - 1]], page.total + (session.scalar(named) is None))
 
 
 def draw(session: Session, project_id: int, chosen: ImageFilter, but: int | None = None) -> int | None:
@@ -73,7 +74,7 @@ def _any_class(session: Session, project_id: int) -> ImageFilter:
 def _numbered(session: Session, project_id: int, chosen: ImageFilter) -> Example | None:
     """The picture of the class whose number was typed, if the project has it."""
     text = number_text(chosen.query)
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < BIG):
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < BIG):
         return None
     fits = gallery.conditions(project_id, replace(chosen, query=""))
     row = session.execute(sa.select(*examples.COLUMNS).where(*fits, Image.id == int(text))).first()

@@ -18,6 +18,18 @@ STALL_SECONDS = 20.0
 LOOK_SECONDS = 0.1
 PIECE = 2**18  # bytes
 _AHEAD = 8  # pieces in memory
+# The web alone: without FTP, to which the usual opener lets a server lead on.
+_WEB = urllib.request.OpenerDirector()
+for _handler in (
+    urllib.request.ProxyHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+    urllib.request.UnknownHandler,
+):
+    _WEB.add_handler(_handler())
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ def pieces(url: str, start: int, mark: str, should_stop: Callable[[], bool]) -> 
     if start and mark:
         request.add_header("Range", f"bytes={start}-")
         request.add_header("If-Range", mark)
-    line = _Line(request)
+    line = _Line(request, start)
     threading.Thread(target=line.read, name="download", daemon=True).start()
     try:
         while (item := line.next(should_stop)) is not None:
@@ -65,8 +77,8 @@ def pieces(url: str, start: int, mark: str, should_stop: Callable[[], bool]) -> 
 class _Line:
     """What the thread has to say, in its order; None is the end."""
 
-    def __init__(self, request: urllib.request.Request) -> None:
-        self._request = request
+    def __init__(self, request: urllib.request.Request, start: int) -> None:
+        self._request, self._start = request, start
         self._said: queue.Queue[Head | bytes | Exception | None] = queue.Queue(_AHEAD)
         self._patience = CONNECT_SECONDS
         self.over = threading.Event()
@@ -89,13 +101,15 @@ class _Line:
 
     def read(self) -> None:
         try:
-            with urllib.request.urlopen(self._request, timeout=STALL_SECONDS) as answer:  # noqa: S310
-                self._put(_head(answer))
+            with _WEB.open(self._request, timeout=STALL_SECONDS) as answer:
+                self._put(_head(answer, self._start))
                 while (piece := answer.read1(PIECE)) and self._put(piece):
                     pass
             self._put(None)
         except urllib.error.HTTPError as error:
-            self._put(LineBroken(f"HTTP {error.code} {error.reason}", error.code))
+            self._put(LineBroken(_in_a_line(f"HTTP {error.code} {error.reason}"), error.code))
+        except LineBroken as error:
+            self._put(error)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._put(LineBroken(_reason(error)))
 
@@ -110,15 +124,18 @@ class _Line:
         return False
 
 
-def _head(answer: http.client.HTTPResponse) -> Head:
+def _head(answer: http.client.HTTPResponse, asked: int) -> Head:
+    """What the server says before the bytes. A part that begins behind what is here already would leave a hole."""
     headers = answer.headers
     total, start = headers.get("Content-Length", ""), 0
     if answer.status == http.HTTPStatus.PARTIAL_CONTENT:
         span, _, total = headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
         first = span.partition("-")[0]
         if not first.isdigit():
-            raise LineBroken("the server sent a part without saying which")
+            raise LineBroken("HTTP 206 without saying which part", answer.status)
         start = int(first)
+        if start > asked:
+            raise LineBroken("HTTP 206 and another part than the one that was asked for", answer.status)
     mark = headers.get("ETag", "")
     return Head(start, int(total) if total.isdigit() else None, "" if mark.startswith("W/") else mark)
 
@@ -129,4 +146,9 @@ def _reason(error: Exception) -> str:
         return f"its certificate is not trusted: {inner.verify_message}"
     if isinstance(inner, OSError) and inner.strerror:
         return str(inner.strerror)
-    return str(inner)[:200] or type(inner).__name__
+    return _in_a_line(str(inner)) or type(inner).__name__
+
+
+def _in_a_line(text: str) -> str:
+    """What a server may have written, short and without signs that nobody can read or a database refuses."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:200]

@@ -98,7 +98,7 @@ class _Transfer:
                 continue
             file.write(item)
             self._done += len(item)
-            if self._done > max(self._total, TOO_LONG * self._about.size):
+            if self._done > TOO_LONG * self._about.size:
                 raise AppError("weights_differ", file=self._about.file, url=self._url)
             self._tell(self._done, max(self._total, self._done))
         return self._done >= self._total if exact else True
@@ -109,6 +109,8 @@ class _Transfer:
         file.seek(head.start)
         file.truncate()
         if head.total is not None:
+            if head.total > TOO_LONG * self._about.size:
+                raise AppError("weights_differ", file=self._about.file, url=self._url)
             self._total = head.total
             if shutil.disk_usage(self._folder).free < FLOOR_BYTES + head.total - head.start:
                 raise OutOfSpace(folder=str(self._folder))

@@ -78,7 +78,10 @@ def test_download__that_is_cut_goes_on_where_it_ended(tmp_path, served, about):
         ({"content": CONTENT[:-1] + b"x"}, "weights_differ"),
         ({"content": CONTENT * 3}, "weights_differ"),
         ({"status": 404}, "weights_refused"),
-        ({"length": 10**15}, "disk_full"),
+        ({"length": 10**9}, "weights_differ"),  # never asked of the disk, and not read to its end
+        ({"part": "bytes 1000000000-1000000511/1000000512"}, "weights_refused"),  # a hole before it
+        ({"part": "all of it"}, "weights_refused"),
+        ({"moved": "file:///etc/passwd"}, "weights_refused"),
     ],
 )
 def test_download__that_fails_leaves_nothing_and_what_was_there(tmp_path, served, about, wrong, code):
@@ -91,6 +94,28 @@ def test_download__that_fails_leaves_nothing_and_what_was_there(tmp_path, served
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         about.file: b"another file that somebody put there"
     }
+
+
+def test_download__a_server_that_leads_on_is_followed_within_the_web_alone(tmp_path, served, about):
+    served.moved = "ftp://127.0.0.1:9/x"
+    with pytest.raises(AppError) as refused:
+        got(about, served.url, tmp_path)
+    assert refused.value.params["reason"] == "unknown url type: ftp"
+    assert len(served.asked) == 1
+
+
+def test_download__what_a_server_says_becomes_one_readable_line(tmp_path, served, about):
+    served.moved = "/keras/again"  # for ever
+    with pytest.raises(AppError) as refused:
+        got(about, served.url, tmp_path)
+    assert str(refused.value.params["reason"]).isprintable()
+
+
+def test_download__without_room_on_the_disk(tmp_path, served, about, monkeypatch):
+    monkeypatch.setattr(weight_download, "FLOOR_BYTES", 10**18)
+    with pytest.raises(AppError, match="disk_full"):
+        got(about, served.url, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_download__offline_says_so_within_seconds(tmp_path, about, monkeypatch):

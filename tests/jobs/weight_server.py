@@ -14,7 +14,8 @@ class Served:
     """What is served and what was asked for.
 
     ``cut``: bytes after which a connection ends, one for each of the first connections; 0: it does not. ``stalls``:
-    nothing comes after the first piece, until ``gone`` is set. ``length``: what is said to come.
+    nothing comes after the first piece, until ``gone`` is set. ``length``: what is said to come. ``part``: a
+    ``Content-Range`` that is said without being asked for. ``moved``: where the server leads on to.
     """
 
     content: bytes = CONTENT
@@ -22,6 +23,8 @@ class Served:
     stalls: bool = False
     status: int = 200
     length: int = 0
+    part: str = ""
+    moved: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)  # paths and the parts of the file that were wanted
     url: str = ""
     gone: threading.Event = field(default_factory=threading.Event)
@@ -56,12 +59,19 @@ def _answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
     wanted = handler.headers.get("Range", "")
     served.asked.append((handler.path, wanted))
     if served.status != 200:
-        handler.send_error(served.status)
+        handler.send_error(served.status, "First\r\nSecond\0" if served.status == 410 else None)
+        return
+    if served.moved:
+        handler.send_response(302)
+        handler.send_header("Location", served.moved)
+        handler.end_headers()
         return
     start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
     total = served.length or len(served.content)
-    handler.send_response(206 if wanted else 200)
-    if wanted:
+    handler.send_response(206 if wanted or served.part else 200)
+    if served.part:
+        handler.send_header("Content-Range", served.part)
+    elif wanted:
         handler.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
     handler.send_header("Content-Length", str(total - start))
     handler.send_header("ETag", '"one"')

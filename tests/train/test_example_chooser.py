@@ -77,3 +77,16 @@ def test_image_page__leads_to_the_preview_of_its_picture(client, pictures):
     opened = client.get(link[1]).text
     assert offered(opened)[1] == 2
     assert '<details class="all-settings" id="all-settings" open>' in opened
+
+
+def test_train__a_number_is_found_and_counted_once(client, pictures, database):
+    with database.write() as session:
+        rows = list(session.scalars(sa.select(Image).where(Image.project_id == pictures.id).order_by(Image.id)))
+        last = rows[-1].id
+        for row in rows:
+            row.name = f"{row.name}-{last}"
+    page = client.get(f"/p/{pictures.slug}/train", params={"seek": str(last)})
+    assert offered(page.text)[0][0] == last
+    assert f"{len(rows)} pictures fit; the first 12 are shown." in page.text
+    far = client.get(f"/p/{pictures.slug}/train", params={"seek": f"{1:020}{'9' * 60}"})
+    assert (far.status_code, "No picture fits" in far.text) == (200, True)

@@ -34,7 +34,7 @@ SENTENCES: dict[str, str] = {
         "bytes. Nothing of the file was kept. Try again, or put %(file)s into the folder “%(folder)s” by hand."
     ),
     "weights_differ": N_(
-        "What came from %(url)s is not the file %(file)s: its hash is not the one that Keras names. It was removed. "
+        "What came from %(url)s is not the file %(file)s: its length or its hash is not that of Keras. It was removed. "
         "Try again; if it happens once more, the mirror (MIWAKE_WEIGHTS_URL) or something on the way changes files."
     ),
     "weights_folder_unusable": N_(
