@@ -111,8 +111,15 @@ def _drop_uploads(database: Database, store: Store, project_id: int) -> None:
         uploads.drop(store, name)
 
 
-def _some(session: Session, column: InstrumentedAttribute[int], size: int, *where: sa.ColumnElement[bool]) -> list[int]:
-    return list(session.scalars(sa.select(column).where(*where).order_by(column).limit(size)))
+def _some(
+    session: Session,
+    column: InstrumentedAttribute[int],
+    size: int,
+    order: Sequence[InstrumentedAttribute[Any]],
+    *where: sa.ColumnElement[bool],
+) -> list[int]:
+    """The first ids in the ``order`` of an index that begins with ``where``, so that the others are not looked at."""
+    return list(session.scalars(sa.select(column).where(*where).order_by(*order).limit(size)))
 
 
 def _gone(session: Session, tables: Sequence[type[Base]], column: str, ids: Sequence[int]) -> None:
@@ -121,38 +128,44 @@ def _gone(session: Session, tables: Sequence[type[Base]], column: str, ids: Sequ
         session.execute(sa.delete(table).where(named.in_(ids)), execution_options={"synchronize_session": False})
 
 
-def _items(session: Session, project_id: int, size: int) -> int:
-    """Frozen images of runs with what the models said of them."""
-    mine = sa.select(Run.id).where(Run.project_id == project_id)
-    ids = _some(session, RunItem.id, size, RunItem.run_id.in_(mine))
+def _runs(session: Session, project_id: int, size: int) -> int:
+    """Frozen images of one run with what the models said of them; behind the last of them the run itself."""
+    run_id = session.scalar(sa.select(Run.id).where(Run.project_id == project_id).order_by(Run.number).limit(1))
+    if run_id is None:
+        return 0
+    ids = _some(session, RunItem.id, size, [RunItem.image_id], RunItem.run_id == run_id)
     _gone(session, _OF_ITEM, "item_id", ids)
     _gone(session, [RunItem], "id", ids)
-    return len(ids)
-
-
-def _runs(session: Session, project_id: int, size: int) -> int:
-    ids = _some(session, Run.id, size // LEAST, Run.project_id == project_id)
-    _gone(session, _OF_RUN, "run_id", ids)
-    _gone(session, [Run], "id", ids)
-    return len(ids)
+    if ids:
+        return len(ids)
+    _gone(session, _OF_RUN, "run_id", [run_id])
+    _gone(session, [Run], "id", [run_id])
+    return 1
 
 
 def _entries(session: Session, project_id: int, size: int) -> int:
-    mine = sa.select(ImportBatch.id).where(ImportBatch.project_id == project_id)
-    ids = _some(session, ImportEntry.id, size, ImportEntry.import_id.in_(mine))
+    """What became of the files of one import, which itself is needed by its images."""
+    some = sa.exists().where(ImportEntry.import_id == ImportBatch.id)
+    left = sa.select(ImportBatch.id).where(ImportBatch.project_id == project_id, some)
+    import_id = session.scalar(left.order_by(ImportBatch.number).limit(1))
+    if import_id is None:
+        return 0
+    order = [ImportEntry.verdict, ImportEntry.id]
+    ids = _some(session, ImportEntry.id, size, order, ImportEntry.import_id == import_id)
     _gone(session, [ImportEntry], "id", ids)
     return len(ids)
 
 
 def _images(session: Session, project_id: int, size: int) -> int:
-    ids = _some(session, Image.id, size, Image.project_id == project_id)
+    ids = _some(session, Image.id, size, [Image.state, Image.id], Image.project_id == project_id)
     _gone(session, _OF_IMAGE, "image_id", ids)
     _gone(session, [Image], "id", ids)
     return len(ids)
 
 
 def _findings(session: Session, project_id: int, size: int) -> int:
-    ids = _some(session, HealthFinding.id, size, HealthFinding.project_id == project_id)
+    mine = HealthFinding.project_id == project_id
+    ids = _some(session, HealthFinding.id, size, [HealthFinding.kind, HealthFinding.score], mine)
     _gone(session, [HealthFinding], "id", ids)
     return len(ids)
 
@@ -160,13 +173,13 @@ def _findings(session: Session, project_id: int, size: int) -> int:
 def _links(session: Session, project_id: int, size: int) -> int:
     """Which change took which back; without it they can go in any order."""
     linked = sa.or_(ChangeSet.undoes_id.is_not(None), ChangeSet.undone_by_id.is_not(None))
-    ids = _some(session, ChangeSet.id, size, ChangeSet.project_id == project_id, linked)
+    ids = _some(session, ChangeSet.id, size, [ChangeSet.id], ChangeSet.project_id == project_id, linked)
     session.execute(sa.update(ChangeSet).where(ChangeSet.id.in_(ids)).values(undoes_id=None, undone_by_id=None))
     return len(ids)
 
 
 def _changes(session: Session, project_id: int, size: int) -> int:
-    ids = _some(session, ChangeSet.id, size, ChangeSet.project_id == project_id)
+    ids = _some(session, ChangeSet.id, size, [ChangeSet.id], ChangeSet.project_id == project_id)
     _gone(session, [ClassEvent], "change_set_id", ids)
     _gone(session, [ChangeSet], "id", ids)
     return len(ids)
@@ -182,4 +195,4 @@ def _rest(session: Session, project_id: int, _size: int) -> int:
     return 0
 
 
-_STEPS: tuple[Step, ...] = (_items, _runs, _entries, _images, _findings, _links, _changes, _rest)
+_STEPS: tuple[Step, ...] = (_runs, _entries, _images, _findings, _links, _changes, _rest)
