@@ -75,12 +75,16 @@ def items(number: int, layer: Mapping[str, Any]) -> Iterator[Any]:
     elif kind in _MADE:
         yield from _MADE[kind](number, kind, config)
     else:
-        raise refused(number, kind, "axis", "-1", "–")
+        raise _inner_softmax(number, kind)
 
 
 def refused(number: int, kind: str, name: str, value: Any, allowed: str) -> Invalid:
     """The sentence about a value that cannot be trained here."""
     return Invalid("keras_value", number=number, layer=kind, name=name[:40], value=str(value)[:40], allowed=allowed)
+
+
+def _inner_softmax(number: int, kind: str) -> Invalid:
+    return refused(number, kind, "activation", "softmax", ", ".join(_ACTIVE))
 
 
 def _refuse(number: int, kind: str, config: Mapping[str, Any]) -> None:
@@ -93,7 +97,7 @@ def _refuse(number: int, kind: str, config: Mapping[str, Any]) -> None:
             continue
         if (kind, name, value) == ("ReLU", "max_value", None):
             continue
-        shown = "channels_last" if name == "data_format" else ", ".join(map(str, allowed or ("–",)))
+        shown = "channels_last" if name == "data_format" else ", ".join(map(str, allowed or (None, False)))
         raise refused(number, kind, name, value, shown)
 
 
@@ -139,7 +143,7 @@ def _activation(name: str) -> Iterator[Any]:
 
 def _named(number: int, kind: str, config: Mapping[str, Any]) -> Iterator[Any]:
     if config.get("activation") == "softmax":
-        raise refused(number, kind, "activation", "softmax", ", ".join(_ACTIVE))
+        raise _inner_softmax(number, kind)
     yield from _activation(config.get("activation", "linear"))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, NotFound
 from app.services import example_search, examples
 from app.services.examples import Example
 from app.services.image_filter import ImageFilter
@@ -41,7 +41,7 @@ class Chooser:
         shown: the chosen picture; None without pictures.
         found: what fits, or some of every class while nothing is sought; ``total``: how many fit.
         active: something is sought.
-        message: why nothing can be sought, "" otherwise.
+        message: why nothing can be sought, or the chosen picture is another one; "" otherwise.
         asked: the address names a picture, which must not lie in a closed part of the page then.
     """
 
@@ -67,11 +67,7 @@ class Chooser:
 def choose(
     session: Session, project: Project, sought: Sought, image: int | None, gettext: Callable[[str], str]
 ) -> Chooser:
-    """What is offered; the first picture is chosen where ``image`` names none.
-
-    Raises:
-        NotFound: the project has no such image.
-    """
+    """What is offered; the first picture is chosen where ``image`` names none, or one that was removed since."""
     usual, message = examples.listed(session, project.id), ""
     found = example_search.Found(usual, len(usual))
     active = sought != Sought()
@@ -82,7 +78,12 @@ def choose(
             found, message = example_search.Found([], 0), sentence(error, gettext)
     shown = next(iter([*found.images, *usual]), None)
     if image:
-        shown = examples.one(session, project.id, image)
+        try:
+            shown = examples.one(session, project.id, image)
+        except NotFound:
+            message = gettext("Image %(image)s is no longer in this project; another picture is shown.") % {
+                "image": image
+            }
     return Chooser(sought, shown, found.images, found.total, active, message, image is not None)
 
 

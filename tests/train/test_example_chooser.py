@@ -90,3 +90,15 @@ def test_train__a_number_is_found_and_counted_once(client, pictures, database):
     assert f"{len(rows)} pictures fit; the first 12 are shown." in page.text
     far = client.get(f"/p/{pictures.slug}/train", params={"seek": f"{1:020}{'9' * 60}"})
     assert (far.status_code, "No picture fits" in far.text) == (200, True)
+
+
+def test_train__a_picture_that_was_removed_takes_no_value_of_the_form_along(client, pictures, database):
+    with database.read() as session:
+        first = session.scalars(sa.select(Image.id).where(Image.project_id == pictures.id).order_by(Image.id)).first()
+    gone = {"image": "77777", "augmentation.rotation": "33"}
+    page = client.get(f"/p/{pictures.slug}/train", params={**form_of(), **gone})
+    assert (page.status_code, offered(page.text)[1]) == (200, first)
+    assert "Image 77777 is no longer in this project" in page.text
+    refused = client.post(f"/p/{pictures.slug}/train", data={**form_of(), **gone, "epochs": "x"})
+    assert refused.status_code == 422
+    assert 'value="33"' in refused.text
