@@ -9,8 +9,11 @@ from pathlib import Path
 from app.config import Settings
 from app.db.models import Project
 from app.db.session import Database
+from app.services import jobs
 from app.storage import LocalStore
-from tests.jobs import processes
+from tests import servers
+from tests.inspect import factory
+from tests.jobs import processes, trained
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,37 @@ def one_worker(folder: Path, empty_sqlite: Path, lease_seconds: float = 30.0) ->
         yield Bench(settings, database, store, worker, project_id, folder)
         assert worker.end() == 0
     database.dispose()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Run 1 of two folds, whose models answer, with pages and a worker.
+
+    Attributes:
+        address: of the pages.
+    """
+
+    database: Database
+    store: LocalStore
+    worker: processes.WorkerProcess
+    address: str
+
+
+@contextlib.contextmanager
+def answering(folder: Path, empty_sqlite: Path) -> Iterator[Desk]:
+    """A desk with a database and a store of its own in ``folder``: one worker for all questions of a module."""
+    settings = Settings(data_dir=folder / "data")
+    settings.data_dir.mkdir()
+    shutil.copy(empty_sqlite, settings.data_dir / "miwake.sqlite3")
+    database, store = Database(settings.database), LocalStore(settings.data_dir / "store")
+    with database.write() as session:
+        trained.run(session, store, factory.project(session, store, train=4, test=2), folds=2)
+    with servers.web(settings) as address, processes.worker(settings, folder / "log") as worker:
+        processes.wait_for("a worker", lambda: _alive(database))  # maps come by themselves where one is alive
+        yield Desk(database, store, worker, address)
+    database.dispose()
+
+
+def _alive(database: Database) -> object:
+    with database.read() as session:
+        return jobs.workers_alive(session)

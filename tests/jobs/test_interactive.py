@@ -18,6 +18,7 @@ from app.db.run_models import Explanation, Job, RunFold
 from app.domain.enums import JobState
 from tests.inspect import factory
 from tests.jobs import processes, trained
+from tests.jobs.bench import answering
 
 pytestmark = [pytest.mark.slow, pytest.mark.ml]
 
@@ -34,6 +35,20 @@ def run(database, store):
 @pytest.fixture
 def client(live_server):
     with httpx.Client(base_url=live_server, headers=JSON, timeout=120) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, empty_sqlite):
+    """For the tests that leave its worker as it was."""
+    with answering(tmp_path_factory.mktemp("desk"), empty_sqlite) as made:
+        yield made
+
+
+@pytest.fixture
+def at_desk(desk):
+    """A client of its pages."""
+    with httpx.Client(base_url=desk.address, headers=JSON, timeout=120) as made:
         yield made
 
 
@@ -54,66 +69,63 @@ def warm_process(worker):
     return found[0] if len(found) == 1 else None
 
 
-def expected(store, database, digest):
+def expected(desk, digest):
     """What the two models say, computed here."""
     from worker.ml import data, predict, saving  # noqa: PLC0415 - TensorFlow
 
-    with database.read() as session:
+    with desk.database.read() as session:
         weights = session.scalars(sa.select(RunFold.weights_sha256).order_by(RunFold.fold)).all()
-    pictures = data.square(store.get(digest), trained.RECIPE)[None]
-    return np.mean([predict.probabilities(saving.load(store.get(one)), pictures)[0] for one in weights], axis=0)
+    pictures = data.square(desk.store.get(digest), trained.RECIPE)[None]
+    return np.mean([predict.probabilities(saving.load(desk.store.get(one)), pictures)[0] for one in weights], axis=0)
 
 
-def test_prediction__of_a_file_and_of_an_image(client, run, settings, database, store, tmp_path):
-    with processes.worker(settings, tmp_path / "log"):
-        sent = factory.drawing(1, 77, side=64)
-        values = ask(client, files={"picture": ("新しい.png", sent, "image/png")})
-        digest = store.put(sent)
-        np.testing.assert_allclose(list(values["probabilities"].values()), expected(store, database, digest), atol=1e-5)
-        assert len(values["models"]) == 2
-        assert next(iter(values["heat_maps"])) == values["predicted"]
-        assert client.get(values["heat_maps"]["単球"]).headers["content-type"] == "image/png"
-        with database.read() as session:
-            image = session.scalars(sa.select(Image)).first()
-        values = ask(client, data={"image": str(image.id), "layer": "conv1"})
-        wanted = expected(store, database, image.canonical_sha256)
-        np.testing.assert_allclose(list(values["probabilities"].values()), wanted, atol=1e-5)
-        assert values["layer"] == "conv1"
-        with database.read() as session:
-            epoch = session.scalars(sa.select(RunFold.best_epoch).where(RunFold.fold == 1)).one()
-        for _ in range(2):  # the second time it is there already
-            answer = client.post("/p/blood/runs/1/weights", data={"model": "2", "epoch": str(epoch)})
-            assert answer.headers["content-type"] == "application/zip", answer.text
-        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-            assert archive.namelist() == ["model.keras", "model.json", "predict.py", "weights.zip"]
-            assert json.loads(archive.read("model.json"))["model"] == 2
-        with database.read() as session:
-            assert sum("weights" in spec for spec in session.scalars(sa.select(Job.spec))) == 1
-        missing = client.post("/p/blood/runs/1/weights", data={"model": "2", "epoch": "999"})
-        assert missing.json()["error"]["code"] == "weights_not_kept"
+def test_prediction__of_a_file_and_of_an_image(at_desk, desk):
+    sent = factory.drawing(1, 77, side=64)
+    values = ask(at_desk, files={"picture": ("新しい.png", sent, "image/png")})
+    digest = desk.store.put(sent)
+    np.testing.assert_allclose(list(values["probabilities"].values()), expected(desk, digest), atol=1e-5)
+    assert len(values["models"]) == 2
+    assert next(iter(values["heat_maps"])) == values["predicted"]
+    assert at_desk.get(values["heat_maps"]["単球"]).headers["content-type"] == "image/png"
+    with desk.database.read() as session:
+        image = session.scalars(sa.select(Image)).first()
+    values = ask(at_desk, data={"image": str(image.id), "layer": "conv1"})
+    wanted = expected(desk, image.canonical_sha256)
+    np.testing.assert_allclose(list(values["probabilities"].values()), wanted, atol=1e-5)
+    assert values["layer"] == "conv1"
+    with desk.database.read() as session:
+        epoch = session.scalars(sa.select(RunFold.best_epoch).where(RunFold.fold == 1)).one()
+    for _ in range(2):  # the second time it is there already
+        answer = at_desk.post("/p/blood/runs/1/weights", data={"model": "2", "epoch": str(epoch)})
+        assert answer.headers["content-type"] == "application/zip", answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["model.keras", "model.json", "predict.py", "weights.zip"]
+        assert json.loads(archive.read("model.json"))["model"] == 2
+    with desk.database.read() as session:
+        assert sum("weights" in spec for spec in session.scalars(sa.select(Job.spec))) == 1
+    missing = at_desk.post("/p/blood/runs/1/weights", data={"model": "2", "epoch": "999"})
+    assert missing.json()["error"]["code"] == "weights_not_kept"
 
 
-def test_heat_map__on_demand_is_stored(client, run, settings, database, store, tmp_path):
+def test_heat_map__on_demand_is_stored(at_desk, desk):
     form = {"item": 3, "fold": -1, "layer": "conv1", "position": 2}
-    with processes.worker(settings, tmp_path / "log"):
-        answer = client.post("/p/blood/runs/1/explain?wait=30", data=form).json()
-        while not answer["finished"]:
-            answer = client.get(f"{answer['url']}?wait=30").json()
+    answer = at_desk.post("/p/blood/runs/1/explain?wait=30", data=form).json()
+    while not answer["finished"]:
+        answer = at_desk.get(f"{answer['url']}?wait=30").json()
     assert answer["state"] == "done"
-    with database.read() as session:
+    with desk.database.read() as session:
         made = session.scalars(sa.select(Explanation).where(Explanation.layer == "conv1")).one()
     assert (made.item_id, made.fold, made.class_position) == (3, -1, 2)
-    assert store.get(made.sha256).startswith(b"\x89PNG")
+    assert desk.store.get(made.sha256).startswith(b"\x89PNG")
 
 
-def test_kill__of_the_process_costs_a_moment_and_no_answer(client, run, settings, database, tmp_path):
-    with processes.worker(settings, tmp_path / "log") as worker:
-        first = ask(client, data={"image": "1"})
-        killed = processes.wait_for("the process", lambda: warm_process(worker))
-        os.kill(killed, signal.SIGKILL)
-        again = ask(client, data={"image": "1"})
-        assert again["probabilities"] == pytest.approx(first["probabilities"])
-        processes.wait_for("another process", lambda: warm_process(worker) not in (None, killed))
+def test_kill__of_the_process_costs_a_moment_and_no_answer(at_desk, desk):
+    first = ask(at_desk, data={"image": "1"})
+    killed = processes.wait_for("the process", lambda: warm_process(desk.worker))
+    os.kill(killed, signal.SIGKILL)
+    again = ask(at_desk, data={"image": "1"})
+    assert again["probabilities"] == pytest.approx(first["probabilities"])
+    processes.wait_for("another process", lambda: warm_process(desk.worker) not in (None, killed))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -5,26 +5,23 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from app.db.run_models import Explanation
-from app.services import jobs
 from tests.inspect import factory
-from tests.jobs import processes, trained
+from tests.jobs.bench import answering
 
 pytestmark = [pytest.mark.slow, pytest.mark.ml, pytest.mark.browser]
 
 
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, empty_sqlite):
+    """The worker is started once: it imports TensorFlow for several seconds."""
+    with answering(tmp_path_factory.mktemp("desk"), empty_sqlite) as made:
+        yield made
+
+
 @pytest.fixture
-def answering(database, store, settings, live_server, tmp_path):
-    """The address of run 1 of two folds, with a worker that answers."""
-    with database.write() as session:
-        trained.run(session, store, factory.project(session, store, train=4, test=2), folds=2)
-    with processes.worker(settings, tmp_path / "log"):
-        processes.wait_for("a worker", lambda: workers(database))  # maps come by themselves where one is alive
-        yield f"{live_server}/p/blood/runs/1"
-
-
-def workers(database):
-    with database.read() as session:
-        return jobs.workers_alive(session)
+def run_page(desk):
+    """The address of run 1."""
+    return f"{desk.address}/p/blood/runs/1"
 
 
 def seen(page: Page) -> None:
@@ -36,8 +33,8 @@ def seen(page: Page) -> None:
     assert min(widths) > 0
 
 
-def test_try__a_file_an_image_another_class_and_another_layer(page: Page, answering, tmp_path):
-    page.goto(answering)
+def test_try__a_file_an_image_another_class_and_another_layer(page: Page, run_page, tmp_path):
+    page.goto(run_page)
     page.get_by_role("link", name="Try a picture").click()
     page.wait_for_url("**/try", wait_until="load")  # its modules listen from then on
     picture = tmp_path / "新しい細胞.png"
@@ -69,8 +66,8 @@ def test_try__a_file_an_image_another_class_and_another_layer(page: Page, answer
     expect(page.locator(".file-title")).to_contain_text("血液_test-002.png")
 
 
-def test_try__a_file_that_is_no_picture_is_refused_and_the_page_goes_on(page: Page, answering, tmp_path):
-    page.goto(f"{answering}/try")
+def test_try__a_file_that_is_no_picture_is_refused_and_the_page_goes_on(page: Page, run_page, tmp_path):
+    page.goto(f"{run_page}/try")
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not a picture")
     page.set_input_files("#try-picture", broken)
@@ -79,20 +76,20 @@ def test_try__a_file_that_is_no_picture_is_refused_and_the_page_goes_on(page: Pa
     seen(page)
 
 
-def test_image__asks_the_newest_run_at_once(page: Page, answering, live_server):
-    page.goto(f"{live_server}/p/blood/images/1")
+def test_image__asks_the_newest_run_at_once(page: Page, desk):
+    page.goto(f"{desk.address}/p/blood/images/1")
     page.get_by_role("link", name="Try with run 1").click()
     seen(page)
     expect(page.locator(".file-title")).to_contain_text("血液_train-000.png")
 
 
-def test_review__the_map_of_another_layer_comes_by_itself(page: Page, answering, database):
-    page.goto(f"{answering}/review?on=validation&show=all&layer=conv1")
+def test_review__the_map_of_another_layer_comes_by_itself(page: Page, run_page, desk):
+    page.goto(f"{run_page}/review?on=validation&show=all&layer=conv1")
     expect(page.locator(".heat-figure .overlay")).to_be_visible(timeout=60_000)
     first = page.locator(".selected-head").get_attribute("data-item")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".selected-head")).not_to_have_attribute("data-item", str(first))
     expect(page.locator(".heat-figure .overlay")).to_be_visible(timeout=60_000)
-    with database.read() as session:
+    with desk.database.read() as session:
         count = session.scalar(sa.select(sa.func.count()).where(Explanation.layer == "conv1"))
     assert count == 2
