@@ -14,12 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from app.config import child_environment
-from app.db.models import Project
-from app.db.run_models import Run
-from app.db.session import Database
 from tests import factories, servers
 from tests.jobs import processes
 
@@ -155,25 +151,6 @@ def test_train__waits_with_a_worker_of_its_own_and_prints_json(tmp_path):
     assert failed.returncode == 1
     assert json.loads(failed.stdout)["error"]["code"] == "loss_not_finite"
     assert "learning rate" in failed.stderr
-
-
-@pytest.mark.ml
-def test_demo__makes_one_project_and_trains_and_a_second_time_finds_both(tmp_path):
-    data_dir = tmp_path / "data"
-    pages = []
-    for _ in range(2):
-        with started(data_dir, "demo", "--port", "0") as demo:
-            page = demo.line(r"Its 5-fold training: (\S+)").group(1)
-            assert get(page)[0] == 200
-            pages.append(page.split("/p/")[1])
-            assert demo.stop() == 0
-    assert pages[0] == pages[1]
-    database = Database(f"sqlite:///{data_dir / 'miwake.sqlite3'}")
-    with database.read() as session:
-        assert session.scalar(sa.select(sa.func.count()).select_from(Project)) == 1
-        (run_row,) = session.scalars(sa.select(Run))
-        assert run_row.recipe["folds"] == 5
-    database.dispose()
 
 
 def subprocess_of(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -63,10 +63,3 @@ def address(tmp_path: Path) -> Iterator[str]:
     """A running product without projects."""
     with started("serve", tmp_path, "Miwake is ready") as found:
         yield found
-
-
-@pytest.fixture
-def demo_address(tmp_path: Path) -> Iterator[str]:
-    """What ``make demo`` starts: a sample project that trains at once."""
-    with started("demo", tmp_path, "/runs/1") as found:
-        yield found

@@ -1,15 +1,21 @@
 """``make demo``: a sample project that trains at once; its main pages are the pictures of the documentation.
 
 With ``WRITE_SHOTS=1`` the screenshots are written to docs/shots (``make shots``), with one more training to compare
-with; otherwise they go to the folder of the test and are only checked to be pictures of a page.
+with; otherwise they go to the folder of the test and are only checked to be pictures of a page. The usual run stops
+after two of the five models, as a person may; ``make test-all`` and ``make shots`` train all of them.
 """
 
 import os
+import re
+import urllib.request
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+
+from tests.chaos.record import FULL
+from tests.e2e.conftest import started
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.ml]
 
@@ -27,6 +33,7 @@ PAGES = {
     "review": f"{PROJECT}/runs/1/review?on=validation",
 }
 WRITTEN = bool(os.environ.get("WRITE_SHOTS"))
+WHOLE = WRITTEN or FULL
 
 
 def folder(tmp_path: Path) -> Path:
@@ -74,11 +81,37 @@ def go_to_a_map(page: Page) -> None:
         expect(page.locator(".selected-head")).not_to_have_attribute("data-item", before)
 
 
-def test_demo__trains_and_its_pages_work_in_both_languages(page: Page, demo_address: str, tmp_path: Path):
-    page.goto(demo_address + PAGES["run"])
-    expect(page.locator("#run-status")).to_contain_text("epoch", timeout=60_000)
+def train(page: Page, address: str) -> None:
+    page.goto(address + PAGES["run"])
+    if WHOLE:
+        expect(page.locator("#run-status")).to_contain_text("epoch", timeout=60_000)
+    else:
+        expect(page.locator("#run-status")).to_contain_text("Fold 3 of 5 · epoch", timeout=TRAINING)
+        page.get_by_role("button", name="Stop, keep the best").click()
     expect(page.locator("h1 .badge")).to_have_text("done", timeout=TRAINING)
-    shots = folder(tmp_path)
+    expect(page.locator("#run-cut")).to_have_count(0 if WHOLE else 1)
+    if not WHOLE:
+        expect(page.locator("#run-cut")).to_contain_text("of 5 models")
+
+
+def comes_back(folder: Path) -> None:
+    """A second time the same project and its training are found, and no other is made."""
+    said = folder / "output.txt"
+    first = re.findall(r"Its 5-fold training: \S+(/p/\S+)", said.read_text())
+    with started("demo", folder, "/runs/1") as address:
+        assert re.findall(r"Its 5-fold training: \S+(/p/\S+)", said.read_text()) == first == [f"{PROJECT}/runs/1"]
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert set(re.findall(r'href="/p/([^/"]+)"', answer.read().decode())) == {PROJECT.removeprefix("/p/")}
+
+
+def test_demo__trains_and_its_pages_work_in_both_languages(page: Page, tmp_path: Path):
+    with started("demo", tmp_path, "/runs/1") as address:
+        train(page, address)
+        look(page, address, folder(tmp_path))
+    comes_back(tmp_path)
+
+
+def look(page: Page, demo_address: str, shots: Path) -> None:
     for name, path in PAGES.items():
         page.goto(demo_address + path)
         expect(page.locator("main")).to_be_visible()
