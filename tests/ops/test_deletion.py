@@ -23,6 +23,7 @@ from app.domain.errors import Conflict, NotFound
 from app.services import deletion, jobs, labels, marks, own_ids, projects, removal, stopping, versions
 from app.services.gallery import ImageFilter
 from tests import factories
+from tests.chaos.record import only_full
 from tests.inspect import factory
 from tests.jobs import processes
 
@@ -264,6 +265,7 @@ def test_command__asks_to_be_sure_and_uses_the_same_way(settings, database, stor
     assert main(["delete", "血球", "--yes"]) == 2
 
 
+@only_full
 @pytest.mark.slow
 def test_worker__goes_on_after_a_kill_in_the_middle(settings, database, store, tmp_path):
     with database.write() as session:
