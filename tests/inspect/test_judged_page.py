@@ -14,7 +14,7 @@ from app.db.run_models import Job, Judgement, Prediction, Run, RunFold
 from app.domain import metrics
 from app.domain.enums import JobKind, JobState, LabelSource, Lane
 from app.domain.stats import exact
-from app.services import answers, jobs, judging, labels, references, results, runs
+from app.services import answers, classes, jobs, judging, labels, projects, references, results, runs
 from app.services.judging import Heard
 from app.services.labels import LabelChange
 from app.services.results import Writer
@@ -177,6 +177,14 @@ def test_pictures__each_kind_is_listed_walked_through_and_judged_by_the_labels_o
     today = client.get(f"{PAGE}?on=test&show=gained&by=now")
     assert "Counted again with the labels of today." in words(today)
     assert len(re.findall(r'class="tile flip-gained', today.text)) == told["test"]["gained"] + 1
+    with database.write() as session:
+        added = classes.add(session, projects.by_slug(session, "blood"), "new").id
+        others = [row["image"] for row in told["test"]["changed"] if row["image"] != image]
+        changes = [LabelChange(others[0], None, None), LabelChange(others[1], added, None)]
+        labels.assign(session, 1, changes, source=LabelSource.REVIEW, actor="test", request_id="twice")
+    left_out = words(client.get(f"{PAGE}?on=test&by=now"))
+    assert "1 picture has no label today and was left out." in left_out
+    assert "1 picture is today of a class that was not trained, and was left out." in left_out
 
 
 def test_kinds__stay_beside_each_other_and_what_is_gone_is_said(client, database, store, trained):
