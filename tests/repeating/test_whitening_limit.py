@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from app.domain import whitening
+from app.domain import sizes, whitening
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 from app.services import projects, runs
@@ -28,7 +28,8 @@ def test_zca__is_refused_where_its_directions_are_too_many_and_counted_where_the
         fits = looked(session, taken)
         without = looked(session, replace(taken, normalisation="featurewise"))
     assert plain.refusal is None
-    numbers = whitening.numbers(taken.image_size, int(str(found.refusal.params["images"])))
+    learned = int(str(found.refusal.params["images"]))
+    numbers = whitening.numbers(taken.image_size, learned)
     assert whitening.MOST * 0.98 < numbers <= whitening.MOST
     assert fits.refusal is None
     assert fits.memory is not None
@@ -39,6 +40,7 @@ def test_zca__is_refused_where_its_directions_are_too_many_and_counted_where_the
     answer = client.post(f"{place}/train", data=form_of(wide))
     assert answer.status_code == 422
     assert f"Take pictures of {taken.image_size} pixels at most" in answer.text
+    assert f"would add {sizes.in_units(12 * 448**2 * learned)} to each saved model; 128 MB are possible" in answer.text
     assert 'id="take-proposal"' in answer.text
     assert runs_in(database) == []
 

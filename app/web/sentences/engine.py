@@ -107,7 +107,7 @@ SENTENCES: dict[str, str] = {
     ),
     "picture_shape": N_("A picture has the shape %(shape)s (%(kind)s); expected are rows x columns x 3 of 8 bits."),
     "zca_too_large": N_(
-        "ZCA whitening of %(images)s training pictures of %(image_size)s pixels does not fit into memory. Take "
-        "pictures of %(most)s pixels at most, or another scale of the pixels."
+        "ZCA whitening of %(images)s training pictures of %(image_size)s pixels would add %(needed)s to each saved "
+        "model; %(room)s are possible. Take pictures of %(most)s pixels at most, or another scale of the pixels."
     ),
 }
