@@ -20,7 +20,7 @@ from app.services import features, references, uploads
 from app.storage import Entry, Store
 
 GRACE_SECONDS = 86_400.0  # bytes come into the store before their row is written; an import may take hours
-RECENT_SECONDS = 600.0  # between the bytes and the row of whatever is no import
+RECENT_SECONDS = 600.0  # from the bytes to the row of whatever is no import; some seem ``bucket.FRESH_SECONDS`` older
 STATE_GRACE_SECONDS = 3600.0  # of the blobs of a saved state whose row has just been removed
 KEEP_DAYS = 7  # the saved states of a training that failed or was stopped: it can be continued for so long
 _AT_ONCE = 200

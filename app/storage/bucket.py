@@ -20,7 +20,7 @@ from app.storage.base import HASH, UPLOADS, Entry, StoreError, Upload, key, sha2
 from app.storage.cache import Cache
 from app.storage.ranges import RangeFile
 
-FRESH_SECONDS = 3600.0  # a large blob that was put since then is not sent again
+FRESH_SECONDS = 300.0  # a large blob that was put since then is not sent again; see ``maintenance.RECENT_SECONDS``
 SMALL_BYTES = 256 * 2**10  # up to here sending a blob costs no more than asking whether it is there
 THREADS = 8
 PAUSE_SECONDS, LONGEST_PAUSE = 0.2, 5.0

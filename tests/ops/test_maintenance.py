@@ -9,11 +9,14 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.config import StoreAddress
 from app.db.base import utc_now
+from app.db.models import ImportBatch
 from app.db.run_models import Checkpoint, Job, Run
 from app.domain.enums import JobKind, JobState, Lane
 from app.services import jobs, maintenance, references
 from app.storage import Store, open_store
+from app.storage.bucket import SMALL_BYTES, ObjectStore
 from tests import factories
 
 OLD = time.time() - 3 * 86_400
@@ -175,3 +178,21 @@ def test_clean__takes_away_the_half_of_an_interrupted_write(filled, database, st
     maintenance.clean(database, store)
     assert not old.exists()
     assert young.exists()
+
+
+@pytest.mark.parametrize("minutes", [4, 20, 50, 90])
+def test_drop_unneeded__keeps_a_large_blob_of_a_bucket_that_another_import_has_just_put_again(
+    database, tmp_path, minutes
+):
+    """The picture of a deleted project comes into another one, and its row is not written yet."""
+    (tmp_path / "bucket").mkdir()
+    bucket, picture = ObjectStore(StoreAddress(f"file://{tmp_path}/bucket")), b"x" * (SMALL_BYTES + 1)
+    digest, put_then = bucket.put(picture), time.time() - 60 * minutes
+    for path in (tmp_path / "bucket").rglob(f"*{digest[2:]}"):
+        os.utime(path, (put_then, put_then))
+    with database.write() as session:
+        other = factories.make_project(session)
+        session.add(ImportBatch(project_id=other.id, number=1, source="browser", name="b", actor="ken"))
+    assert bucket.put(picture) == digest
+    assert maintenance.drop_unneeded(database, bucket) == 0
+    assert bucket.exists(digest)
