@@ -46,10 +46,16 @@ def order(session: Session, project: Project, name: str, needs: str = "") -> Job
     if without and len(known) > 1:
         needs = ON_WORKER + without[0].host
     for job in running(session):
-        if job.spec[NAME] == name and job.needs == needs:
+        if job.spec[NAME] == name and _same_folders(session, job.needs, needs):
             return job
     spec = {NAME: name}
     return jobs.create(session, project_id=project.id, kind=JobKind.WEIGHTS, lane=Lane.CPU, spec=spec, needs=needs)
+
+
+def _same_folders(session: Session, one: str, other: str) -> bool:
+    """Whether two ways to say where a file goes mean the same machines, as far as workers are alive."""
+    hosts = [{place.host for place in weight_places.places(session, needs)} for needs in (one, other)]
+    return one == other or (bool(hosts[0]) and hosts[0] == hosts[1])
 
 
 def stop(session: Session, name: str) -> None:

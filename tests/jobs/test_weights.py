@@ -235,6 +235,9 @@ def test_start__is_refused_where_the_file_is_missing_on_all_workers(client, data
     assert "“/data/a”" in answer.json()["error"]["message"]
     with database.write() as session, pytest.raises(Invalid, match="backbone_file_missing"):
         rates.start(session, projects.by_slug(session, slug), RECIPE)
+    with database.write() as session:  # one machine gets one file, however it was named
+        here = projects.by_slug(session, slug)
+        assert weight_jobs.order(session, here, "vgg16") is weight_jobs.order(session, here, "vgg16", "worker:a")
     alive("b", ["vgg16"])
     part = client.get(f"/p/{slug}/weights", params={"architecture": "vgg16"}, headers=PART).text
     assert "The file is missing on a, and a training there would fail" in part
