@@ -155,6 +155,7 @@ def _remove(session: Session, image_ids: Sequence[int]) -> None:
             session.execute(sa.delete(table).where(table.image_id.in_(ids)))
         session.execute(sa.update(ImportEntry).where(ImportEntry.image_id.in_(ids)).values(image_id=None))
         session.execute(sa.delete(Image).where(Image.id.in_(ids)))
+    own_ids.label_events_gone(session)
     left = {"image_count": _events_left(), "outcome": sa.null()}
     for ids in _chunks(sorted(change_sets)):
         session.execute(sa.update(ChangeSet).where(ChangeSet.id.in_(ids)).values(**left))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.db.models import Image, LabelClass, Project
+from app.db.models import Image, LabelClass, LabelEvent, Project
 from app.db.run_models import Run
 
 _KEPT = {Image.id: Project.next_image_id, LabelClass.id: Project.next_class_id, Run.id: Project.next_run_id}
@@ -30,3 +30,15 @@ def first(session: Session, column: InstrumentedAttribute[int]) -> int | None:
         return None
     last = sa.select(sa.func.coalesce(sa.func.max(column), 0)).scalar_subquery()
     return session.scalar(sa.select(sa.func.max(_KEPT[column])).where(_KEPT[column] > last + 1))
+
+
+def label_events_gone(session: Session) -> None:
+    """To be called where label events were removed, before anybody else writes: SQLite gives their ids again.
+
+    A run counts labels as changed whose events are newer than its watermark; none of those that come may seem older.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return
+    newest = sa.select(sa.func.coalesce(sa.func.max(LabelEvent.id), 0)).scalar_subquery()
+    lowered = sa.update(Run).where(Run.label_watermark > newest).values(label_watermark=newest)
+    session.execute(lowered, execution_options={"synchronize_session": False})

@@ -46,7 +46,7 @@ from app.db.run_models import (
 from app.db.session import Database
 from app.db.version_models import DataClass, DataItem, DataVersion
 from app.domain.enums import JobKind
-from app.services import maintenance, uploads
+from app.services import maintenance, own_ids, uploads
 from app.storage import Store
 
 FIRST, LEAST, MOST = 100, 20, 2000  # rows at once
@@ -159,6 +159,7 @@ def _entries(session: Session, project_id: int, size: int) -> int:
 def _images(session: Session, project_id: int, size: int) -> int:
     ids = _some(session, Image.id, size, [Image.state, Image.id], Image.project_id == project_id)
     _gone(session, _OF_IMAGE, "image_id", ids)
+    own_ids.label_events_gone(session)
     _gone(session, [Image], "id", ids)
     return len(ids)
 
