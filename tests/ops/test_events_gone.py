@@ -29,8 +29,7 @@ def test_labels__changed_after_a_run_are_seen_also_when_newer_events_are_gone(an
         removal.run(any_database, store, other.id, lambda _session: None, lambda _done, _total: True)
     with any_database.write() as session:
         change = labels.LabelChange(made.test[0].id, made.classes[1].id)
-        who = {"source": LabelSource.REVIEW, "actor": "ken", "request_id": "later"}
-        labels.assign(session, made.project.id, [change], **who)
+        labels.assign(session, made.project.id, [change], source=LabelSource.REVIEW, actor="ken", request_id="later")
     with any_database.read() as session:
         row = runs.by_number(session, made.project.id, run.number)
         assert compare.load(session, answers.Kept(), [row], PredictionRole.TEST).sides[0].relabelled == 1
