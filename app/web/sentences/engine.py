@@ -64,7 +64,7 @@ SENTENCES: dict[str, str] = {
     ),
     "layer_nothing_left": N_(
         "Layer %(number)s (%(layer)s, line %(line)s) leaves nothing of the picture. Take larger pictures, or fewer "
-        "pool layers and strides."
+        "pool layers and strides, smaller kernels, or the padding same."
     ),
     "layer_order": N_(
         "Layer %(number)s (%(layer)s, line %(line)s) needs a map, but mean, max or flatten stands before it. Move "
@@ -83,7 +83,8 @@ SENTENCES: dict[str, str] = {
         "take fewer layers."
     ),
     "layers_too_many_weights": N_(
-        "These layers have %(count)s weights; %(most)s are possible. Put mean in place of flatten, or take fewer units."
+        "These layers have %(count)s weights; %(most)s are possible. Put mean in place of flatten, or take fewer "
+        "units, filters or multipliers."
     ),
     "layers_unreadable": N_(
         "The list of layers cannot be read at line %(line)s, character %(column)s. Write a JSON list such as "
