@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.domain import matrix
 from app.domain.errors import Invalid
 from app.domain.metrics import Interval
 from app.domain.recipe import Augmentation, Recipe
@@ -74,6 +75,16 @@ def recipes(recipe: Recipe, classes: Sequence[str], seeds: int) -> list[tuple[Ar
         raise Invalid("laboratory_seeds", most=MOST_SEEDS)
     arms = [Arm(frozenset()), *(Arm(frozenset([name])) for name in classes), Arm(frozenset(classes))]
     return [(arm, _of_arm(recipe, arm, recipe.seed + number)) for number in range(seeds) for arm in arms]
+
+
+def refuse_unchanged(made: Sequence[tuple[Arm, Recipe]]) -> None:
+    """Refuse arms of ``recipes`` in which no picture is changed: they would be taken for the one without changes.
+
+    Raises:
+        Invalid: ``vary_class_unchanged``.
+    """
+    if names := {name for arm, one in made if not one.all_changes.active for name in arm.classes or ()}:
+        raise matrix.unchanged(names)
 
 
 def _of_arm(recipe: Recipe, arm: Arm, seed: int) -> Recipe:

@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,8 @@ def recipes(recipe: Recipe, axes: Sequence[Axis], name: str = "") -> list[tuple[
         name: comes before the values in each name.
 
     Raises:
-        Invalid: ``vary_unreadable``; ``matrix_size``; ``vary_no_augmentation``; values that cannot be used.
+        Invalid: ``vary_unreadable``; ``matrix_size``; ``vary_no_augmentation``; ``vary_class_unchanged``; values that
+            cannot be used.
     """
     if len({one.field for one in axes}) < len(axes):
         raise Invalid("vary_unreadable", text=" ".join(f"{one.field}={','.join(one.values)}" for one in axes))
@@ -116,14 +117,17 @@ def recipes(recipe: Recipe, axes: Sequence[Axis], name: str = "") -> list[tuple[
         for field, value in pairs:
             values |= _values(recipe, field, value)
         made.append((" ".join(word for word in words if word), recipe.updated(values)))
+        _check_classes(recipe, made[-1][1], dict(pairs))
     return made
 
 
 def _named(field: str, value: str) -> str:
-    """A value in the name of a run: names of classes without the signs of a list."""
+    """A value in the name of a run: names of classes without the signs of a list, unless they would mean another."""
     if field != CLASSES or value in (NONE, ALL):
         return value
-    return " + ".join(json.loads(FIELDS[CLASSES].parse(value) or "[]")) or ALL
+    names = FIELDS[CLASSES].parse(value)
+    plain = " + ".join(json.loads(names or "[]"))
+    return names if plain in (NONE, ALL) or plain.startswith("[") else plain or ALL
 
 
 def _values(recipe: Recipe, field: str, value: str) -> dict[str, Any]:
@@ -141,11 +145,33 @@ def _check_values(one: Axis) -> None:
     if one.field not in FIELDS:
         return
     try:
-        read = {FIELDS[one.field].parse(value) for value in one.values}
+        read = {_meaning(one.field, value) for value in one.values}
     except Invalid:  # said with its limits where the recipe is made
         return
     if len(read) < len(one.values):
         raise Invalid.of_fields({one.field: Invalid("vary_values", text=", ".join(one.values)[:MOST_SHOWN])})
+
+
+def _meaning(field: str, value: str) -> Any:
+    """The same for all texts of one value; lists of classes mean the same in any order."""
+    if field != CLASSES:
+        return FIELDS[field].parse(value)
+    return value if value == NONE else frozenset(json.loads(FIELDS[field].parse("" if value == ALL else value) or "[]"))
+
+
+def _check_classes(recipe: Recipe, made: Recipe, chosen: Mapping[str, str]) -> None:
+    """Refuse a choice of classes that changes no picture: its training would be that of no class."""
+    others = any(name in (AUGMENTATION, _OF_CLASSES) or name.startswith(_PREFIX) for name in chosen)
+    if chosen.get(CLASSES, NONE) == NONE or others or made.all_changes.active:
+        return
+    if not made.chosen_classes or not recipe.all_changes.active:
+        raise Invalid("vary_no_augmentation")
+    raise Invalid.of_fields({CLASSES: unchanged(made.chosen_classes)})
+
+
+def unchanged(names: Iterable[str]) -> Invalid:
+    """The refusal of classes of which no picture is changed."""
+    return Invalid("vary_class_unchanged", names=", ".join(sorted(names))[:MOST_SHOWN])
 
 
 def _switched(recipe: Recipe, value: str) -> dict[str, Any]:

@@ -80,15 +80,17 @@ def start(
     """Queue the trainings of all arms as one group.
 
     Raises:
-        Invalid: as ``laboratory.recipes`` and ``runs.create_matrix``.
+        Invalid: as ``planned`` and ``runs.create_matrix``.
     """
-    made = [(_name(arm, one), one) for arm, one in laboratory.recipes(recipe, classes, seeds)]
+    made = [(_name(arm, one), one) for arm, one in planned(recipe, classes, seeds)]
     return runs.create_matrix(session, project, made, actor=actor, name=", ".join(classes), how=how)[0]
 
 
 def planned(recipe: Recipe, classes: Sequence[str], seeds: int) -> list[tuple[Arm, Recipe]]:
-    """What ``start`` would train. Raises Invalid as ``laboratory.recipes``."""
-    return laboratory.recipes(recipe, classes, seeds)
+    """What ``start`` would train. Raises Invalid as ``laboratory.recipes`` and ``laboratory.refuse_unchanged``."""
+    made = laboratory.recipes(recipe, classes, seeds)
+    laboratory.refuse_unchanged(made)
+    return made
 
 
 def hindrances(session: Session, project: Project, recipe: Recipe) -> list[AppError]:
@@ -113,7 +115,8 @@ def is_one(recipes: Sequence[Recipe]) -> bool:
     """True when recipes differ in nothing but whose pictures are changed, and the seed, and some change none."""
     arms = {laboratory.arm_of(recipe) for recipe in recipes}
     plain = {_without(recipe) for recipe in recipes}
-    return len(arms) > 1 and len(plain) == 1 and any(arm.plain for arm in arms)
+    changes = {(one.augmentation, one.class_augmentation) for one in recipes if one.all_changes.active}
+    return len(arms) > 1 and len(plain) == len(changes) == 1 and any(arm.plain for arm in arms)
 
 
 def _without(recipe: Recipe) -> str:

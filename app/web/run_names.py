@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from app.domain.errors import Invalid
 from app.domain.matrix import ALL, AUGMENTATION, CLASSES, NONE
 from app.domain.recipe import FIELDS
 from app.web import class_changes, several
@@ -39,10 +40,15 @@ def _classes(text: str, gettext: Callable[[str], str]) -> str:
     """Whose pictures are changed: a list of names, or what stands for one in the name of a run."""
     if text == NONE:
         return gettext("no class")
+    if text in ("", ALL):
+        return gettext("all classes")
+    if not text.startswith("["):
+        return text
     try:
-        return " + ".join(json.loads(text or "[]")) or gettext("all classes")
-    except ValueError:
-        return gettext("all classes") if text == ALL else text
+        names = json.loads(FIELDS[CLASSES].parse(text) or "[]")
+    except Invalid:
+        return text
+    return " + ".join(names) or gettext("all classes")
 
 
 def shown(name: str, gettext: Callable[[str], str]) -> str:
@@ -62,4 +68,13 @@ def _told(pair: str, gettext: Callable[[str], str]) -> str:
         value = text == "on"
     elif FIELDS[key].kind == "bool":
         value = text.lower() in ("1", "true", "on", "yes")
+    elif key == class_changes.KEY and not _readable(text):  # the name of a run may be anything
+        return f"{label(key, gettext)}: {text}"
     return f"{label(key, gettext)}: {word(key, value, gettext)}"
+
+
+def _readable(text: str) -> bool:
+    try:
+        return bool(FIELDS[class_changes.KEY].parse(text) == text)
+    except Invalid:
+        return False

@@ -120,7 +120,7 @@ class Several:
         if error.code == "vary_unreadable":
             return {"values-1": Invalid("vary_twice")}
         if error.code == "vary_no_augmentation":
-            return {places[AUGMENTATION]: error}
+            return {next(places[key] for key in (AUGMENTATION, CLASSES) if key in places): error}
         found = {places[key]: item for key, item in error.fields.items() if key in places}
         return found or {"values-1": next(iter(error.fields.values()), error)}
 

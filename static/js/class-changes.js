@@ -37,7 +37,7 @@ function remove(row) {
 
 function nameRemoval(row) {
   const label = blank.content.querySelector("[data-remove]").getAttribute("aria-label");
-  row.querySelector("[data-remove]").setAttribute("aria-label", label.replace("–", part(row, "class").value || "–"));
+  row.querySelector("[data-remove]").setAttribute("aria-label", label.replace("–", () => part(row, "class").value || "–"));
 }
 
 /** The value of all classes stands beside a change that has just been chosen, to be altered. */

@@ -16,6 +16,7 @@ from app.domain.enums import JobKind, JobState, Lane, PredictionRole
 from app.domain.errors import Invalid
 from app.domain.presets import PRESETS
 from app.domain.recipe import Augmentation, Recipe
+from app.services import laboratory as services
 from tests.inspect import factory
 
 CHANGING = replace(PRESETS["wbc"].recipe, augmentation=Augmentation(rotation=20.0, horizontal_flip=True))
@@ -155,6 +156,26 @@ def test_plan__shows_how_many_and_starts_them_as_one_group(client, made, databas
     refused = client.post(LAB, data=values | {"lab-class:好中球": "1"})
     assert refused.status_code == 422
     assert "compares two to 6" in refused.text
+
+
+def test_plan__a_class_without_changes_is_refused_as_its_arm_would_be_taken_for_that_without(client, made, database):
+    own = '{"好中球": {"rotation": 20}, "単球": {"rotation": 9}}'
+    values = {"form": "1", **{name: str(value) for name, value in _flat(Recipe()).items()}, "class_augmentation": own}
+    two = {"lab-class:好中球": "1", "lab-class:単球": "1", "lab-seeds": "1"}
+    page = client.get(LAB, params=values | two).text
+    assert "4 trainings" in page
+    for answer in (client.get(LAB, params=values), client.post(LAB, data=values | two | {"lab-class:好酸球": "1"})):
+        assert "No change of pictures is switched on for these classes: 好酸球." in answer.text
+        assert "Start the trainings" in answer.text, "another class can be ticked here"
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Run)) == 0
+
+
+def test_result__changes_that_differ_are_no_laboratory():
+    arms = [one for _, one in laboratory.recipes(CHANGING, ["a", "b"], 1)]
+    assert services.is_one(arms)
+    stronger = CHANGING.updated({"augmentation.rotation": 90, "augmented_classes": ["a"]})
+    assert not services.is_one([*arms, stronger])
 
 
 def test_plan__that_cannot_be_started_says_why_in_place_of_its_button(client, made, database):

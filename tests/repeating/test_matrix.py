@@ -39,13 +39,25 @@ def test_recipes__names_of_classes_may_hold_anything():
     assert axis.values == ("none", '["猫, 大", "\\"]"]', "all", '["犬"]')
     names = [name for name, _ in matrix.recipes(CHANGED, [axis])]
     assert [name.partition("=")[2] for name in names] == ["none", '猫, 大 + "]', "all", "犬"]
-    for wrong in ("", "all,all", ",", '["a"'):
+    twice = ('["a"],[ "a"]', '["a","b"],["b","a"]', "all,[]", 'none,["a"],["a","a"]')
+    for wrong in ("", "all,all", ",", '["a"', *twice):
         with pytest.raises(Invalid):
             matrix.recipes(CHANGED, [matrix.axis("augmented_classes", wrong)])
     off = matrix.recipes(
         CHANGED.updated({"class_augmentation": {"犬": {"rotation": 3}}}), [Axis("augmentation", ("off",))]
     )
     assert not off[0][1].all_changes.active
+
+
+def test_recipes__a_class_without_changes_is_no_choice_beside_no_class():
+    cats = Recipe().updated({"class_augmentation": {"猫": {"rotation": 3}}})
+    both = [matrix.axis("augmented_classes", 'none,["猫"],["犬"]')]
+    with pytest.raises(Invalid) as refused:
+        matrix.recipes(cats, both)
+    error = refused.value.fields["augmented_classes"]
+    assert (error.code, error.params) == ("vary_class_unchanged", {"names": "犬"})
+    turned = [Axis("augmentation.rotation", ("5", "10")), *both[:1]]  # the other setting changes the dogs
+    assert [recipe.all_changes.active for _, recipe in matrix.recipes(cats, turned)] == [False, True, True] * 2
 
 
 def test_recipes__without_any_change_of_pictures_there_is_nothing_to_compare():
@@ -85,6 +97,8 @@ def test_form__shows_what_it_would_start_and_keeps_what_was_typed(client, place)
         ({"vary-1": "epochs", "values-1": "1..300"}, "from 1 to 200 are possible"),
         ({"vary-1": "epochs", "values-1": "1", "vary-2": "epochs", "values-2": "2"}, "stands here twice"),
         ({"vary-1": "augmentation", "pick-1-on": "1", "pick-1-off": "1"}, "No change of pictures is switched on"),
+        ({"vary-1": "augmented_classes", "pick-1-none": "1"}, "No change of pictures is switched on"),
+        ({"vary-1": "augmented_classes", 'pick-1-["好中球"]': "1"}, "No change of pictures is switched on"),
         ({"repeats": "99"}, "Type a whole number from 1 to 50."),
         ({"vary-1": "epochs", "values-1": "1," * 2001}, "The values have 4002 characters"),
         ({"vary-1": "no_such_thing", "values-1": "1,2"}, "There is no setting"),

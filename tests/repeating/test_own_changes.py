@@ -18,7 +18,8 @@ from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 from app.domain.stages import stages
 from app.services import plans, preflight, splits
-from app.web import setting_words
+from app.web import class_changes, setting_words
+from app.web.forms import TrainForm
 from tests import factories
 from tests.repeating.test_class_changes import EVERYTHING
 from tests.train.pages import JSON, errors_of, form_of, read_form, runs_in, the_one_refusal
@@ -204,6 +205,12 @@ def test_form__rows_are_kept_copied_shown_and_follow_a_class_that_is_renamed(cli
     differ = {row.label: row.values for row in setting_words.differences(both, NullTranslations())}
     assert differ["Changes of single classes"][1].startswith("ネコ: Added copies 2 copies, Turn 40 degrees")
     assert differ["Classes that are changed"] == ["猫, 大", "ネコ"]
+
+
+def test_form__rows_keep_every_digit():
+    recipe = own({"cat": {"rotation": 12.345678901234567, "blur": 1e-11, "noise": 7, "vertical_flip": False}})
+    form = TrainForm.of(recipe)
+    assert Recipe().updated({"class_augmentation": class_changes.text_of(form.changes)}) == recipe
 
 
 @pytest.mark.parametrize("kept", ["augmented_classes", "class_augmentation"])

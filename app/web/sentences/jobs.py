@@ -78,6 +78,10 @@ SENTENCES: dict[str, str] = {
     ),
     "weights_missing": N_("The run has no trained weights for this model yet, so nothing can be explained."),
     "worker_ended": N_("The worker that this command started has ended with code %(code)s. Its last lines are above."),
+    "vary_class_unchanged": N_(
+        "No change of pictures is switched on for these classes: %(names)s. To change them alone would be the same as "
+        "to change none. Switch some on for them, or choose other classes."
+    ),
     "vary_kind": N_(
         "“%(value)s” cannot be a value of “%(name)s”. Write a number, a text, true or false, or a list of names."
     ),
