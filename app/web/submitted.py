@@ -14,6 +14,8 @@ from fastapi import Depends, Request
 
 from app.domain.errors import Invalid
 
+MOST_FIELDS = 10_000  # of a form; each change of a single class takes three
+
 
 @dataclass(frozen=True)
 class Submitted:
@@ -30,7 +32,7 @@ async def read_submitted(request: Request) -> Submitted:
         Invalid: ``request_unreadable``: JSON that is broken or no object.
     """
     if not request.headers.get("content-type", "").startswith("application/json"):
-        async with request.form() as form:
+        async with request.form(max_fields=MOST_FIELDS) as form:
             return Submitted({name: value for name, value in form.items() if isinstance(value, str)}, by_program=False)
     try:
         values = json.loads(await request.body())

@@ -167,6 +167,10 @@ def test_plan__a_class_without_changes_is_refused_as_its_arm_would_be_taken_for_
     for answer in (client.get(LAB, params=values), client.post(LAB, data=values | two | {"lab-class:好酸球": "1"})):
         assert "No change of pictures is switched on for these classes: 好酸球." in answer.text
         assert "Start the trainings" in answer.text, "another class can be ticked here"
+    rows = {"own:1:class": "好中球", "own:1:change": "", "own:1:value": "20"}
+    wrong = {**rows, "own:1:change": "rotation", "own:1:value": "x"}
+    for typed, said in ((rows, "is not whole. Choose a class and a change"), (wrong, "cannot be used as “Turn” of")):
+        assert said in client.post(LAB, data=values | two | typed).text
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Run)) == 0
 

@@ -88,6 +88,12 @@ def test_form__a_class_that_is_gone_stays_ticked_until_the_person_unticks_it(cli
     assert len(runs_in(database)) == 1
 
 
+def test_form__has_room_for_all_changes_of_many_classes(client, place):
+    rows = {f"own:{row}:class": "犬" for row in range(1, 801)}
+    rows |= {key.replace("class", part): "blur" for key in rows for part in ("change", "value")}
+    assert "“Blur” of the class “犬” is there twice." in client.post(f"{place}/train", data=form_of() | rows).text
+
+
 def test_form__a_class_that_is_not_there_is_refused(client, database, place):
     wrong = form_of(Recipe(augmentation=Augmentation(rotation=20), augmented_classes='["鳥"]'))
     answer = client.post(f"{place}/train", data=wrong)

@@ -16,7 +16,7 @@ from app.domain.recipe import Recipe
 from app.services import groups, laboratory
 from app.services.groups import Group
 from app.services.laboratory import Result
-from app.web import i18n
+from app.web import class_changes, i18n
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.forms import TrainForm
 from app.web.messages import sentence
@@ -138,7 +138,11 @@ def _recipe(request: Request, values: Mapping[str, str]) -> tuple[Recipe | None,
     """The recipe of the form, or what is wrong with it."""
     known = {name: value for name, value in values.items() if not name.startswith(CLASS) and name != SEEDS}
     form = TrainForm.read(known, Recipe(), complete=known.get("form") == "1")
-    return form.recipe, [sentence(error, _gettext(request)) for error in form.errors.values()]
+    errors, gettext = dict(form.errors), _gettext(request)
+    if half := class_changes.trouble(form.changes, whole=True):
+        errors[class_changes.KEY] = half
+    told = [sentence(class_changes.named(error, gettext), gettext) for error in errors.values()]
+    return None if errors else form.recipe, told
 
 
 def _wishes(project: Project, values: Mapping[str, str]) -> tuple[list[str], int]:
