@@ -189,7 +189,8 @@ def test_fit_folds__too_many_directions_are_refused(monkeypatch):
     with pytest.raises(Invalid) as refused:
         fit(replace(BASE, normalisation="zca"))
     assert refused.value.code == "zca_too_large"
-    assert refused.value.params == {"image_size": 16, "images": 20, "most": 14}
+    sizes = {"needed": "61 KB", "room": "50 KB"}  # what whitening would add to a model, and may add
+    assert refused.value.params == {"image_size": 16, "images": 20, "most": 14, **sizes}
 
 
 def test_pretrained__pixels_of_each_fold_are_refused_for_features_of_all():
