@@ -31,6 +31,8 @@ PROGRAMS = {
     "features": "what the offline network computes in a second; neighbours, suggestions and the map of 100,000 images",
     "inspecting": "server time of the pages of one run with up to 200,000 answers and 100 classes",
     "label_errors": "planted label errors found by our confident learning and by cleanlab",
+    "whitening": "time and memory of fitting ZCA whitening",
+    "deletion": "how long a project of 100,000 images takes to go, and what others wait meanwhile",
     "finders": "recall and precision of what the health page finds; how long a check takes",
 }
 

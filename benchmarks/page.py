@@ -37,6 +37,8 @@ TITLES = {
     "label_errors": "Probably wrong labels, beside cleanlab",
     "finders": "What the health page finds",
     "web": "Pages",
+    "whitening": "Fitting ZCA whitening",
+    "deletion": "Deleting a project",
 }
 TARGET_MET = {True: "yes", False: "**no**", None: ""}
 

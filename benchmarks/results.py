@@ -92,7 +92,19 @@ MORE = (
     ),
     Case("monkeys6", "transfer", "scaled as expected", changes=("image_size=128",), title="transfer, 128 px"),
 )  # fmt: skip
-CASES = (*MAIN, *MORE)
+# Whitened pixels beside plain ones, by what Keras calls epsilon: docs/training.md, *Scale of the pixels*.
+SMALL = ("folds=0", "epochs=8", "image_size=32")
+PIXELS = (
+    Case("wbc", "wbc-plus", "no post", changes=SMALL, seeds=THREE, figures=TESTED, title="32 px, rescale"),
+    *(
+        Case(
+            "wbc", "wbc-plus", "no post", changes=(*SMALL, "normalisation=zca", f"zca_epsilon={epsilon}"), seeds=THREE,
+            figures=TESTED, title=f"32 px, zca, epsilon {epsilon}",
+        )
+        for epsilon in ("0.000001", "1", "10", "30")
+    ),
+)  # fmt: skip
+CASES = (*MAIN, *MORE, *PIXELS)
 
 
 def shared_data() -> Path:
@@ -180,14 +192,14 @@ def _tried(answers: Sequence[dict[str, Any]]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all cases, or those whose set or preset is named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description=__doc__)
-    parser.add_argument("only", nargs="*", help="names of sets, presets or SET/PRESET; all cases without")
+    parser.add_argument("only", nargs="*", help="names of sets, presets, SET/PRESET or titles; all cases without")
     parser.add_argument("--seeds", type=int, default=3, help="so many of the seeds of each case, at most")
     typed = parser.parse_args(arguments)
     only = set(typed.only)
     cases = [
         replace(case, seeds=case.seeds[: typed.seeds])
         for case in CASES
-        if not only or only & {case.data, case.preset, f"{case.data}/{case.preset}"}
+        if not only or only & {case.data, case.preset, f"{case.data}/{case.preset}", case.title}
     ]
     folder = shared_data()
     records: list[Record] = []
