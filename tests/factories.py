@@ -72,3 +72,11 @@ def _add(
     prepared = images.prepare(store, data, decode(data))
     image, _is_new = images.add(session, project, batch, prepared, path=f"{prefix}{number:04}.png", split=split)
     return image
+
+
+def labelled_project(session: Session, store: Store, name: str, classes: Sequence[str], each: int) -> Project:
+    """A project with ``each`` different pictures of every class."""
+    project = make_project(session, name, classes)
+    for number, row in enumerate(project.classes):
+        add_images(session, store, project, each, label_class=row, first=each * number)
+    return project

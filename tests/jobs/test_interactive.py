@@ -18,7 +18,6 @@ from app.db.run_models import Explanation, Job, RunFold
 from app.domain.enums import JobState
 from tests.inspect import factory
 from tests.jobs import processes, trained
-from tests.jobs.bench import answering
 
 pytestmark = [pytest.mark.slow, pytest.mark.ml]
 
@@ -35,13 +34,6 @@ def run(database, store):
 @pytest.fixture
 def client(live_server):
     with httpx.Client(base_url=live_server, headers=JSON, timeout=120) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory, empty_sqlite):
-    """For the tests that leave its worker as it was."""
-    with answering(tmp_path_factory.mktemp("desk"), empty_sqlite) as made:
         yield made
 
 

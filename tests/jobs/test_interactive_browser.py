@@ -6,16 +6,8 @@ from playwright.sync_api import Page, expect
 
 from app.db.run_models import Explanation
 from tests.inspect import factory
-from tests.jobs.bench import answering
 
 pytestmark = [pytest.mark.slow, pytest.mark.ml, pytest.mark.browser]
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory, empty_sqlite):
-    """The worker is started once: it imports TensorFlow for several seconds."""
-    with answering(tmp_path_factory.mktemp("desk"), empty_sqlite) as made:
-        yield made
 
 
 @pytest.fixture

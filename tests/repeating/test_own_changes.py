@@ -32,9 +32,7 @@ POST = {"cat": {"added_copies": 1, "horizontal_flip": True}}  # post 004 doubled
 @pytest.fixture
 def place(database, store) -> str:
     with database.write() as session:
-        project = factories.make_project(session, "動物", NAMES)
-        for number, row in enumerate(project.classes):
-            factories.add_images(session, store, project, 12, label_class=row, first=12 * number)
+        project = factories.labelled_project(session, store, "動物", NAMES, 12)
     return f"/p/{quote(project.slug)}"
 
 

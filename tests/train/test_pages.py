@@ -23,10 +23,7 @@ from tests.train.pages import JSON, errors_of, form_of, read_form, rows_of, runs
 def pictures(database, store):
     """A project with 8 real pictures of each of 2 classes."""
     with database.write() as session:
-        project = factories.make_project(session, "血球", ["好中球", "単球"])
-        for number, row in enumerate(project.classes):
-            factories.add_images(session, store, project, 8, label_class=row, first=8 * number)
-    return project
+        return factories.labelled_project(session, store, "血球", ["好中球", "単球"], 8)
 
 
 def test_train__form_of_every_preset_starts_exactly_that_recipe(client, database):
