@@ -1,6 +1,5 @@
 """``python -m app export``: a data set into a file, without a browser."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.services import exports
 from app.services.exports import Format
 from app.services.gallery import ImageFilter
+from app.storage import sync
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def run(settings: Settings, wish: Wish) -> int:
         try:
             with part.open("wb") as file:
                 file.writelines(exports.written(export, form, parts.store))
-                file.flush()
-                os.fsync(file.fileno())
+            sync(part)
             part.rename(wish.to)
         finally:
             part.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ class ClassField(Field):
         """The changes as JSON in a fixed order, from a text or an object; "" for none.
 
         Raises:
-            Invalid: ``field_changes``, or an error that names class and field.
+            Invalid: ``field_changes``; ``class_change_doubled``; or an error that names class and field.
         """
         found = _objects(value)
         made = {name: self._of_class(name, found[name]) for name in sorted(found)}
@@ -60,13 +60,22 @@ class ClassField(Field):
 
 def _objects(value: Any) -> Mapping[str, Mapping[str, Any]]:
     try:
-        found = json.loads(value.strip() or "{}") if isinstance(value, str) else value or {}
+        found = json.loads(value.strip() or "{}", object_pairs_hook=_once) if isinstance(value, str) else value or {}
         json.dumps(found, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError):  # ValueError also of half a pair of surrogates
         found = None
     if not isinstance(found, Mapping) or not all(isinstance(own, Mapping) for own in found.values()):
         raise Invalid("field_changes", value=str(value)[:_SHOWN].encode(errors="replace").decode())
     return {str(name): {str(key): item for key, item in own.items()} for name, own in found.items()}
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Invalid("class_change_doubled", name=name[:_SHOWN].encode(errors="replace").decode())
+        found[name] = value
+    return found
 
 
 def of(text: str) -> Own:

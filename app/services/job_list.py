@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, aliased, defer
 
 from app.db.models import Project
 from app.db.run_models import Job, Run
@@ -47,6 +47,7 @@ class JobLine:
     project_name: str
     run_number: int | None
     run_name: str
+    subject: int | None  # number of the run that the job works on without being its training
     place: int
     wait: str
     children: Sequence["JobLine"]
@@ -181,10 +182,12 @@ class _Tree:
         return [self._line(row, below) for row in tops]
 
     def _rows(self, where: sa.ColumnElement[bool], order: sa.UnaryExpression[Any], limit: int | None) -> list[Any]:
+        subject = aliased(Run)
         query = (
-            sa.select(Job, Project.slug, Project.name, Run.number, Run.name, early.STOPPED)
+            sa.select(Job, Project.slug, Project.name, Run.number, Run.name, early.STOPPED, subject.number)
             .join(Project, Project.id == Job.project_id)
             .outerjoin(Run, Run.job_id == Job.id)
+            .outerjoin(subject, sa.and_(subject.id == Job.spec["run_id"].as_integer(), Job.kind != JobKind.FOLD))
             .where(where, sa.or_(Project.deleted_at.is_(None), Job.kind == JobKind.DELETE))
             .order_by(order, Job.id.desc())
             .limit(limit)
@@ -193,7 +196,7 @@ class _Tree:
         return list(self._session.execute(query))
 
     def _line(self, row: Any, below: Mapping[int, list[Any]]) -> JobLine:
-        job, slug, name, number, run_name, stopped = row
+        job, slug, name, number, run_name, stopped, subject = row
         state = JobState(job.state)
         return JobLine(
             job_id=job.id,
@@ -217,6 +220,7 @@ class _Tree:
             project_name=name,
             run_number=number,
             run_name=run_name or "",
+            subject=None if number else subject,
             place=self._places.get(job.id, 0),
             wait=worker_list.why(self._workers, Lane(job.lane), job.needs) if state is JobState.QUEUED else "",
             children=[self._line(child, below) for child in below.get(job.id, [])],

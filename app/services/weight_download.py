@@ -6,7 +6,6 @@ the folder has the right file or none. A connection that is cut is taken up agai
 
 import contextlib
 import errno
-import os
 import secrets
 import shutil
 import time
@@ -19,7 +18,7 @@ from app.domain.backbones import Backbone
 from app.domain.errors import AppError, OutOfSpace
 from app.services import web_pieces
 from app.services.web_pieces import Head, LineBroken, Stopped
-from app.storage import FLOOR_BYTES
+from app.storage import FLOOR_BYTES, sync
 
 TRIES = 4  # connections that may be cut
 PAUSE_SECONDS = 1.0
@@ -53,12 +52,11 @@ def download(about: Backbone, base: str, folder: Path, tell: Tell, should_stop: 
         try:
             with part.open("xb") as file:
                 _Transfer(about, weight_files.address(about, base), folder, tell, should_stop).into(file)
-                file.flush()
-                os.fsync(file.fileno())
             if weight_files.digest(part, about) != about.digest:
                 raise AppError("weights_differ", file=about.file, url=weight_files.address(about, base))
+            sync(part)
             part.replace(target)
-            _flush(folder)
+            sync(folder)
         finally:
             part.unlink(missing_ok=True)
     return target
@@ -136,16 +134,6 @@ def _folder_errors(folder: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfSpace(folder=str(folder)) from error
         raise AppError("weights_folder_unusable", folder=str(folder), reason=str(error.strerror or error)) from error
-
-
-def _flush(folder: Path) -> None:
-    """The new name is on the disk, where the system can do that for a folder."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _sweep(folder: Path) -> None:

@@ -19,7 +19,7 @@ MOST_REPEATS = 50
 PICK = "pick-"  # pick-1-conv2: a tick box of the first row
 REPEATS = Field("int", "", 1, MOST_REPEATS)
 NAMES = frozenset({"repeats", "vary", *(f"{kind}-{row}" for kind in ("vary", "values") for row in range(1, ROWS + 1))})
-WHOLE = ("names", "layers", "text")  # kinds of fields whose values may have commas
+WHOLE = ("names", "layers", "text", "changes")  # kinds of fields whose values may have commas
 SWITCHED = {"on": N_("with"), "off": N_("without")}
 CHANGES = N_("All changes of pictures (augmentation)")
 FIRST = (
@@ -178,14 +178,15 @@ def _typed(name: str, text: str) -> Axis:
 
 
 def _listed(name: str, told: Sequence[Any]) -> Axis:
-    """From the list of a program; a value that is a list itself, such as names of classes, stays one value."""
+    """From the list of a program; a value that is a list or an object itself, such as names of classes, stays one."""
     if len(told) > MOST_RUNS:
         raise Invalid("matrix_size", count=len(told), most=MOST_RUNS)
     values: list[str] = []
+    whole = name in FIELDS and FIELDS[name].kind in WHOLE
     for value in told:
-        if isinstance(value, list):
+        if isinstance(value, list) or (whole and isinstance(value, Mapping)):
             values.append(json.dumps(value, ensure_ascii=False))
-        elif isinstance(value, str) and name in FIELDS and FIELDS[name].kind in WHOLE:
+        elif whole and isinstance(value, str):
             values.append(value)
         elif isinstance(value, str | int | float):
             values += _typed(name, _plain(value)).values

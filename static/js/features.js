@@ -1,4 +1,5 @@
-// While a worker looks at the pictures: asks once a second how far it is, and shows the page again when it is over.
+// While a worker looks at the pictures: asks once a second how far it is, and shows the page again when it is over, or
+// when what it shows is gone: the page then says so.
 
 import { renew } from "./pressed.js";
 import { fill } from "./save-view.js";
@@ -21,7 +22,7 @@ function show(now) {
 async function ask() {
   const answer = await fetch(card.dataset.state, { headers: { Accept: "application/json" } }).catch(() => null);
   const now = answer?.ok ? await answer.json() : null;
-  if (now?.over) {
+  if (now?.over || answer?.status === 404) {
     renew(location.href);
     return;
   }

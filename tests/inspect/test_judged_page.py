@@ -69,6 +69,7 @@ def test_start__one_job_for_two_clicks_then_stopped_and_started_again(client, da
     with database.read() as session:
         job = session.scalars(sa.select(Job).where(Job.kind == JobKind.JUDGE)).one()
         assert (job.lane, job.spec) == (Lane.CPU, {"run_id": trained.id, "views": "all"})
+    assert "Several views of each picture · Run 1" in words(client.get("/jobs"))
     client.post(f"{PAGE}/stop", data={"views": "all"})
     page = words(client.get(PAGE))
     assert "12 views: moved and closer, mirrored too. Judging was stopped; nothing of it was kept." in page

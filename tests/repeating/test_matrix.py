@@ -165,6 +165,14 @@ def test_program__varies_over_lists_of_names(client, database, place):
         assert [recipe.chosen_classes for recipe in made] == [set(), set(), {"単球"}]
 
 
+def test_program__varies_over_changes_of_single_classes(client, database, place):
+    turned, mixed = {"単球": {"rotation": 90}}, {"単球": {"blur": 1, "rotation": 3}, "好中球": {"rotation": 5}}
+    wish = {"class_augmentation": [{}, turned, json.dumps(mixed)]}
+    answer = client.post(f"{place}/train", json={"preset": "wbc", "vary": wish}, headers=JSON)
+    assert answer.status_code == 201, answer.text
+    assert [Recipe.from_json(run.recipe).class_changes for run in runs_in(database)] == [{}, turned, mixed]
+
+
 def test_form__trains_with_changes_of_no_class_all_classes_and_each_alone(client, database, place):
     given = CHANGED.updated({"class_augmentation": {"単球": {"rotation": 90}}})
     query = form_of(given) | {"vary-1": "augmented_classes", "values-1": "64, 96"}  # typed for another setting before

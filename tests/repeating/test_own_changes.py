@@ -70,6 +70,7 @@ def test_recipe__text_and_object_are_one_and_every_class_has_what_it_does_not_se
         ({"cat": {"vertical_flip": "x"}}, "class_change_bool", {"field": "vertical_flip"}),
         ({"cat": {"mixup": 1}}, "class_change_common", {"field": "mixup"}),
         ({"cat": {"turn": 1}}, "class_change_unknown", {"name": "cat", "field": "turn"}),
+        ('{"cat": {"blur": 1}, "cat": {"blur": 2}}', "class_change_doubled", {"name": "cat"}),
         ({"cat": {"zoom_low": 1.2}}, "class_change_order", {"field": "zoom_low", "low": "1.2", "high": "1"}),
     ],
 )

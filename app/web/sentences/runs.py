@@ -33,6 +33,7 @@ SENTENCES: dict[str, str] = {
         "class does not set is that of all classes. Set both limits for this class."
     ),
     "class_change_twice": N_("“%(field)s” of the class “%(name)s” is there twice. Remove one of the two rows."),
+    "class_change_doubled": N_("“%(name)s” stands twice in the text, and only one can hold. Remove one of them."),
     "class_change_unknown": N_("The class “%(name)s” cannot have a “%(field)s” of its own. Allowed are: %(known)s."),
     "backbone_changes_all": N_(
         "A pretrained network cannot do this: its features are computed once. Use its own changed copies, or a "
