@@ -20,6 +20,7 @@ SECONDS = 85.0  # of all trainings together, on two cores
 FIRST = SECONDS / 4  # of these for a network from scratch that is tried before a pretrained one
 FOLDS, SHARE = 5, 0.2
 SURE = 0.9  # no other recipe is tried once the part that is right is above this, beyond doubt
+ENOUGH = 10  # epochs that a network from scratch must have time for where it is tried first
 FEWEST_EPOCHS, FEWEST_FINE = 5, 3  # of a network from scratch, and of a second stage: fewer are not worth beginning
 _EPOCHS = 30  # of a network from scratch with more than few pictures
 # Seconds on two cores (docs/log.md), until something is measured: for a pixel in an epoch from scratch, for a pixel
@@ -33,7 +34,9 @@ def candidates(images: int, side: float, smallest: int = FOLDS) -> tuple[Recipe,
     """The recipes to try, in this order; all are validated in the same way.
 
     With few pictures only folds use all of them for checking. A network that knows photographs says little of tiny
-    pictures: on handwritten digits it is worse than one that begins from nothing, which is tried first there.
+    pictures: on handwritten digits it is worse than one that begins from nothing, which is tried first there. Of many
+    tiny pictures that one would see too little in its part of the time, and the last blocks of a pretrained one learn
+    from so many as well.
 
     Args:
         images: labelled images that can be trained on.
@@ -55,7 +58,10 @@ def candidates(images: int, side: float, smallest: int = FOLDS) -> tuple[Recipe,
         if not recipe.pretrained:
             recipe = replace(recipe, epochs=recipe.epochs if folds else _EPOCHS)
         if not recipe.pretrained and not made:  # the first leaves time for the next, which takes longer
-            recipe = within(recipe, images * pace(recipe), FIRST)
+            epoch = images * pace(recipe)
+            if epoch * ENOUGH > FIRST and not folds:
+                continue
+            recipe = within(recipe, epoch, FIRST)
         made.append(replace(recipe, folds=folds, validation_share=SHARE))
     return tuple(made)
 

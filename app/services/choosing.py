@@ -66,7 +66,7 @@ def train(
         Invalid: as ``runs.create`` and ``searches.start``.
     """
     found = chosen(session, project, recipe)
-    if not found:
+    if len(found) < 2:
         return runs.create(session, project, plain(session, project, recipe), name=name, actor=actor, how=how)
     seen = forecast(session, project, found, how.needs)
     fitting = [one.recipe for one in seen if one.found.refusal is None] or list(found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.db.models import Project
+from app.domain import best
 from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.domain.stats import exact
@@ -32,13 +33,20 @@ class Try:
 
 @dataclass(frozen=True)
 class BestCard:
-    """All of them in their order; ``out``: so many cannot be trained here. ``few``: mistakes that settle it at once."""
+    """All of them in their order, and the time of all.
+
+    Attributes:
+        out: so many cannot be trained here.
+        few: mistakes that settle it at once.
+        enough: epochs that a network from scratch must have time for.
+    """
 
     tries: Sequence[Try]
     time: str
     out: int
     folds: int
     few: int
+    enough: int
 
 
 def build(
@@ -53,7 +61,7 @@ def build(
     low, high = fitting[0].seconds.low if fitting else 0.0, sum(one.seconds.high for one in fitting)
     return BestCard(
         [_try(one, t, language) for one in seen], _span(low, high, t), len(seen) - len(fitting), found[0].folds,
-        exact.fewest_changes() - 1,
+        exact.fewest_changes() - 1, best.ENOUGH,
     )  # fmt: skip
 
 

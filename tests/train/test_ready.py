@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
+from app.db.models import Image
 from app.db.run_models import Worker
 from app.db.session import db_now
 from app.domain import architectures, best, footprint
@@ -41,6 +42,19 @@ def test_train__json_without_values_tries_the_ready_recipes(client, database):
         assert answer.json()["url"].endswith(f"/searches/{answer.json()['search']}")
     assert client.post(f"/p/{slug}/train", json={"epochs": 3}, headers=JSON).json()["run"] == 3
     assert [run.recipe["seed"] for run in runs_in(database)] == [0, 4, 0]
+
+
+def test_train__of_many_tiny_pictures_one_recipe_is_one_training(client, database):
+    slug = rows_of(database, {"a": 3200, "b": 3200}).slug
+    with database.write() as session:
+        session.execute(sa.update(Image).values(width=32, height=28))
+    page = client.get(f"/p/{slug}/train").text
+    assert "Trained with 1 ready recipe" in page
+    assert "it could see each of so many tiny pictures fewer than 10 times" in page
+    answer = client.post(f"/p/{slug}/train", data=read_form(page), follow_redirects=False)
+    assert answer.headers["location"].endswith("/runs/1")
+    assert [run.recipe["preset"] for run in runs_in(database)] == ["transfer-tiny"]
+    assert client.post(f"/p/{slug}/train", json={}, headers=JSON).json()["run"] == 2
 
 
 def test_train__a_recipe_that_no_worker_can_hold_is_left_out(client, database):
