@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, NoResultFound, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -56,6 +56,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, on_database_error)
     app.add_exception_handler(PoolTimeout, on_database_error)
     app.add_exception_handler(IntegrityError, on_database_error)
+    app.add_exception_handler(NoResultFound, on_gone)
     app.add_exception_handler(ClientDisconnect, on_lost_client)
 
 
@@ -149,6 +150,12 @@ def on_database_error(request: Request, error: Exception) -> Response:
         logger.error("database_busy path=%s", request.url.path)
         return answer(request, AppError("database_busy"), HTTPStatus.SERVICE_UNAVAILABLE)
     return unexpected(request, error)
+
+
+def on_gone(request: Request, error: Exception) -> Response:
+    """A row that was there when the request began was removed by another one, with its project for example."""
+    logger.warning("row_gone method=%s path=%r", request.method, request.url.path, exc_info=error)
+    return answer(request, AppError("row_gone"), HTTPStatus.NOT_FOUND)
 
 
 def on_lost_client(request: Request, _error: Exception) -> Response:

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
-from app.services import import_report, import_sources
+from app.services import import_report, import_sources, imports
 from app.services.imports import Tools
 from tests.imports.pages import FILE, begin, rows, send
 from tests.imports.pictures import picture, zip_of
@@ -123,6 +123,24 @@ def test_unknown__import_and_ended_import(client, place):
     client.post(urls["finish"])
     answer = send(client, urls["files"], [("a.png", picture())])
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "import_finished")
+
+
+def test_files__that_are_read_while_their_project_is_removed_are_told_so(client, place, database, monkeypatch):
+    urls = begin(client, place)
+    judge = imports.judge
+
+    def removed_meanwhile(*args, **kwargs):
+        found = judge(*args, **kwargs)
+        with database.write() as session:
+            session.execute(sa.delete(ImportBatch))
+        return found
+
+    monkeypatch.setattr(imports, "judge", removed_meanwhile)
+    answer = send(client, urls["files"], [("a.png", picture())])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "row_gone")
+    assert "was removed meanwhile" in answer.json()["error"]["message"]
+    with database.read() as session:
+        assert session.scalars(sa.select(Image)).all() == []
 
 
 def test_create__refuses_foreign_fields(client, place):
