@@ -179,7 +179,7 @@ def _typed(name: str, text: str) -> Axis:
 
 def _listed(name: str, told: Sequence[Any]) -> Axis:
     """From the list of a program; a value that is a list or an object itself, such as names of classes, stays one."""
-    if len(told) > MOST_RUNS:
+    if len(told) > MOST_RUNS:  # before the ranges in it are written out
         raise Invalid("matrix_size", count=len(told), most=MOST_RUNS)
     values: list[str] = []
     whole = name in FIELDS and FIELDS[name].kind in WHOLE

@@ -220,6 +220,19 @@ def test_delete__is_in_the_history_and_offers_no_undo(bench, client):
     assert client.get(f"{address}/history").text.count('<form method="post" action="/p/cells/history/') == 1
 
 
+def test_history__calls_a_class_that_is_gone_as_it_was_called_last(bench):
+    added = act(bench, "added", "赤芽球", None)
+    act(bench, "edit", added.id, {"key": "Q"})
+    act(bench, "edit", added.id, {"name": "Erythroblast"})
+    with bench.database.write() as session:  # without a line, as earlier versions did
+        classes.delete(session, session.get_one(Project, bench.project_id), added.id)
+    act(bench, "edit", bench.classes[2], {"key": "W"})  # nothing else tells the name of this one
+    act(bench, "delete", bench.classes[2])
+    with bench.database.read() as session:
+        lines = [line for done in history.of_project(session, bench.project_id) for line in done.class_changes]
+    assert [(line.name, line.gone) for line in lines] == [("単球", True)] * 2 + [("Erythroblast", True)] * 3
+
+
 def test_delete__is_done_once_and_not_taken_back(bench):
     first = act(bench, "delete", bench.classes[2], request_id="same")
     assert act(bench, "delete", bench.classes[2], request_id="same").id == first.id

@@ -136,6 +136,10 @@ def test_program__starts_a_matrix_by_names(client, database, place):
     assert answer.status_code == 201
     assert answer.json()["runs"] == list(range(1, 9))
     assert answer.json()["url"].endswith(str(answer.json()["group"]))
+    rows = {"preset": "wbc", "vary-1": "epochs", "values-1": "1,2", "vary": {"batch_size": [8, 16]}}
+    assert client.post(f"{place}/train", json=rows, headers=JSON).status_code == 201
+    made = [(run.recipe["epochs"], run.recipe["batch_size"]) for run in runs_in(database)][8:]
+    assert made == [(1, 8), (1, 16), (2, 8), (2, 16)]
     wrong = client.post(f"{place}/train", json={"preset": "wbc", "vary": {"image_size": [1, 2]}}, headers=JSON)
     assert wrong.status_code == 422
     assert "values-1" in wrong.json()["error"]["fields"]
@@ -208,6 +212,7 @@ def test_form__trains_with_changes_of_no_class_all_classes_and_each_alone(client
         ({"epochs": [1, 1]}, "values-1", "“1, 1” cannot be used. Write values that differ"),
         ({"epochs": [[1], [2]]}, "values-1", "“[1]” cannot be used. Type a whole number"),
         ({"epochs": list(range(1, 202))}, "values-1", "These values make 201 trainings"),
+        ({"epochs": ["1..200"] * 201}, "values-1", "These values make 201 trainings"),
         ({"learning_rate": "0.1," * 1001}, "values-1", "The values have 4004 characters; at most 4000 are read."),
         ({"learning_rate": [0.1, "0.10"]}, "values-1", "“0.1, 0.10” cannot be used. Write values that differ"),
         ({"seed": [1], "batch_size": "8, 8.0"}, "values-2", "“8, 8.0” cannot be used. Write values that differ"),

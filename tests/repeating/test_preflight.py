@@ -274,15 +274,17 @@ def test_run_that_did_not_fit__starts_again_with_half_and_only_once(client, data
     assert [(recipe.batch_size, recipe.accumulation) for recipe in recipes] == [(32, 1), (16, 2)]
 
 
-def test_run_that_did_not_fit__with_fewer_pictures_than_a_step_could_have_halves_what_it_had(client, database):
+@pytest.mark.parametrize("copies", [0, 2])
+def test_run_that_did_not_fit__with_fewer_pictures_than_a_step_could_have_halves_what_it_had(client, database, copies):
     made = rows_of(database, {"好中球": 20, "単球": 20})
     place = f"/p/{quote(made.slug)}"
-    client.post(f"{place}/train", data=form_of(Recipe(batch_size=128, validation_share=0.2, folds=0)))
+    recipe = Recipe(batch_size=128, validation_share=0.2, folds=0).updated({"augmentation.rotation": 9})
+    client.post(f"{place}/train", data=form_of(replace(recipe, added_copies=copies)))
     with database.write() as session:
         params = {"batch_size": 128, "image_size": 96}
         session.execute(sa.update(Job).values(state="failed", error_code="out_of_memory", error_params=params))
-        learned = session.scalars(sa.select(RunFold.train_count)).one()
-    assert learned < 64
+        learned = session.scalars(sa.select(RunFold.train_count)).one() * (1 + copies)
+    assert learned < 128
     assert f"{learned} images in a step did not fit: try with {learned // 2}" in client.get(f"{place}/runs/1").text
     client.post(f"{place}/runs/1/smaller")
     with database.read() as session:
