@@ -4,6 +4,7 @@ import base64
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from app.domain.errors import Invalid
 from app.domain.explaining import ONE_CLASS, Method
 from app.domain.recipe import Recipe
+from app.domain.views import VIEWS
 from app.storage import Store, open_store
-from worker import heat_maps
+from worker import heat_maps, views
 from worker.files import Filed, FileOrder
 from worker.looking_orders import LayerLook, LookOrder
 from worker.ml import data, device, explain, keras_file, looking, models, saving
@@ -64,7 +66,7 @@ class Answering:
         store = open_store(order.storage)
         pictures = data.square(store.get(order.picture), Recipe.from_json(order.recipe))[None]
         network, loaded = self._load(store, order.weights)
-        said = [self._network(model).probabilities(model, pictures)[0] for model in loaded]
+        said = [self._said(model, pictures, order.views)[0] for model in loaded]
         method = Method(order.method)
         layer = _layer(network, loaded[0], order.layer, method)
         wanted = _wanted(order, np.mean(said, axis=0))
@@ -136,6 +138,11 @@ class Answering:
             self._models.popitem(last=False)
         loaded = [self._models[digest] for digest in digests]
         return self._network(loaded[0]), loaded
+
+    def _said(self, model: ReadyModel, pictures: data.Pictures, kind: str) -> views.Probabilities:
+        """What a model says of some pictures, (n, classes): the mean over the views of ``kind``."""
+        ask = partial(self._network(model).probabilities, model)
+        return views.mean(views.each(ask, pictures, VIEWS[kind]))
 
     def _network(self, model: ReadyModel) -> ReadyNetwork:
         shape = shape_of(model.saved)

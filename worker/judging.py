@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ def _said(
     plain, several = [], []
     first, all_views = 0.0, 0.0
     for model in models:
-        each = views.each(turns.network(model), pictures, looks)
+        each = views.each(partial(predict.probabilities, turns.network(model)), pictures, looks)
         began = time.perf_counter()
         as_it_is = next(each)
         between = time.perf_counter()

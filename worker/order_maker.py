@@ -14,6 +14,7 @@ from app.domain.enums import Split
 from app.domain.errors import NotFound
 from app.domain.explaining import Method
 from app.domain.recipe import Recipe
+from app.domain.views import NONE
 from app.services import best_weights, features, looking, predictions
 from worker import resuming
 from worker.files import FileOrder
@@ -104,6 +105,7 @@ def predict_order(session: Session, spec: dict[str, Any], settings: Settings) ->
         most_maps=predictions.MOST_MAPS,
         method=spec.get("method", Method.GRAD_CAM),
         position=spec.get("position"),
+        views=spec.get("views", NONE),
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.config import StoreAddress
 from app.domain.enums import PredictionRole
 from app.domain.explaining import Method
+from app.domain.views import NONE
 from worker.altering_orders import Altered, AlterOrder
 from worker.files import FileOrder, Views
 from worker.judging_orders import JudgeOrder, JudgePiece
@@ -112,7 +113,8 @@ class PredictOrder:
     """Ask the models of a run about one picture; the answer is ``Predicted``.
 
     ``layer`` is None for the last convolution. Heat maps are the mean over the models, of the ``most_maps`` classes
-    that are most probable in the mean, and of the class at ``position``.
+    that are most probable in the mean, and of the class at ``position``. Each model is asked with the ``views`` of the
+    picture (``app.domain.views``) and says their mean; the maps are those of the picture as it is.
     """
 
     storage: StoreAddress
@@ -123,6 +125,7 @@ class PredictOrder:
     most_maps: int
     method: str = Method.GRAD_CAM
     position: int | None = None
+    views: str = NONE
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,12 @@ def judge(
     }
 
 
-def each(net: Network, pictures: Pictures, looks: Sequence[View]) -> Iterator[Probabilities]:
-    """What a model says of each view of some pictures, (n, classes), one after the other."""
+def each(
+    ask: Callable[[Pictures], Probabilities], pictures: Pictures, looks: Sequence[View]
+) -> Iterator[Probabilities]:
+    """What a model says of each view of some pictures, (n, classes), one after the other; ``ask`` asks the model."""
     for view in looks:
-        yield predict.probabilities(net, views.look(pictures, view))
+        yield ask(views.look(pictures, view))
 
 
 def mean(said: Iterable[Probabilities]) -> Probabilities:
@@ -90,7 +93,7 @@ def _mean_of_views(net: Network, places: Indices, looks: Sequence[View], asked: 
         pictures = asked.pictures(places[start : start + CHUNK])
         if asked.stop():
             raise Stopped
-        parts.append(mean(each(net, pictures, looks)))
+        parts.append(mean(each(partial(predict.probabilities, net), pictures, looks)))
     return np.concatenate(parts)
 
 

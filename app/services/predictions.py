@@ -19,6 +19,7 @@ from app.domain.calibration import softened
 from app.domain.enums import FINAL_STATES, JobKind, JobState, Lane
 from app.domain.errors import Invalid, NotFound
 from app.domain.explaining import OF_PIXELS, PIXELS, Method, method_of, suited
+from app.domain.views import NONE
 from app.services import heatmaps, jobs
 from app.services.review import MEAN
 from app.storage import Store
@@ -50,6 +51,7 @@ class Answer:
             answers of single models.
         peaks: position of a class -> the largest value of its heat map; only classes that have one.
         method: how the maps were made.
+        views: what the models were asked with, one of ``views.KINDS``; each of ``models`` is a mean over them.
         seconds: of the computation alone.
     """
 
@@ -65,6 +67,7 @@ class Answer:
     seconds: float
     method: Method = Method.GRAD_CAM
     position: int | None = None  # the class that was asked for
+    views: str = NONE
 
     @property
     def done(self) -> bool:
@@ -100,11 +103,15 @@ def of_image(session: Session, project_id: int, image_id: int) -> Picture:
 
 @dataclass(frozen=True)
 class How:
-    """How the heat maps are made: the layer (None: the usual one), the way, and a class that must have one."""
+    """How the heat maps are made: the layer (None: the usual one), the way, and a class that must have one.
+
+    ``views``: with which views of the picture the models are asked.
+    """
 
     layer: str | None = None
     method: Method = Method.GRAD_CAM
     position: int | None = None
+    views: str = NONE
 
 
 def check(session: Session, run: Run, layer: str | None) -> None:
@@ -140,6 +147,7 @@ def order(session: Session, run: Run, picture: Picture, how: How) -> Job:
         "layer": how.layer or heatmaps.usual_layer(session, run),
         "method": suited(heatmaps.layers(session, run), how.method),
         "position": how.position,
+        "views": how.views,
         "name": picture.name,
         "width": picture.width,
         "height": picture.height,
@@ -179,6 +187,7 @@ def answer(session: Session, run: Run, job_id: int) -> Answer:
         layer=str(spec["layer"] or result.get("layer", "")),
         method=method_of(spec.get("method")),
         position=spec.get("position"),
+        views=spec.get("views", NONE),
         peaks={int(one["position"]): float(one["peak"]) for one in result.get("maps", [])},
         seconds=float(result.get("seconds", 0.0)),
     )

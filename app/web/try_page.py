@@ -14,13 +14,15 @@ from app.domain import heat
 from app.domain.enums import Split
 from app.domain.errors import NotFound
 from app.domain.explaining import OF_PIXELS, PIXELS, About, Method, offered
+from app.domain.views import KINDS, NONE, VIEWS
 from app.services import gallery, heatmaps, jobs, predictions
 from app.services.gallery import ImageFilter, ImageRow
 from app.services.predictions import Answer
-from app.web import i18n
+from app.web import i18n, judged_words, kept_card
 from app.web.errors import plain
 from app.web.messages import say
 from app.web.review_page import FoldAnswer
+from app.web.run_words import Catalogue
 from app.web.templating import address
 
 TILES = 24
@@ -51,6 +53,7 @@ class Shown:
         limit: value of the last colour.
         own_scale: the limit is that of this picture, not that of the run.
         error: the sentence of a question that could not be answered.
+        views: how the picture was looked at, where it was looked at in several ways.
     """
 
     answer: Answer
@@ -64,6 +67,7 @@ class Shown:
     limit: float
     own_scale: bool
     error: str
+    views: str
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class TryPage:
     max_file_mb: int
     error: str
     methods: Mapping[Method, About]
+    views: Mapping[str, str]  # the ways to look at the picture, in words
+    asked_with: str  # the way that is chosen
     of_pixels: Collection[Method] = OF_PIXELS  # they have no layer to choose
 
 
@@ -141,7 +147,17 @@ def shown(
         limit=limit or heat.nice_limit(answer.peaks.get(position, 0.0)),
         own_scale=limit is None,
         error=say(answer.error_code, plain(answer.error_params), t.gettext) if answer.error_code else "",
+        views=_views(answer.views, t),
     )
+
+
+def _views(kind: str, t: Catalogue) -> str:
+    """The sentence about several views; "" where the picture was looked at as it is alone."""
+    if kind == NONE:
+        return ""
+    values = {"count": len(VIEWS[kind]), "views": t.gettext(kept_card.VIEWS[kind]) % {}}
+    text = t.gettext("Mean over %(count)s views of the picture: %(views)s. Heat maps are of the picture as it is.")
+    return text % values
 
 
 def _bars(classes: Sequence[RunClass], answer: Answer, said: int) -> list[Bar]:
@@ -189,15 +205,16 @@ def build(
     max_file_mb: int,
     error: str = "",
 ) -> TryPage:
-    """The whole page. ``query``: job, position, own, which, q, page, image; see the route."""
+    """The whole page. ``query``: job, position, own, which, q, page, image, views; see the route."""
     layers = heatmaps.layers(session, run)
+    t = i18n.translations(i18n.choose(request))
     job_id, image_id = query.get("job"), query.get("image")
     found = None
     if job_id is not None:
         try:
             found = shown(request, session, project, run, job_id, query.get("position"), bool(query.get("own")))
         except NotFound as missing:
-            error = error or say(missing.code, dict(missing.params), i18n.translations(i18n.choose(request)).gettext)
+            error = error or say(missing.code, dict(missing.params), t.gettext)
     return TryPage(
         project=project,
         run=run,
@@ -214,7 +231,16 @@ def build(
         pad_color=str(run.recipe["pad_color"]),
         max_file_mb=max_file_mb,
         error=error,
+        views={kind: judged_words.kind(kind, t) for kind in KINDS},
+        asked_with=_asked_with(query.get("views", ""), found),
     )
+
+
+def _asked_with(wish: str, found: Shown | None) -> str:
+    """The views of the next question: what the address says, else those of the answer that is shown."""
+    if wish in KINDS:
+        return wish
+    return found.answer.views if found else NONE
 
 
 def as_json(request: Request, session: Session, project: Project, run: Run, job_id: int) -> dict[str, Any]:
@@ -238,6 +264,8 @@ def as_json(request: Request, session: Session, project: Project, run: Run, job_
             "models": [dict(zip(names, one, strict=True)) for one in answer.models],
             "layer": PIXELS if answer.method in OF_PIXELS else answer.layer,
             "method": answer.method,
+            "views": answer.views,
+            "view_count": len(VIEWS[answer.views]),
             "heat_maps": {names[place]: _heat_url(request, project, run, answer, place) for place in answer.peaks},
             "seconds": round(answer.seconds, 4),
         }

@@ -12,6 +12,7 @@ const page = data("try-data");
 const place = document.getElementById("answer");
 const drop = document.getElementById("try-drop");
 const input = document.getElementById("try-picture");
+const views = document.getElementById("try-views");
 const heat = new HeatView(place);
 let question = 0; // the newest one; answers of older ones are not shown
 let started = 0; // when it was asked; 0 as long as nothing was
@@ -65,6 +66,7 @@ async function follow(address, waits = false) {
 
 async function ask(body) {
   question += 1;
+  body.set("views", views.value);
   const mine = question;
   started = performance.now();
   place.setAttribute("aria-busy", "true");
@@ -154,12 +156,30 @@ function connectFile() {
 }
 
 function connectImages() {
-  document.getElementById("try-image")?.addEventListener("submit", (event) => {
+  document.getElementById("try-file").addEventListener("submit", (event) => {
     event.preventDefault();
-    askImage(event.submitter);
+    if (event.submitter?.name === "image") {
+      askImage(event.submitter);
+    }
   });
   const filter = document.querySelector(".try-filter");
   filter.querySelector("select").addEventListener("change", () => filter.requestSubmit());
+}
+
+/** Another choice of views asks about the same picture again, and holds for what is asked after a search, too. */
+function connectViews() {
+  views.addEventListener("change", () => {
+    document.querySelector(".try-filter").elements.views.value = views.value;
+    for (const link of document.querySelectorAll(".try-pager a")) {
+      const address = new URL(link.href);
+      address.searchParams.set("views", views.value);
+      link.href = address;
+    }
+    const form = place.querySelector(".try-again");
+    if (form) {
+      ask(new FormData(form));
+    }
+  });
 }
 
 function connectAnswer() {
@@ -192,6 +212,7 @@ function begin() {
 
 connectFile();
 connectImages();
+connectViews();
 connectAnswer();
 register([{ keys: ["KeyH"], group: page.keys, label: page.heat, run: () => heat.toggle() }]);
 arrange();

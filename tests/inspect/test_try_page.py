@@ -131,6 +131,24 @@ def test_page__shows_the_answer_and_the_map_of_another_class(client, trained, ma
     assert "<html" not in part
 
 
+def test_views__are_said_with_the_answer_and_kept_for_the_next_question(client, trained, made, database):
+    picture = {"image": made.test[0].id}
+    plain, several = (ask(client, data=picture | more).json()["job"] for more in ({}, {"views": "turns"}))
+    for job_id in (plain, several):
+        answered(database, job_id)
+    found = [client.get(f"/p/blood/runs/1/try/{job_id}", headers=JSON).json() for job_id in (plain, several)]
+    assert [(one["views"], one["view_count"]) for one in found] == [("none", 1), ("turns", 8)]
+    pages = [client.get(f"/p/blood/runs/1/try?job={job_id}").text for job_id in (plain, several)]
+    said = "Mean over 8 views of the picture: as it is and in quarter turns, each of them also mirrored."
+    assert [said in page for page in pages] == [False, True]
+    assert "Mean over" not in pages[0]
+    chosen = [page.split(" selected>8 views: quarter turns")[0].endswith('<option value="turns"') for page in pages]
+    assert chosen == [False, True]
+    assert '<option value="mirror" selected>' in client.get(f"/p/blood/runs/1/try?job={several}&views=mirror").text
+    with database.read() as session:
+        assert [session.get_one(Job, one).spec["views"] for one in (plain, several)] == ["none", "turns"]
+
+
 def test_page__warns_of_an_image_that_the_run_learned_from(client, trained, made, database):
     job_id = ask(client, data={"image": made.train[0].id}).json()["job"]
     answered(database, job_id)
@@ -168,6 +186,7 @@ def test_failure__is_a_sentence(client, trained, made, database):
     ("form", "status", "code"),
     [
         ({"data": {"layer": "conv_9", "image": "1"}}, 422, "layer_missing"),
+        ({"data": {"views": "upside-down", "image": "1"}}, 422, "views_unknown"),
         ({"data": {"image": "77777"}}, 404, "image_missing"),
         ({"data": {"image": "one"}}, 422, "prediction_picture_missing"),
         ({"data": {"again": "1"}}, 404, "prediction_missing"),

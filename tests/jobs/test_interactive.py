@@ -84,7 +84,10 @@ def test_prediction__of_a_file_and_of_an_image(at_desk, desk):
     values = ask(at_desk, data={"image": str(image.id), "layer": "conv1"})
     wanted = expected(desk, image.canonical_sha256)
     np.testing.assert_allclose(list(values["probabilities"].values()), wanted, atol=1e-5)
-    assert values["layer"] == "conv1"
+    assert (values["layer"], values["views"]) == ("conv1", "none")
+    turned = ask(at_desk, data={"image": str(image.id), "views": "turns"})
+    assert (turned["views"], turned["view_count"]) == ("turns", 8)
+    assert turned["probabilities"] != values["probabilities"]
     with desk.database.read() as session:
         epoch = session.scalars(sa.select(RunFold.best_epoch).where(RunFold.fold == 1)).one()
     for _ in range(2):  # the second time it is there already

@@ -9,14 +9,17 @@ import pytest
 from PIL import Image
 
 from app.config import Settings
+from app.domain.enums import PredictionRole
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
 from app.storage import LocalStore
 from tests.inspect.factory import drawing
-from worker import explaining
+from worker import explaining, judging
 from worker.answering import MOST_NETWORKS, Answering
+from worker.judging_orders import JudgeOrder, JudgePart, JudgePiece
 from worker.ml import data, explain, predict, saving, standard
 from worker.ml.network import Network
+from worker.ml.ready import ReadyModel, ReadyNetwork
 from worker.order_items import Items
 from worker.orders import ExplainOrder, HeatMaps, PredictOrder, PrepareOrder
 
@@ -81,6 +84,26 @@ def test_predict__equals_the_models_one_by_one(store, address, recipe, statistic
         assert one["peak"] == pytest.approx(float(wanted.max()), rel=1e-4)
         grey = np.asarray(Image.open(io.BytesIO(base64.b64decode(one["png"]))), np.float32) / 255
         np.testing.assert_allclose(grey * one["peak"], wanted, atol=one["peak"] / 200)
+
+
+def test_predict__several_views_as_a_run_that_is_judged_again_with_them(store, address):
+    models = [saved(1), saved(2)]
+    weights, picture = put(store, *models), store.put(drawing(1, 4, side=60))
+    desk = Answering(2**30)
+    order = predict_order(address, RECIPE, picture, weights)
+    plain, shifted = desk.predict(order), desk.predict(replace(order, views="all"))
+    heard: list[object] = []
+    part = JudgePart(PredictionRole.TEST, weights, np.array([7]), (picture,))
+    judging.run(JudgeOrder(address, RECIPE.to_json(), "all", (part,)), heard.append)
+    piece = next(message for message in heard if isinstance(message, JudgePiece))
+    np.testing.assert_allclose(np.mean(shifted.probabilities, axis=0), piece.probabilities[0], atol=1e-6)
+    assert np.abs(np.subtract(shifted.probabilities, plain.probabilities)).max() > 1e-5
+    assert sorted(one["position"] for one in shifted.maps) == sorted(one["position"] for one in plain.maps)
+    assert {one["position"]: one["png"] for one in shifted.maps} == {one["position"]: one["png"] for one in plain.maps}
+    pictures = data.square(store.get(picture), RECIPE)[None]
+    for model, said in zip(models, plain.probabilities, strict=True):
+        ready = ReadyModel(model)
+        assert ReadyNetwork(ready).probabilities(ready, pictures)[0].tolist() == said, "to the last bit"
 
 
 def test_predict__other_models_and_shapes_in_between_change_nothing(store, address):

@@ -16,6 +16,7 @@ from app.db.run_models import Run
 from app.domain import filenames, heat
 from app.domain.errors import AppError, Invalid, NotFound
 from app.domain.explaining import Method, method_of
+from app.domain.views import KINDS, NONE
 from app.services import jobs, predictions, projects, runs
 from app.services.predictions import How, Picture
 from app.web import ends, i18n, try_page
@@ -33,7 +34,7 @@ FIELD_BYTES = 4096
 
 
 class TryQuery(BaseModel):
-    """What the page shows: an answer and one of its classes; images to choose from; an image to ask about at once."""
+    """What the page shows: an answer and one of its classes; images to choose from; how to ask, what about at once."""
 
     job: int | None = Field(default=None, ge=1, le=2**53)
     position: int | None = Field(default=None, ge=0, le=10_000)
@@ -42,6 +43,7 @@ class TryQuery(BaseModel):
     q: str = ""
     page: int = Field(default=1, ge=1, le=2**31)
     image: int | None = Field(default=None, ge=1, le=2**53)
+    views: str = ""
 
 
 class HeatQuery(BaseModel):
@@ -190,18 +192,20 @@ def _order(state: AppState, where: Where, form: FormData) -> int:
 
 
 def _how(run: Run, form: FormData) -> How:
-    """The layer, the way and the class (by its name) of the heat maps.
+    """The layer, the way and the class (by its name) of the heat maps, and the views of the picture.
 
     Raises:
-        Invalid: ``method_missing`` or ``run_class_missing``.
+        Invalid: ``method_missing``, ``views_unknown`` or ``run_class_missing``.
     """
-    layer, method, name = (str(form.get(field) or "") for field in ("layer", "method", "class"))
+    layer, method, name, views = (str(form.get(field) or "") for field in ("layer", "method", "class", "views"))
     if method and method not in list(Method):
         raise Invalid("method_missing", method=method[:40], known=", ".join(Method))
+    if views and views not in KINDS:
+        raise Invalid("views_unknown", value=views[:60], known=", ".join(KINDS))
     names = [item.name for item in run.classes]
     if name and name not in names:
         raise Invalid("run_class_missing", name=name[:200])
-    return How(layer or None, method_of(method), names.index(name) if name else None)
+    return How(layer or None, method_of(method), names.index(name) if name else None, views or NONE)
 
 
 def _chosen(session: Session, project: Project, run: Run, form: FormData) -> Picture | None:
