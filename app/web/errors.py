@@ -16,7 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.domain.errors import AppError, OutOfSpace, Unusable
+from app.domain.errors import AppError, NotFound, OutOfSpace, Unusable
+from app.services import projects
 from app.web import i18n
 from app.web.messages import sentence
 from app.web.templating import render
@@ -56,7 +57,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, on_database_error)
     app.add_exception_handler(PoolTimeout, on_database_error)
     app.add_exception_handler(IntegrityError, on_database_error)
-    app.add_exception_handler(NoResultFound, on_gone)
+    app.add_exception_handler(NoResultFound, on_missing_row)
     app.add_exception_handler(ClientDisconnect, on_lost_client)
 
 
@@ -152,10 +153,17 @@ def on_database_error(request: Request, error: Exception) -> Response:
     return unexpected(request, error)
 
 
-def on_gone(request: Request, error: Exception) -> Response:
-    """A row that was there when the request began was removed by another one, with its project for example."""
-    logger.warning("row_gone method=%s path=%r", request.method, request.url.path, exc_info=error)
-    return answer(request, AppError("row_gone"), HTTPStatus.NOT_FOUND)
+def on_missing_row(request: Request, error: Exception) -> Response:
+    """A row that must be there is not: its project was removed while the request was answered, or we are wrong."""
+    slug = request.path_params.get("slug")
+    try:
+        if slug is not None:
+            with request.app.state.miwake.database.read() as session:
+                projects.id_of(session, slug)
+    except NotFound as gone:
+        logger.info("project_gone method=%s path=%r", request.method, request.url.path)
+        return on_app_error(request, gone)
+    return unexpected(request, error)
 
 
 def on_lost_client(request: Request, _error: Exception) -> Response:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.models import Image, ImportBatch, ImportEntry, LabelClass, Project
+from app.db.session import db_now
 from app.services import import_report, import_sources, imports
 from app.services.imports import Tools
 from tests.imports.pages import FILE, begin, rows, send
@@ -125,7 +126,10 @@ def test_unknown__import_and_ended_import(client, place):
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "import_finished")
 
 
-def test_files__that_are_read_while_their_project_is_removed_are_told_so(client, place, database, monkeypatch):
+@pytest.mark.parametrize(("project_gone", "told"), [(True, (404, "project_missing")), (False, (500, "internal_error"))])
+def test_files__whose_import_vanishes_are_told_so_only_with_its_project(
+    client, place, database, monkeypatch, project_gone, told
+):
     urls = begin(client, place)
     judge = imports.judge
 
@@ -133,12 +137,14 @@ def test_files__that_are_read_while_their_project_is_removed_are_told_so(client,
         found = judge(*args, **kwargs)
         with database.write() as session:
             session.execute(sa.delete(ImportBatch))
+            if project_gone:
+                session.execute(sa.update(Project).values(deleted_at=db_now()))
         return found
 
     monkeypatch.setattr(imports, "judge", removed_meanwhile)
+    client.errors_expected = not project_gone
     answer = send(client, urls["files"], [("a.png", picture())])
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "row_gone")
-    assert "was removed meanwhile" in answer.json()["error"]["message"]
+    assert (answer.status_code, answer.json()["error"]["code"]) == told
     with database.read() as session:
         assert session.scalars(sa.select(Image)).all() == []
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -281,5 +282,6 @@ def pictures(request: Request, project: Project, state: AppState, outcomes: Sequ
     """Addresses of the thumbnails of some new pictures."""
     new = [outcome.image_id for outcome in outcomes if outcome.verdict == EntryVerdict.NEW and outcome.image_id]
     with state.database.read() as session:
-        found = [session.get_one(Image, image_id) for image_id in new[:SHOWN_PICTURES]]
+        query = sa.select(Image).where(Image.id.in_(new[:SHOWN_PICTURES])).order_by(Image.id)
+        found = list(session.scalars(query))  # fewer where the import was taken back meanwhile
     return thumbnails(request, project, found)

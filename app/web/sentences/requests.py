@@ -29,9 +29,6 @@ SENTENCES: dict[str, str] = {
     "request_foreign": N_(
         "The request did not come from a page of this program, so it was refused. Open the page here and try again."
     ),
-    "row_gone": N_(
-        "What this belongs to was removed meanwhile, so nothing was changed. Open the list of projects and go on there."
-    ),
     "request_invalid": N_("The request has missing or wrong values: %(fields)s."),
     "request_unmarked": N_(
         "The request does not say where it comes from, so it was refused. A program sends the header "
