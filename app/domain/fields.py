@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from app.domain import keras_json
@@ -51,9 +52,15 @@ class Field:
         return int(number) if self.kind == "int" else number
 
 
-def plain(number: float) -> str:
-    """A limit as people write it: all digits of the largest seed, and no exponent for a small rate."""
-    return f"{number:.10f}".rstrip("0").rstrip(".")
+def plain(number: float, digits: int | None = None) -> str:
+    """A number as people write it, without an exponent unless it is beyond all use; reading it gives the same number.
+
+    Args:
+        digits: the first ones that tell something, for where it is only read; None: all of them.
+    """
+    number = number if digits is None else float(f"{number:.{digits}g}")
+    text = format(Decimal(str(number)), "f") if 1e-15 < abs(number) < 1e15 else str(number)
+    return text.removesuffix(".0")
 
 
 def _parse_names(value: Any) -> str:

@@ -118,7 +118,7 @@ def rows_of(text: str) -> tuple[Row, ...]:
     for number, (name, key, value) in enumerate(pairs, 1):
         fixed = isinstance(value, bool)
         change = f"{key}{FIXED}{int(value)}" if fixed else key
-        rows.append(Row(number, name, change, "" if fixed else repr(value).removesuffix(".0")))
+        rows.append(Row(number, name, change, "" if fixed else plain(value)))
     return tuple(rows)
 
 

@@ -216,9 +216,7 @@ def show(value: Any) -> str:
         return "1" if value else "0"
     if isinstance(value, list | Mapping):
         return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
+    return plain(value) if isinstance(value, float) else str(value)
 
 
 def _flat(typed: Mapping[str, Any]) -> dict[str, Any]:

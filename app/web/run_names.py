@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.domain.errors import Invalid
+from app.domain.fields import plain
 from app.domain.matrix import ALL, AUGMENTATION, CLASSES, NONE
 from app.domain.recipe import FIELDS
 from app.web import class_changes, several
@@ -26,14 +27,19 @@ def word(name: str, value: Any, gettext: Callable[[str], str]) -> str:
     if name == AUGMENTATION:
         switch = "on" if value else "off"
         return gettext(several.SWITCHED[switch])
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
     if name == CLASSES:
         return _classes(str(value), gettext)
     if name == class_changes.KEY:
         return class_changes.in_words(value, gettext)
-    plain = f"{value:g}" if isinstance(value, float) else str(value)
-    return gettext(TEXTS[name].choices[plain]) if plain in TEXTS[name].choices else plain
+    return plain_word(name, value, gettext)
+
+
+def plain_word(name: str, value: Any, gettext: Callable[[str], str], digits: int = 6) -> str:
+    """A value of a field that says nothing of classes; ``digits`` of a number are shown."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    text = plain(value, digits) if isinstance(value, float) else str(value)
+    return gettext(TEXTS[name].choices[text]) if text in TEXTS[name].choices else text
 
 
 def _classes(text: str, gettext: Callable[[str], str]) -> str:

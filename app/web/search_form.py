@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain import search
 from app.domain.errors import AppError, Invalid
-from app.domain.fields import Field
+from app.domain.fields import Field, plain
 from app.domain.matrix import AUGMENTATION
 from app.domain.recipe import Recipe
 from app.domain.search import Dimension
@@ -107,4 +107,4 @@ def reach(one: Dimension, gettext: Callable[[str], str]) -> str:
             gettext(names[value]) if value in names else str(value) for value in one.choices
         )  # fmt: skip
     scale = gettext("even on the scale of its powers of ten") if one.log else ""
-    return f"{one.low:g} – {one.high:g}" + (f" ({scale})" if scale else "")
+    return f"{plain(one.low, 6)} – {plain(one.high, 6)}" + (f" ({scale})" if scale else "")

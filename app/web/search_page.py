@@ -20,7 +20,6 @@ from app.services import jobs, run_list, searches
 from app.services.run_list import RunLine
 from app.services.searches import Plan, Trial
 from app.web import run_names, run_words, search_form, several, trial_charts
-from app.web.fields import TEXTS
 from app.web.messages import say
 from app.web.trial_charts import Plot, Point
 
@@ -168,10 +167,7 @@ def _word(name: str, value: Any, t: Catalogue) -> str:
         return t.gettext("rotation %(degrees)s°") % {"degrees": f"{value:g}"}
     if name in run_names.OF_CLASSES:
         return run_names.word(name, value, t.gettext)
-    if isinstance(value, bool):
-        return t.gettext("yes") if value else t.gettext("no")
-    plain = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return t.gettext(TEXTS[name].choices[plain]) if plain in TEXTS[name].choices else plain
+    return run_names.plain_word(name, value, t.gettext, digits=3)
 
 
 def _plots(found: Sequence[Trial], names: Sequence[str], best: Trial | None, t: Catalogue) -> list[Plot]:

@@ -23,10 +23,7 @@ def shown(name: str, value: Any, t: gettext.NullTranslations) -> str:
     text = TEXTS[name]
     if name in run_names.OF_CLASSES:
         return run_names.word(name, value, t.gettext)
-    if isinstance(value, bool):
-        return t.gettext("yes") if value else t.gettext("no")
-    plain = f"{value:g}" if isinstance(value, float) else str(value)
-    words = t.gettext(text.choices[plain]) if plain in text.choices else plain
+    words = run_names.plain_word(name, value, t.gettext)
     return f"{words} {t.gettext(text.unit_of(value))}" if text.unit else words
 
 

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 
+from app.domain.fields import plain
 from app.web import i18n, run_names
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Templates:
             "percent": partial(_with_digits, i18n.show_percent, language),
             "number": partial(_with_digits, i18n.show_number, language),
             "points": partial(i18n.show_points, language=language),
+            "plain": plain,
             "filesize": partial(i18n.show_filesize, language=language),
             "run_name": partial(run_names.shown, gettext=i18n.translations(language).gettext),
         }
