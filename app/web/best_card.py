@@ -74,7 +74,7 @@ def _try(one: Candidate, t: Catalogue, language: str) -> Try:
         time = _("about %(time)s on two processor cores; not measured here yet") % {"time": time}
     return Try(
         _(preset.title), _(preset_texts.LINES[preset.name]) % {}, _(networks[recipe.architecture]),
-        recipe.epochs, time, preflight_card.card(one.found, t, language),
+        recipe.all_epochs, time, preflight_card.card(one.found, t, language),
     )  # fmt: skip
 
 
