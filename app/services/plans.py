@@ -131,11 +131,11 @@ def _problems(table: Table, recipe: Recipe, way: Validation, pool: dict[ClassCou
     if len(table.used) < 2:
         problems.append(Invalid("too_few_classes", count=len(table.used), needed=2, name=table.used[0].name))
     if unknown := sorted(recipe.chosen_classes - {row.name for row in table.used}):
-        problems.append(Invalid("augmented_class_missing", names=_names(unknown)))
+        problems.append(Invalid("augmented_class_missing", names=named(unknown)))
     if unknown := sorted(recipe.class_changes.keys() - {row.name for row in table.used}):
-        problems.append(Invalid("class_augmentation_missing", names=_names(unknown)))
+        problems.append(Invalid("class_augmentation_missing", names=named(unknown)))
     if absent := [row.name for row in pool if not pool[row]]:
-        problems.append(Invalid("class_without_training", names=_names(absent)))
+        problems.append(Invalid("class_without_training", names=named(absent)))
     if way == Validation.FOLDS and recipe.stratified:
         if small := _small(pool, recipe.folds):
             problems.append(Invalid("class_too_small_for_folds", names=small, folds=recipe.folds))
@@ -151,7 +151,7 @@ def balance(table: Table) -> list[AppError]:
     found: list[AppError] = []
     sizes = {row.name: row.free + row.validation for row in table.used if row.free + row.validation}
     if small := [name for name, size in sizes.items() if size < SMALL_CLASS]:
-        found.append(Invalid("few_images", names=_names(small), needed=SMALL_CLASS))
+        found.append(Invalid("few_images", names=named(small), needed=SMALL_CLASS))
     if sizes and max(sizes.values()) > IMBALANCE * min(sizes.values()):
         most, least = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
         ratio = round(sizes[most] / sizes[least], 1)
@@ -159,22 +159,23 @@ def balance(table: Table) -> list[AppError]:
     if table.used and not table.test:
         found.append(Invalid("no_test_set"))
     elif absent := [row.name for row in table.used if not row.test]:
-        found.append(Invalid("test_set_incomplete", names=_names(absent)))
+        found.append(Invalid("test_set_incomplete", names=named(absent)))
     return found
 
 
 def _warnings(table: Table, way: Validation) -> list[AppError]:
     found = balance(table)
     if way == Validation.FOLDER and (absent := [row.name for row in table.used if not row.validation]):
-        found.append(Invalid("validation_incomplete", names=_names(absent)))
+        found.append(Invalid("validation_incomplete", names=named(absent)))
     return found
 
 
 def _small(pool: dict[ClassCounts, int], needed: int) -> str:
-    return _names([f"{row.name} ({count})" for row, count in pool.items() if 0 < count < needed])
+    return named([f"{row.name} ({count})" for row, count in pool.items() if 0 < count < needed])
 
 
-def _names(names: Sequence[str], limit: int = 8) -> str:
+def named(names: Sequence[str], limit: int = 8) -> str:
+    """Names in a row; of many the first ones."""
     more = [f"… (+{len(names) - limit})"] if len(names) > limit else []
     return ", ".join([*names[:limit], *more])
 
@@ -197,8 +198,8 @@ def draw(
         before: the place of each image in an earlier run with this recipe, as ``app.domain.kept_places`` has it.
 
     Raises:
-        Invalid: ``class_missing_in_fold``: a draw without strata left a class out of the training of one model; or
-            what ``app.domain.splits`` refuses.
+        Invalid: ``class_missing_in_fold``: the draw left a class out of the training of one model;
+            ``class_in_one_group``: any draw would; or what ``app.domain.splits`` refuses.
     """
     test, in_folder = _places(given)
     way = validation_by(recipe, int(in_folder.sum()))
@@ -215,7 +216,7 @@ def draw(
         else:
             validation[pool] = _held(labels[pool], recipe, *together)
         models = [validation]
-    _refuse_missing(labels, [~held & ~test for held in models], names, recipe.seed)
+    _refuse_missing(labels[pool], [held[pool] for held in models], names, recipe.seed, together[0])
     kinds = np.where(test, Split.TEST, np.where(validation, Split.VALIDATION, Split.TRAIN))
     sizes = [(len(pool) - int(held.sum()), int(held.sum())) for held in models]
     return Draw([Split(kind) for kind in kinds.tolist()], folds, sizes)
@@ -268,10 +269,14 @@ def _places(given: Sequence[str | None]) -> tuple[NDArray[np.bool_], NDArray[np.
 
 
 def _refuse_missing(
-    labels: NDArray[np.int64], learned: Sequence[NDArray[np.bool_]], names: Sequence[str], seed: int
+    labels: Ints, held: Sequence[NDArray[np.bool_]], names: Sequence[str], seed: int, groups: Ints | None
 ) -> None:
     """Refuse a draw that leaves a class out of the training of a model."""
-    for fold, images in enumerate(learned):
-        counts = np.bincount(labels[images], minlength=len(names))
-        if not counts.all():
-            raise Invalid("class_missing_in_fold", name=names[int(counts.argmin())], fold=fold + 1, seed=seed)
+    for fold, images in enumerate(held):
+        counts = np.bincount(labels[~images], minlength=len(names))
+        if counts.all():
+            continue
+        missing = int(counts.argmin())
+        if groups is not None and len(np.unique(groups[labels == missing])) == 1:
+            raise Invalid("class_in_one_group", name=names[missing])
+        raise Invalid("class_missing_in_fold", name=names[missing], fold=fold + 1, seed=seed)

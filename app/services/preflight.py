@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Worker
@@ -19,6 +20,7 @@ from app.services import health, jobs, pacing, refusals, spreading, weight_place
 from app.services.pacing import Pace
 from app.services.plans import Forecast, Validation
 from app.services.refusals import Values
+from app.services.run_images import Drawn
 
 LIMIT, FREE = "job_memory", "available"  # keys of ``Worker.info``, bytes
 
@@ -54,6 +56,7 @@ class Preflight:
         tight: it may fail.
         proposal: values that would work, by the names of fields.
         conflicts: groups of copies that have two labels.
+        unchecked: classes of which a model has no picture to be checked with, as far as the images were drawn.
     """
 
     steps: int
@@ -69,6 +72,7 @@ class Preflight:
     tight: bool = False
     proposal: Values = field(default_factory=dict)
     conflicts: int = 0
+    unchecked: tuple[str, ...] = ()
 
 
 def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, needs: str) -> Preflight:
@@ -76,6 +80,7 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     learned, images = _sizes(recipe, forecast)
     room, free = _room(session, needs)
     refusal: AppError | None
+    drawn: Drawn | None = None
     layers, refusal = _layers(recipe, len(forecast.classes))
     memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1), learned) if layers else None
     proposal: Values = {}
@@ -87,10 +92,11 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
         refusal, proposal = refused.error, refused.proposal
     elif memory is not None and room is not None and memory.low > room[1]:
         refusal, proposal = _too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1])
-    elif refused := (
-        refusals.of_weights(session, recipe, needs) or refusals.of_images(session, project_id, recipe, forecast)
-    ):
+    elif refused := refusals.of_weights(session, recipe, needs):
         refusal, proposal = refused.error, refused.proposal
+    else:
+        refused, drawn = refusals.of_images(session, project_id, recipe, forecast)
+        refusal, proposal = (refused.error, refused.proposal) if refused else (None, {})
     tight = memory is not None and room is not None and refusal is None and memory.high > room[0]
     if tight and room is not None:
         proposal = _fitting(recipe, forecast, room[0])
@@ -105,11 +111,12 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
         free=free,
         pace=pace,
         seconds=_seconds(session, recipe, pace, learned * models, images) if pace else None,
-        smallest=_smallest(recipe, forecast),
+        smallest=_smallest(recipe, forecast, drawn),
         refusal=refusal,
         tight=tight,
         proposal=proposal,
         conflicts=health.counts(session, project_id)[Topic.CONFLICTS],
+        unchecked=_unchecked(forecast, drawn),
     )
 
 
@@ -189,14 +196,26 @@ def _fitting(recipe: Recipe, forecast: Forecast, room: int) -> Values:
     return {}
 
 
-def _smallest(recipe: Recipe, forecast: Forecast) -> Smallest | None:
+def _smallest(recipe: Recipe, forecast: Forecast, drawn: Drawn | None) -> Smallest | None:
     if not forecast.classes:
         return None
+    if drawn is not None:
+        counts = [zip(*model, forecast.names, strict=True) for model in drawn.models()]
+        learned, checked, name = min((int(train), int(held), name) for model in counts for train, held, name in model)
+        return Smallest(name, learned, checked)
     row = min(forecast.classes, key=lambda one: one.train)
     if forecast.validation_by == Validation.FOLDS:
         held = row.train / recipe.folds
         return Smallest(row.name, row.train - held, held)
     return Smallest(row.name, row.train, row.validation)
+
+
+def _unchecked(forecast: Forecast, drawn: Drawn | None) -> tuple[str, ...]:
+    """Where the validation folder checks, the page says the same of all images."""
+    if drawn is None or forecast.validation_by == Validation.FOLDER:
+        return ()
+    held = np.min([held for _train, held in drawn.models()], axis=0)
+    return tuple(name for name, count in zip(forecast.names, held.tolist(), strict=True) if not count)
 
 
 def _seconds(session: Session, recipe: Recipe, pace: Pace, pictures: int, images: int) -> Seconds:

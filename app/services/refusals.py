@@ -10,6 +10,7 @@ from app.domain.recipe import Recipe
 from app.domain.recipe_fields import OWN
 from app.services import origins, plans, run_images, weight_places
 from app.services.plans import Forecast, Validation
+from app.services.run_images import Drawn
 
 MOST_DRAWN = 5000  # images up to which the form draws the split itself; of more the start says what it refuses
 Values = dict[str, int | str]  # by the names of fields
@@ -40,19 +41,40 @@ def of_whitening(recipe: Recipe, learned: int) -> Refused | None:
     return None
 
 
-def of_images(session: Session, project_id: int, recipe: Recipe, forecast: Forecast) -> Refused | None:
-    """What ``runs.create`` refuses for the images, or for the run whose weights the training begins with."""
+def of_images(
+    session: Session, project_id: int, recipe: Recipe, forecast: Forecast
+) -> tuple[Refused | None, Drawn | None]:
+    """What ``runs.create`` refuses for the images, or for the run whose weights the training begins with.
+
+    Returns:
+        The refusal, and where each image would be used, as far as that was drawn.
+    """
     error: AppError | None = next(iter(forecast.problems), None)
     if error is None:
         try:
-            origin = origins.find(session, project_id, recipe)
-            if _to_draw(recipe, forecast):
-                drawn = run_images.drawn(session, project_id, recipe, forecast)
-                if origin is not None:
-                    origins.apart(session, origin, recipe, drawn)
+            return None, _drawn(session, project_id, recipe, forecast)
         except Invalid as refusal:
             error = refusal
-    return Refused(error, _mend(error, recipe, forecast)) if error else None
+    found = _mend(error, recipe, forecast)
+    works = not found or _works(session, project_id, recipe.updated(found), forecast)
+    return Refused(error, found if works else {}), None
+
+
+def _drawn(session: Session, project_id: int, recipe: Recipe, forecast: Forecast) -> Drawn | None:
+    origin = origins.find(session, project_id, recipe)
+    if not _to_draw(recipe, forecast):
+        return None
+    drawn = run_images.drawn(session, project_id, recipe, forecast)
+    return origins.apart(session, origin, recipe, drawn)[0] if origin is not None else drawn
+
+
+def _works(session: Session, project_id: int, recipe: Recipe, forecast: Forecast) -> bool:
+    """Whether a proposal is not refused by the draw in turn."""
+    try:
+        _drawn(session, project_id, recipe, forecast)
+    except Invalid:
+        return False
+    return True
 
 
 def _to_draw(recipe: Recipe, forecast: Forecast) -> bool:
@@ -68,7 +90,9 @@ def _mend(error: AppError, recipe: Recipe, forecast: Forecast) -> Values:
         found = {"folds": least}
     elif error.code == "split_too_few" and forecast.train > 1:
         found = {"folds": forecast.train}
-    elif error.code == "class_missing_in_fold" and least >= max(recipe.folds, 2):
+    elif error.code == "groups_too_few" and (groups := int(str(error.params["count"]))) > 1:
+        found = {"folds": groups}
+    elif error.code == "class_missing_in_fold" and not recipe.stratified and least >= max(recipe.folds, 2):
         found = {"stratified": 1}
     elif error.code == "augmented_class_missing":
         found = {"augmented_classes": ""}

@@ -40,6 +40,18 @@ class Drawn:
         groups = None if self.groups is None else self.groups[kept]
         return Drawn([self.rows[place] for place in kept], self.labels[kept], draw, groups)
 
+    def models(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """For each model, the images of each class that it learns from and those that it is checked with."""
+        splits, folds = np.array(self.draw.splits), self.draw.folds
+        learned = splits == Split.TRAIN
+        if folds.max(initial=-1) < 0:
+            parts = [(learned, splits == Split.VALIDATION)]
+        else:
+            parts = [(learned & (folds != fold), folds == fold) for fold in range(int(folds.max()) + 1)]
+        count = int(self.labels.max(initial=-1)) + 1
+        bins = [[np.bincount(self.labels[part], minlength=count) for part in pair] for pair in parts]
+        return [(train, held) for train, held in bins]
+
     def learned(self) -> NDArray[np.int64]:
         """The places of the images that the first model learns from."""
         splits = np.array(self.draw.splits)

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from app.domain.errors import Invalid
 from app.domain.recipe import FIELDS
 from app.domain.text import N_
+from app.services import plans
 from app.services.pacing import Pace
 from app.services.preflight import Preflight
 from app.web import i18n, run_words, setting_words
@@ -24,6 +26,7 @@ class Card:
     lines: Sequence[tuple[str, str, str]]
     refusal: str
     tight: str
+    unchecked: str
     proposal: str
     take: str
     conflicts: int
@@ -48,10 +51,17 @@ def card(found: Preflight, t: Catalogue, language: str) -> Card:
         lines=lines,
         refusal=sentence(found.refusal, _) if found.refusal else "",
         tight=_("It may not fit into the memory that one training may have.") if found.tight else "",
+        unchecked=_unchecked(found, t),
         proposal=_proposal(found.proposal, t),
         take=urlencode(found.proposal),
         conflicts=found.conflicts,
     )
+
+
+def _unchecked(found: Preflight, t: Catalogue) -> str:
+    if not found.unchecked:
+        return ""
+    return sentence(Invalid("class_unchecked", names=plans.named(found.unchecked)), t.gettext)
 
 
 def _steps(found: Preflight, t: Catalogue) -> str:

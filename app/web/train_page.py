@@ -170,6 +170,8 @@ FIELD_OF = {
     "class_too_small_for_folds": "folds",
     "class_too_small_for_validation": "validation_share",
     "class_missing_in_fold": "stratified",
+    "class_in_one_group": "group_by",
+    "groups_too_few": "folds",
     "memory_too_small": "batch_size",
     **dict.fromkeys(
         (

@@ -43,6 +43,16 @@ SENTENCES: dict[str, str] = {
         "With seed %(seed)s the class “%(name)s” has no training image in model %(fold)s. "
         "Keep the classes even (stratified), label more of them, or choose another seed."
     ),
+    "class_in_one_group": N_(
+        "All images of the class “%(name)s” are in one group that must not be torn apart, so the model that is checked "
+        "with them has none to learn from. Choose another way to group the images, or label images of this class that "
+        "belong to other groups."
+    ),
+    "class_unchecked": N_(
+        "At least one model has no image of these classes to be checked with: %(names)s. Its best epoch is chosen "
+        "without them. Keep the classes even (stratified), label more of them, or choose another way to group the "
+        "images."
+    ),
     "class_too_small_for_folds": N_(
         "Each class needs at least one image for each of the %(folds)s folds. Too small: %(names)s. "
         "Choose fewer folds, or label more images of these classes."
