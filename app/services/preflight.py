@@ -19,7 +19,7 @@ from app.domain.stages import stages
 from app.services import health, jobs, pacing, refusals, spreading, weight_places
 from app.services.pacing import Pace
 from app.services.plans import Forecast, Validation
-from app.services.refusals import Values
+from app.services.refusals import Refused, Values
 from app.services.run_images import Drawn
 
 LIMIT, FREE = "job_memory", "available"  # keys of ``Worker.info``, bytes
@@ -79,27 +79,19 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     """Everything that is known of a training that ``forecast`` describes; a bounded number of queries."""
     learned, images = _sizes(recipe, forecast)
     room, free = _room(session, needs)
-    refusal: AppError | None
-    drawn: Drawn | None = None
-    layers, refusal = _layers(recipe, len(forecast.classes))
+    layers, error = _layers(recipe, len(forecast.classes))
     memory = footprint.of(recipe, layers, images, min(recipe.batch_size, learned or 1), learned) if layers else None
-    proposal: Values = {}
-    if refusal is not None:
-        proposal = (
-            {} if recipe.architecture == OWN else {"image_size": architectures.smallest_size(recipe.architecture)}
-        )
-    elif refused := refusals.of_whitening(recipe, learned):
-        refusal, proposal = refused.error, refused.proposal
-    elif memory is not None and room is not None and memory.low > room[1]:
-        refusal, proposal = _too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1])
-    elif refused := refusals.of_weights(session, recipe, needs):
-        refusal, proposal = refused.error, refused.proposal
-    else:
+    drawn: Drawn | None = None
+    refused = (
+        _of_network(recipe, error)
+        or refusals.of_whitening(recipe, learned)
+        or _of_memory(recipe, forecast, memory, room)
+        or refusals.of_weights(session, recipe, needs)
+    )
+    if refused is None:
         refused, drawn = refusals.of_images(session, project_id, recipe, forecast)
-        refusal, proposal = (refused.error, refused.proposal) if refused else (None, {})
-    tight = memory is not None and room is not None and refusal is None and memory.high > room[0]
-    if tight and room is not None:
-        proposal = _fitting(recipe, forecast, room[0])
+    tight = memory is not None and room is not None and refused is None and memory.high > room[0]
+    proposal = _fitting(recipe, forecast, room[0]) if tight and room is not None else {}
     pace = pacing.measured(session, project_id, recipe)
     models = max(recipe.folds, 1)
     return Preflight(
@@ -112,9 +104,9 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
         pace=pace,
         seconds=_seconds(session, recipe, pace, learned * models, images) if pace else None,
         smallest=_smallest(recipe, forecast, drawn),
-        refusal=refusal,
+        refusal=refused.error if refused else None,
         tight=tight,
-        proposal=proposal,
+        proposal=refused.proposal if refused else proposal,
         conflicts=health.counts(session, project_id)[Topic.CONFLICTS],
         unchecked=_unchecked(forecast, drawn),
     )
@@ -166,6 +158,22 @@ def _room(session: Session, needs: str) -> tuple[tuple[int, int] | None, int | N
     limits = [int(one.info.get(LIMIT) or 0) for one in able]
     free = [int(one.info[FREE]) for one in able if one.info.get(FREE)]
     return (min(limits), max(limits)) if limits and all(limits) else None, min(free, default=None)
+
+
+def _of_network(recipe: Recipe, error: Invalid | None) -> Refused | None:
+    """A network that cannot be built; only one of ours is known to need larger pictures."""
+    if error is None:
+        return None
+    smallest = {} if recipe.architecture == OWN else {"image_size": architectures.smallest_size(recipe.architecture)}
+    return Refused(error, dict(smallest))
+
+
+def _of_memory(
+    recipe: Recipe, forecast: Forecast, memory: Footprint | None, room: tuple[int, int] | None
+) -> Refused | None:
+    if memory is None or room is None or memory.low <= room[1]:
+        return None
+    return Refused(_too_large(recipe, memory, room[1]), _fitting(recipe, forecast, room[1]))
 
 
 def _too_large(recipe: Recipe, memory: Footprint, room: int) -> Invalid:
