@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.db.run_models import Run
 from app.domain.recipe import Recipe
-from app.services import manifest
+from app.services import manifest, progress
 
 HEAD = """\
 # One run as a program: it trains the same models again and compares them with those of the run.
@@ -18,6 +18,7 @@ HEAD = """\
 #
 # The folder of weights is that with the file of a pretrained network; by default it is the one of the settings. A run
 # that began with the weights of another one needs the file of those in it: the page of that run has it to download.
+# A model that was stopped by hand is stopped after the same epoch, and one that was never trained is left out.
 # It ends with 0 when all numbers are the same, and with 1 when they are not. With "deterministic" in the recipe the
 # weights are the same to the last bit on one kind of processor; without it the numbers differ a little each time. With
 # ZCA whitening type  OPENBLAS_NUM_THREADS=1 python …  as its last bits depend on that; a worker has 1 thread too.
@@ -39,9 +40,9 @@ def main(place: str, weights: str = "") -> int:
     pictures = rerun.load(place, items, recipe)
     begin = train.Begin(precision=PRECISION, weights=folder, start=rerun.start(START, folder, START_CLASSES))
     check = rerun.Check(EXPECTED)
-    plans = rerun.plans(items, FOLDS)
-    for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(), begin):
-        check.add(result)
+    for plans in rerun.turns(rerun.plans(items, FOLDS), EXPECTED):
+        for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(EXPECTED), begin):
+            check.add(result)
     return check.end()
 
 
@@ -62,11 +63,7 @@ def lines(session: Session, run: Run) -> Iterator[str]:
         "START_CLASSES": [item.name for item in run.classes] if (run.origin or {}).get("outputs") == "kept" else [],
         "PRECISION": environment.get("precision", ""),
         "RECIPE": Recipe.from_json(run.recipe).readable(),
-        "EXPECTED": {
-            fold.fold: {"epoch": fold.best_epoch, "metrics": fold.metrics, "weights_sha256": fold.weights_sha256}
-            for fold in run.folds
-            if fold.weights_sha256
-        },
+        "EXPECTED": _expected(session, run),
     }
     for name, value in values.items():
         yield f"{name} = {pprint.pformat(value, width=110, sort_dicts=False)}\n"
@@ -76,3 +73,15 @@ def lines(session: Session, run: Run) -> Iterator[str]:
         yield item.line() + "\n"
     yield '"""\n'
     yield BODY
+
+
+def _expected(session: Session, run: Run) -> dict[int, dict[str, Any]]:
+    """What the run left of each model; of one that was stopped by hand its last epoch, too."""
+    stopped = {fold.fold for fold in run.folds if fold.stop_reason == "stopped"}
+    last = {row.fold: row.epoch for row in progress.epochs(session, run) if row.fold in stopped}
+    return {
+        fold.fold: {"epoch": fold.best_epoch, "metrics": fold.metrics, "weights_sha256": fold.weights_sha256}
+        | ({"stopped_after": last[fold.fold]} if fold.fold in last else {})
+        for fold in run.folds
+        if fold.weights_sha256
+    }

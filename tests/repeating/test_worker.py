@@ -53,6 +53,11 @@ def exported(bench: Bench, finished: Run) -> tuple[Path, Path]:
     return program, packed
 
 
+def epochs_of(bench: Bench, run: Run) -> int:
+    with bench.database.read() as session:
+        return len(progress.epochs(session, session.get_one(Run, run.id)))
+
+
 def carry_out(program: Path, place: Path) -> subprocess.CompletedProcess[str]:
     environment = child_environment() | {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
     words = [sys.executable, str(program), str(place)]
@@ -65,6 +70,29 @@ def test_program__makes_the_same_weights_again(exported):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("the same to the last bit") == 2
     assert "model 2 epoch 2" in done.stdout
+
+
+def test_program__of_a_stopped_run_stops_after_the_same_epoch_and_trains_no_other_model(bench, exported):
+    recipe = QUICK.updated({"folds": 2, "deterministic": True, "epochs": 2000, "patience": 0})
+    run = processes.add_run(bench.database, bench.project_id, recipe)
+    processes.wait_for("some epochs", lambda: epochs_of(bench, run) > 2)
+    processes.cancel(bench.database, run.job_id, keep_best=True)
+    assert processes.ended(bench.database, run.job_id).state == JobState.DONE
+    program = bench.folder / "stopped.py"
+    with bench.database.read() as session:
+        found = runs.by_number(session, bench.project_id, run.number)
+        assert [fold.stop_reason for fold in found.folds] == ["stopped", ""]
+        program.write_text("".join(run_script.lines(session, found)), encoding="utf-8")
+    done = carry_out(program, exported[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("the same to the last bit") == 1
+    assert f"model 1 epoch {epochs_of(bench, run)}: " in done.stdout
+    assert f"epoch {epochs_of(bench, run) + 1}: " not in done.stdout
+
+
+def test_program__of_a_run_without_models_says_that_there_is_nothing_to_compare_with(capsys):
+    assert rerun.Check({}).end() == 1
+    assert capsys.readouterr().out == "The run has no model to compare with.\n"
 
 
 def test_training__judges_both_best_epochs_on_the_test_set(bench, finished):

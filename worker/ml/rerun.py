@@ -18,6 +18,8 @@ from worker.ml import backbones as networks
 from worker.ml import data, saving, train
 from worker.ml.keeper import EpochResult
 
+Expected = Mapping[int, Mapping[str, Any]]  # fold -> "epoch", "metrics", "weights_sha256", perhaps "stopped_after"
+_LAST = "stopped_after"
 _NONE = -1
 _SHOWN = 5
 _MISSING = {
@@ -64,6 +66,14 @@ def plans(items: Items, folds: int) -> list[train.FoldPlan]:
         held = items.folds == fold if cross else items.splits == "validation"
         made.append(train.FoldPlan(fold, np.flatnonzero(~held & ~test), np.flatnonzero(held)))
     return made
+
+
+def turns(made: Sequence[train.FoldPlan], expected: Expected) -> list[list[train.FoldPlan]]:
+    """The models that the run has, or all if it has none; a stopped one comes alone, because a stop ends all."""
+    known = [plan for plan in made if plan.fold in expected or not expected]
+    stopped = [plan for plan in known if _LAST in expected.get(plan.fold, {})]
+    whole = [plan for plan in known if plan not in stopped]
+    return [*([whole] if whole else []), *([plan] for plan in stopped)]
 
 
 def weights(recipe: Recipe, folder: str | Path) -> Path:
@@ -153,18 +163,25 @@ class _Place:
 
 
 class Told(train.Silent):
-    """One line for each epoch."""
+    """One line for each epoch; a model that was stopped by hand in the run is stopped after the same epoch."""
+
+    def __init__(self, expected: Expected) -> None:
+        self._expected, self._ended = expected, False
+
+    def should_stop(self) -> bool:
+        return self._ended
 
     def epoch(self, fold: int, result: EpochResult) -> None:
+        self._ended = result.epoch == self._expected.get(fold, {}).get(_LAST)
         numbers = " ".join(f"{name} {value:.4f}" for name, value in result.metrics().items() if value is not None)
         sys.stdout.write(f"model {fold + 1} epoch {result.epoch}: {numbers}\n")
 
 
 @dataclass
 class Check:
-    """Compares what was trained with what the run left: {fold: {"epoch", "metrics", "weights_sha256"}}."""
+    """Compares what was trained with what the run left."""
 
-    expected: Mapping[int, Mapping[str, Any]]
+    expected: Expected
     differ: list[int] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
 
@@ -186,7 +203,10 @@ class Check:
             sys.stdout.write(f"  {name}: {value} here, {was['metrics'].get(name)} in the run\n")
 
     def end(self) -> int:
-        """0 when every model of the run was made again as it was."""
+        """0 when every model of the run was made again as it was; 1 when not, or when it has none."""
+        if not self.expected:
+            sys.stdout.write("The run has no model to compare with.\n")
+            return 1
         same = not self.differ and set(self.expected) <= set(self.seen)
         sys.stdout.write("Same as the run.\n" if same else "Not the same as the run.\n")
         return 0 if same else 1
