@@ -164,6 +164,8 @@ def _axis(row: Row) -> list[Axis]:
         raise Invalid("field_unknown", name=row.field)
     if row.told is not None:
         return [_listed(row.field, row.told)]
+    if not row.values.strip():
+        raise Invalid("vary_unchosen" if row.choices or row.field == CLASSES else "vary_unwritten")
     return [_typed(row.field, row.values)]
 
 
@@ -174,7 +176,8 @@ def _typed(name: str, text: str) -> Axis:
     try:
         return matrix.axis(name, text)
     except Invalid as error:
-        raise error if error.code == "matrix_size" else Invalid("vary_values", text=text[:MOST_SHOWN]) from None
+        code = "vary_lists" if name == CLASSES else "vary_values"
+        raise error if error.code == "matrix_size" else Invalid(code, text=text[:MOST_SHOWN]) from None
 
 
 def _listed(name: str, told: Sequence[Any]) -> Axis:

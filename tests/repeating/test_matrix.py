@@ -83,7 +83,7 @@ def test_form__shows_what_it_would_start_and_keeps_what_was_typed(client, place)
     query = {"form": "1", "vary-1": "optimizer", "pick-1-adam": "1", "pick-1-sgd": "1", "repeats": "3"}
     html = client.get(f"{place}/train", params=query).text
     assert "6 trainings are started together." in html
-    assert "optimizer=sgd seed=0" in html
+    assert "Optimiser: SGD (momentum 0.9), Seed: 0" in html
     kept = read_form(html)
     assert (kept["vary-1"], kept["pick-1-adam"], kept["repeats"]) == ("optimizer", "1", "3")
     assert "pick-1-lion" not in kept
@@ -92,7 +92,10 @@ def test_form__shows_what_it_would_start_and_keeps_what_was_typed(client, place)
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"vary-1": "image_size", "values-1": ""}, "cannot be used. Write values that differ"),
+        ({"vary-1": "image_size", "values-1": "64,64"}, "cannot be used. Write values that differ"),
+        ({"vary-1": "image_size", "values-1": " "}, "No value is written here."),
+        ({"vary-1": "architecture", "values-1": "conv2"}, "No value is chosen here."),
+        ({"vary-1": "augmented_classes"}, "No value is chosen here."),
         ({"vary-1": "image_size", "values-1": "64,9999"}, "Type a whole number from 16 to 512."),
         ({"vary-1": "epochs", "values-1": "1..300"}, "from 1 to 200 are possible"),
         ({"vary-1": "epochs", "values-1": "1", "vary-2": "epochs", "values-2": "2"}, "stands here twice"),
@@ -159,7 +162,9 @@ def test_program__varies_over_lists_of_names(client, database, place):
     assert answer.status_code == 201, answer.text
     changed = [Recipe.from_json(run.recipe).chosen_classes for run in runs_in(database)]
     assert changed == [{"好中球"}] * 2 + [{"好中球", "単球"}] * 2 + [frozenset()] * 2
-    assert "好中球" in client.get(answer.json()["url"]).text
+    page = client.get(answer.json()["url"]).text
+    assert "好中球" in page
+    assert "Laboratory of changes" not in page, "without a training that changes nothing it would have nothing to show"
     for words in (["none", "all", ["単球"]], 'none,all, ["単球"]'):
         answer = client.post(
             f"{place}/train", json={"preset": "wbc", "vary": {"augmented_classes": words}}, headers=JSON
@@ -203,6 +208,12 @@ def test_form__trains_with_changes_of_no_class_all_classes_and_each_alone(client
 @pytest.mark.parametrize(
     ("vary", "field", "said"),
     [
+        ({"augmented_classes": ""}, "values-1", "No value is chosen here."),
+        (
+            {"augmented_classes": "all, all"},
+            "values-1",
+            "“all, all” cannot be used. Write none, all, and lists of names",
+        ),
         ({"epochs": [1, 2], "seed": [0, 1], "folds": [0, 2], "batch_size": [8, 16]}, "vary", "4 settings vary here"),
         ([{"epochs": [1, 2]}], "vary", "“vary” cannot be read. It is an object"),
         ("epochs=1,2", "vary", "“vary” cannot be read. It is an object"),
@@ -260,6 +271,7 @@ def test_table__has_means_over_seeds_intervals_and_can_be_stopped(client, databa
             session.execute(sa.update(Job).where(Job.id == run.job_id).values(state=JobState.DONE))
     page = client.get(address).text
     assert "2 of 6 ended" in page
+    assert "Laboratory of changes" in page  # what all changes together do to each class
     assert "87.5% <" in page.replace("\n", "")
     assert "± 17.7%" in page
     assert "Changed pictures" not in page

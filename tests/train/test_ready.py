@@ -49,7 +49,7 @@ def test_train__of_many_tiny_pictures_one_recipe_is_one_training(client, databas
     with database.write() as session:
         session.execute(sa.update(Image).values(width=32, height=28))
     page = client.get(f"/p/{slug}/train").text
-    assert "Trained with 1 ready recipe" in page
+    assert "Trained with one ready recipe" in page
     assert "it could see each of so many tiny pictures fewer than 10 times" in page
     assert "10 epochs at most" in page  # of both stages
     answer = client.post(f"/p/{slug}/train", data=read_form(page), follow_redirects=False)

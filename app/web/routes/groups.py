@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.db.models import Project
-from app.services import groups, jobs, searches
+from app.services import groups, jobs, laboratory, searches
 from app.services.groups import Cell, Group, Member
 from app.web import i18n, run_names, run_words
 from app.web.deps import ProjectDep, ReadSession, WriteSession
@@ -49,6 +49,7 @@ class GroupPage:
     runs: Sequence[ShownRun]
     cells: Sequence[ShownCell]
     unattended: bool  # it has not ended, and no worker is alive
+    laboratory: bool  # what the changes of pictures do to each class can be told of it
 
 
 @router.get("", name="group")
@@ -80,6 +81,7 @@ def show(request: Request, project: ProjectDep, session: ReadSession, number: Nu
             for cell in group.cells
         ],
         unattended=not group.finished and not jobs.workers_alive(session),
+        laboratory=laboratory.is_one([member.recipe for member in group.members]),
     )
     return render(request, "runs/group.html", page)
 

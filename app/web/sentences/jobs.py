@@ -101,6 +101,15 @@ SENTENCES: dict[str, str] = {
         "preset."
     ),
     "vary_rows": N_("%(count)s settings vary here, but at most %(most)s can at once. Leave some of them out."),
+    "vary_unchosen": N_("No value is chosen here. Choose those that are to be compared, or “nothing varies”."),
+    "vary_unwritten": N_(
+        "No value is written here. Write those that are to be compared with commas between them, for example 64, 128 "
+        "or 0..4, or choose “nothing varies”."
+    ),
+    "vary_lists": N_(
+        "“%(text)s” cannot be used. Write none, all, and lists of names, with commas between them and each once, for "
+        'example none, all, ["cat"], ["cat", "dog"].'
+    ),
     "vary_values": N_(
         "“%(text)s” cannot be used. Write values that differ, with commas between them, for example 64, 128. "
         "0..4 stands for 0, 1, 2, 3 and 4."
