@@ -20,6 +20,7 @@ PICK = "pick-"  # pick-1-conv2: a tick box of the first row
 REPEATS = Field("int", "", 1, MOST_REPEATS)
 NAMES = frozenset({"repeats", "vary", *(f"{kind}-{row}" for kind in ("vary", "values") for row in range(1, ROWS + 1))})
 WHOLE = ("names", "layers", "text", "changes")  # kinds of fields whose values may have commas
+OBJECTS = ("layers", "changes")  # and of those whose values may be objects
 SWITCHED = {"on": N_("with"), "off": N_("without")}
 CHANGES = N_("All changes of pictures (augmentation)")
 FIRST = (
@@ -185,9 +186,10 @@ def _listed(name: str, told: Sequence[Any]) -> Axis:
     if len(told) > MOST_RUNS:  # before the ranges in it are written out
         raise Invalid("matrix_size", count=len(told), most=MOST_RUNS)
     values: list[str] = []
-    whole = name in FIELDS and FIELDS[name].kind in WHOLE
+    kind = FIELDS[name].kind if name in FIELDS else ""
+    whole = kind in WHOLE
     for value in told:
-        if isinstance(value, list) or (whole and isinstance(value, Mapping)):
+        if isinstance(value, list) or (kind in OBJECTS and isinstance(value, Mapping)):
             values.append(json.dumps(value, ensure_ascii=False))
         elif whole and isinstance(value, str):
             values.append(value)

@@ -219,6 +219,7 @@ def test_form__trains_with_changes_of_no_class_all_classes_and_each_alone(client
         ("epochs=1,2", "vary", "“vary” cannot be read. It is an object"),
         ({"epochs": [1, None]}, "values-1", "“null” cannot be a value of “epochs”."),
         ({"epochs": {"low": 1}}, "values-1", '“{"low": 1}” cannot be a value of “epochs”.'),
+        ({"group_pattern": [{"a": "*"}]}, "values-1", '“{"a": "*"}” cannot be a value of “group_pattern”.'),
         ({"epochs": []}, "values-1", "“” cannot be used. Write values that differ"),
         ({"epochs": [1, 1]}, "values-1", "“1, 1” cannot be used. Write values that differ"),
         ({"epochs": [[1], [2]]}, "values-1", "“[1]” cannot be used. Type a whole number"),
