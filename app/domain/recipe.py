@@ -24,6 +24,7 @@ from app.domain.recipe_fields import (
     OWN,
     RESIZE_MODES,
     SCHEDULES,
+    STEPS,
 )
 
 __all__ = [
@@ -139,6 +140,16 @@ class Recipe:
     def scale(self) -> str:
         """What is done to the pixels before the network; a pretrained one scales them by itself."""
         return "none" if self.pretrained and self.backbone_scaling else self.normalisation
+
+    @property
+    def sample_step(self) -> str:
+        """The part of ``scale`` that is done by each picture alone, one of ``SAMPLEWISE``; "" for none."""
+        return STEPS.get(self.scale, ("", ""))[0]
+
+    @property
+    def fitted_step(self) -> str:
+        """The part of ``scale`` that is fitted on the training pictures, one of ``OF_ALL``; "" for none."""
+        return STEPS.get(self.scale, ("", ""))[1]
 
     @property
     def chosen_classes(self) -> frozenset[str]:

@@ -19,8 +19,12 @@ BACKBONES = (
 )  # fmt: skip
 RESIZE_MODES = ("stretch", "crop", "pad")
 ZCA = "zca"
-FITTED = ("featurewise-center", "featurewise", ZCA)  # on the training pictures of each fold
-NORMALISATIONS = ("none", "rescale", "center", "samplewise-center", "samplewise", *FITTED)
+SAMPLEWISE = ("samplewise-center", "samplewise")  # by each picture alone
+OF_ALL = ("featurewise-center", "featurewise", ZCA)  # by what is fitted on the training pictures of each fold
+PAIRS = {f"{first}-{then}": (first, then) for first in SAMPLEWISE for then in OF_ALL}
+FITTED = (*OF_ALL, *PAIRS)
+STEPS = {one: (one, "") for one in SAMPLEWISE} | {one: ("", one) for one in OF_ALL} | PAIRS
+NORMALISATIONS = ("none", "rescale", "center", *SAMPLEWISE, *FITTED)
 MOST_SHIFT = 512  # pixels
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw", "lion")
 SCHEDULES = ("constant", "cosine", "step", "one-cycle", "plateau")

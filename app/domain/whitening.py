@@ -31,7 +31,7 @@ def largest(learned: int, most: float = MOST) -> int:
 
 def check(recipe: Recipe, learned: int, most: float = MOST) -> None:
     """Raises Invalid (``zca_too_large``) where ``learned`` pictures give more than ``most`` numbers."""
-    if recipe.scale == ZCA and numbers(recipe.image_size, learned) > most:
+    if recipe.fitted_step == ZCA and numbers(recipe.image_size, learned) > most:
         needed, room = sizes.apart(_BYTES * numbers(recipe.image_size, learned), _BYTES * int(most))
         size = largest(learned, most)
         raise Invalid(
@@ -41,7 +41,7 @@ def check(recipe: Recipe, learned: int, most: float = MOST) -> None:
 
 def memory(recipe: Recipe, learned: int) -> tuple[int, int]:
     """Bytes, from low to high."""
-    if recipe.scale != ZCA:
+    if recipe.fitted_step != ZCA:
         return 0, 0
     side = min(3 * recipe.image_size**2, learned)
     kept, square = _BYTES * numbers(recipe.image_size, learned), 8 * side * side

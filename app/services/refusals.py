@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.domain import architectures, backbones, whitening
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from app.domain.recipe_fields import OWN
+from app.domain.recipe_fields import OWN, ZCA
 from app.services import origins, plans, run_images, weight_places
 from app.services.plans import Forecast, Validation
 from app.services.run_images import Drawn
@@ -37,7 +37,8 @@ def of_whitening(recipe: Recipe, learned: int) -> Refused | None:
     except Invalid as error:
         size = whitening.largest(learned)
         small = recipe.architecture != OWN and size < architectures.smallest_size(recipe.architecture)
-        return Refused(error, {"normalisation": "featurewise"} if small else {"image_size": size})
+        other = recipe.scale.removesuffix(ZCA) + "featurewise"
+        return Refused(error, {"normalisation": other} if small else {"image_size": size})
     return None
 
 

@@ -173,7 +173,7 @@ def _matters(name: str, recipe: Recipe) -> bool:
     if name in used:
         return bool(getattr(recipe, name)) and used[name]
     others = dict.fromkeys(("validation_share", "use_validation_folder"), not recipe.folds)
-    others |= {"pad_color": recipe.resize_mode == "pad", "zca_epsilon": recipe.scale == ZCA}
+    others |= {"pad_color": recipe.resize_mode == "pad", "zca_epsilon": recipe.fitted_step == ZCA}
     return others.get(name, True)
 
 

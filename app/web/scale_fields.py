@@ -10,7 +10,8 @@ TEXTS: dict[str, FieldText] = {
         N_(
             "Networks learn best from small numbers; the usual choice divides by 255. “In each picture” takes away how "
             "bright each one is, “over the training images” is measured on those of each fold alone. ZCA whitening "
-            "keeps edges and takes away even areas; it is for many small pictures. The strip shows pictures before it."
+            "keeps edges and takes away even areas; it is for many small pictures. Of two steps the second is "
+            "measured on the training images after the first. The strip shows pictures before all of this."
         ),
         choices={
             "none": N_("0 to 255, as they are"),
@@ -21,6 +22,12 @@ TEXTS: dict[str, FieldText] = {
             "featurewise-center": N_("mean 0 over the training images"),
             "featurewise": N_("mean 0 and deviation 1 over the training images"),
             "zca": N_("ZCA whitening over the training images"),
+            "samplewise-center-featurewise-center": N_("mean 0 in each picture, then over the training images"),
+            "samplewise-center-featurewise": N_("mean 0 in each picture, then mean 0 and deviation 1 over all"),
+            "samplewise-center-zca": N_("mean 0 in each picture, then ZCA whitening over all"),
+            "samplewise-featurewise-center": N_("mean 0 and deviation 1 in each picture, then mean 0 over all"),
+            "samplewise-featurewise": N_("mean 0 and deviation 1 in each picture, then over the training images"),
+            "samplewise-zca": N_("mean 0 and deviation 1 in each picture, then ZCA whitening over all"),
         },
     ),
     "zca_epsilon": FieldText(

@@ -41,10 +41,12 @@ def saved_of(recipe: Recipe, precision: str = "float32") -> saving.SavedModel:
         ({"normalisation": "samplewise", "resize_mode": "pad", "pad_color": "#40ff00"}, "mixed_bfloat16"),
         ({"normalisation": "samplewise-center"}, "float32"),
         ({"normalisation": "zca", "zca_epsilon": 3.0}, "mixed_bfloat16"),
+        ({"normalisation": "samplewise-featurewise"}, "float32"),
+        ({"normalisation": "samplewise-center-zca", "zca_epsilon": 3.0}, "float32"),
         ({"architecture": "efficientnet-lite0", "image_size": 32}, "float32"),
         ({"architecture": "efficientnet-lite0", "image_size": 32}, "bfloat16"),
     ],
-    ids=["featurewise", "samplewise", "samplewise-center", "zca", "pretrained", "pretrained-low"],
+    ids=["featurewise", "samplewise", "samplewise-center", "zca", "pair", "pair-zca", "pretrained", "pretrained-low"],
 )
 def test_pack__keras_alone_says_the_same_of_a_file(values, precision, tmp_path: Path, capsys, monkeypatch):
     saved = saved_of(replace(SMALL, **values), precision)

@@ -8,7 +8,7 @@ import pytest
 from app.domain import sizes, whitening
 from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
-from app.services import projects, runs
+from app.services import projects, refusals, runs
 from tests.repeating.test_preflight import looked
 from tests.train.pages import form_of, rows_of, runs_in
 
@@ -43,6 +43,13 @@ def test_zca__is_refused_where_its_directions_are_too_many_and_counted_where_the
     assert f"would add {sizes.in_units(12 * 448**2 * learned)} to each saved model; 128 MB are possible" in answer.text
     assert 'id="take-proposal"' in answer.text
     assert runs_in(database) == []
+
+
+def test_zca__as_a_second_step_is_refused_too_and_keeps_the_first_in_what_is_proposed():
+    for alone, other in (("zca", "featurewise"), ("samplewise-zca", "samplewise-featurewise")):
+        found = refusals.of_whitening(Recipe(architecture="conv4", image_size=150, normalisation=alone), 6000)
+        assert found is not None
+        assert (found.error.code, found.proposal) == ("zca_too_large", {"normalisation": other})
 
 
 @pytest.mark.parametrize("learned", [1, 90, 2000, 5000, 10**6])

@@ -15,6 +15,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from app.domain.recipe_fields import PAIRS
 from worker.ml import models, saving, standard
 from worker.ml.device import FLOAT32
 from worker.ml.saving import SavedModel
@@ -86,15 +87,18 @@ def _scaled(inputs: Any, saved: SavedModel) -> Any:
     scale, offset = standard.scale_offset(recipe, saved.statistics)
     if recipe.scale != "none":
         x = layers.Rescaling(scale.tolist(), offset.tolist(), dtype=FLOAT32, name="pixel_scale")(x)
-    if recipe.scale == "samplewise":
+    if recipe.sample_step == "samplewise":
         x = layers.LayerNormalization(
             axis=[1, 2, 3], epsilon=EPSILON, center=False, scale=False, dtype=FLOAT32, name="picture_scale"
         )(x)
-    if recipe.scale == "samplewise-center":
+    if recipe.sample_step == "samplewise-center":
         mean = layers.GlobalAveragePooling2D(keepdims=True, dtype=FLOAT32, name="channel_means")(x)
         third = keras.initializers.Constant(1 / 3)
         mean = layers.Conv2D(3, 1, use_bias=False, kernel_initializer=third, dtype=FLOAT32, name="picture_mean")(mean)
         x = layers.Subtract(dtype=FLOAT32, name="picture_centre")([x, mean])
+    if recipe.scale in PAIRS:
+        scale, offset = standard.by_all(recipe, saved.statistics)
+        x = layers.Rescaling(scale.tolist(), offset.tolist(), dtype=FLOAT32, name="scale_of_all")(x)
     return x
 
 
@@ -131,7 +135,6 @@ def pack(saved: SavedModel, about: dict[str, Any]) -> bytes:
 
 def _described(saved: SavedModel, about: dict[str, Any]) -> dict[str, Any]:
     recipe = saved.recipe
-    scale, offset = standard.scale_offset(recipe, saved.statistics)
     return {
         "format": "miwake model",
         **about,
@@ -146,8 +149,19 @@ def _described(saved: SavedModel, about: dict[str, Any]) -> dict[str, Any]:
             "resampling": "bicubic",
             "pad_color": recipe.pad_color,
         },
-        "in_the_model": {"scaling": recipe.scale, "factor": scale.tolist(), "summand": offset.tolist()},
+        "in_the_model": _scaling(saved),
         "precision": FLOAT32 if recipe.pretrained else saved.precision,
         "recipe": recipe.to_json(),
         "versions": saved.versions,
     }
+
+
+def _scaling(saved: SavedModel) -> dict[str, Any]:
+    """Of pixels from 0 to 255; ``after_each_picture`` is of what is left when each picture was scaled by itself."""
+    recipe = saved.recipe
+    scale, offset = standard.scale_offset(recipe, saved.statistics)
+    found = {"scaling": recipe.scale, "factor": scale.tolist(), "summand": offset.tolist()}
+    if recipe.scale in PAIRS:
+        scale, offset = standard.by_all(recipe, saved.statistics)
+        found["after_each_picture"] = {"factor": scale.tolist(), "summand": offset.tolist()}
+    return found

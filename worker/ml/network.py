@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from app.domain.errors import AppError
 from app.domain.recipe import Recipe
-from app.domain.recipe_fields import ZCA
-from worker.ml import backbones, device, folded, forward, models, parts, standard
+from app.domain.recipe_fields import PAIRS, ZCA
+from worker.ml import backbones, device, folded, forward, models, parts, samplewise, standard
 from worker.ml.blocks import LOGITS
 
 Weights = tuple[NDArray[np.float32], ...]
@@ -37,6 +37,7 @@ class Network:
 
     def __init__(self, recipe: Recipe, classes: int, precision: str, folder: Path | None = None) -> None:
         self.recipe, self._folder = recipe, folder
+        self._paired = recipe.scale in PAIRS
         self.model = models.build(recipe, classes, precision)
         low = models.asked_in(recipe, precision) == device.LOW
         self.answering = folded.fold(self.model, answers=device.LOW) if low else self.model
@@ -47,7 +48,9 @@ class Network:
         self._still: dict[int, NDArray[np.float32]] = {}
         self._scale = tf.Variable(np.zeros(3, np.float32), trainable=False)
         self._offset = tf.Variable(np.zeros(3, np.float32), trainable=False)
-        self._root = self._no_root() if recipe.scale == ZCA else None
+        self._then_scale = tf.Variable(np.ones(3, np.float32), trainable=False)
+        self._then_offset = tf.Variable(np.zeros(3, np.float32), trainable=False)
+        self._root = self._no_root() if recipe.fitted_step == ZCA else None
         self.set_statistics(None)
         # One signature for every number of pictures: traced once.
         self.probabilities = tf.function(
@@ -61,6 +64,10 @@ class Network:
         scale, offset = standard.scale_offset(self.recipe, fitted)
         self._scale.assign(scale)
         self._offset.assign(offset)
+        if self._paired:
+            then_scale, then_offset = standard.by_all(self.recipe, fitted)
+            self._then_scale.assign(then_scale)
+            self._then_offset.assign(then_offset)
         if self._root is not None and fitted is not None and fitted.root is not None:
             self._root.assign(fitted.root)
 
@@ -70,12 +77,8 @@ class Network:
 
     def scaled(self, pictures: Any) -> Any:
         """The part of ``normalise`` that is done to each pixel by itself, and with the mean of each picture."""
-        scaled = pictures * self._scale + self._offset
-        if self.recipe.scale not in standard.CENTRED:
-            return scaled
-        mean, variance = tf.nn.moments(scaled, (1, 2, 3), keepdims=True)
-        centred = scaled - mean
-        return centred if self.recipe.scale == "samplewise-center" else centred / (tf.sqrt(variance) + 1e-6)
+        scaled = samplewise.applied(pictures * self._scale + self._offset, self.recipe.sample_step)
+        return scaled * self._then_scale + self._then_offset if self._paired else scaled
 
     def whitened(self, scaled: Any) -> Any:
         """The rest of ``normalise``: matrix products, for which the library is faster than what XLA compiles."""

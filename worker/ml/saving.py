@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.domain.errors import AppError, Invalid
 from app.domain.recipe import Recipe
-from app.domain.recipe_fields import FITTED, ZCA
+from app.domain.recipe_fields import ZCA
 from worker.ml import device, models
 from worker.ml.standard import Statistics
 
@@ -146,10 +146,10 @@ def _fitted(statistics: Statistics) -> dict[str, Any]:
 
 
 def _statistics(archive: zipfile.ZipFile, values: Any, recipe: Recipe) -> Statistics | None:
-    if recipe.scale not in FITTED:
+    if not recipe.fitted_step:
         return None
     mean, std = _triple(values["mean"]), _triple(values["std"])
-    if recipe.scale != ZCA:
+    if recipe.fitted_step != ZCA:
         return Statistics(mean, std)
     width, directions = 3 * recipe.image_size**2, int(values["directions"])
     if not 1 <= directions <= width:
