@@ -61,7 +61,11 @@ STATISTICS = standard.Statistics((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
     [
         (RECIPE, None, ["float32"] * 3),
         (replace(RECIPE, normalisation="featurewise", resize_mode="pad"), STATISTICS, ["float32"] * 3),
-        (replace(RECIPE, architecture="conv2-plus", normalisation="samplewise"), None, ["mixed_bfloat16"] * 3),
+        (
+            replace(RECIPE, architecture="conv2-plus", normalisation="samplewise-featurewise"),
+            STATISTICS,
+            ["mixed_bfloat16"] * 3,
+        ),
         (replace(RECIPE, architecture="efficientnet-lite0"), None, ["bfloat16"]),
         (RECIPE, None, ["float32", "mixed_bfloat16"]),  # folds that were trained on machines of two kinds
     ],

@@ -75,7 +75,7 @@ def flat(answer: Any) -> list[float]:
                 "architecture": "cifar4-plus",
                 "augmentation": {"rotation": 20, "horizontal_flip": True},
                 "class_augmentation": {"b": {"brightness_low": 0.5}},
-                "normalisation": "zca",
+                "normalisation": "samplewise-zca",
                 "zca_epsilon": 5,
             },
             2,
