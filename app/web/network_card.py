@@ -1,6 +1,7 @@
 """The network of the form: its layers, or why there are none, and what deserves to be read about it."""
 
-from collections.abc import Callable, Sequence
+import gettext
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain import architectures
@@ -8,6 +9,7 @@ from app.domain.errors import Invalid
 from app.domain.recipe import Recipe
 from app.domain.sketch import Layer
 from app.services import transfer
+from app.web import setting_words
 from app.web.forms import TrainForm, show
 from app.web.messages import sentence
 
@@ -24,15 +26,22 @@ class NetworkCard:
     warnings: Sequence[str]
 
 
-def build(form: TrainForm, recipe: Recipe, classes: int, gettext: Callable[[str], str]) -> NetworkCard:
+def of_several(recipes: Iterable[Recipe], t: gettext.NullTranslations) -> list[str]:
+    """What deserves to be read about the networks of several trainings, each sentence once."""
+    found = [(one.architecture, error) for one in recipes for error in transfer.warnings(one)]
+    said = [f"{setting_words.shown('architecture', name, t)}: {sentence(error, t.gettext)}" for name, error in found]
+    return list(dict.fromkeys(said))
+
+
+def build(form: TrainForm, recipe: Recipe, classes: int, translated: Callable[[str], str]) -> NetworkCard:
     """The network of ``recipe``, which is that of the form or, while some of its values are none, the nearest."""
     values = recipe.flat()
     if form.typed is None and any(form.values[key] != show(values[key]) for key in FIELDS):
         wrong = next((form.errors[key] for key in FIELDS if key in form.errors), Invalid("network_unknown"))
-        return NetworkCard([], 0, sentence(wrong, gettext), [])
-    warnings = [sentence(error, gettext) for error in transfer.warnings(recipe)]
+        return NetworkCard([], 0, sentence(wrong, translated), [])
+    warnings = [sentence(error, translated) for error in transfer.warnings(recipe)]
     try:
         layers = architectures.layer_table(recipe, max(classes, 2))
     except Invalid as error:
-        return NetworkCard([], 0, sentence(error, gettext), warnings)
+        return NetworkCard([], 0, sentence(error, translated), warnings)
     return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings)

@@ -47,6 +47,7 @@ class RunPage:
     title: str
     result: report.Result
     recipe: Recipe
+    kind: str
     preset_title: str
     published: Published | None
     settings: Sequence[Setting]
@@ -93,6 +94,7 @@ def build(session: Session, kept: Kept, project: Project, run: Run, language: st
         title=_title(now, found, cut, t, language),
         result=found,
         recipe=recipe,
+        kind=setting_words.kind(recipe.preset, recipe.architecture, t),
         preset_title=t.gettext(PRESETS[recipe.preset].title) if recipe.preset in PRESETS else "",
         published=beside(recipe),
         settings=_settings(recipe, t),

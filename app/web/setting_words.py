@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.presets import PRESETS
 from app.domain.recipe import Recipe
 from app.web import run_names
 from app.web.fields import TEXTS
@@ -25,6 +26,14 @@ def shown(name: str, value: Any, t: gettext.NullTranslations) -> str:
         return run_names.word(name, value, t.gettext)
     words = run_names.plain_word(name, value, t.gettext)
     return f"{words} {t.gettext(text.unit_of(value))}" if text.unit else words
+
+
+def kind(preset: str, architecture: str, t: gettext.NullTranslations) -> str:
+    """What a run is in a few words: its ready recipe, or its network where that is not the one of the recipe."""
+    ready = PRESETS.get(preset)
+    if ready is not None and ready.recipe.architecture == architecture:
+        return t.gettext(ready.title)
+    return shown("architecture", architecture, t)
 
 
 def differences(recipes: Sequence[Recipe], t: gettext.NullTranslations) -> list[Difference]:

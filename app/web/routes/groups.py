@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.db.models import Project
 from app.services import groups, jobs, laboratory, searches
 from app.services.groups import Cell, Group, Member
-from app.web import i18n, run_names, run_words
+from app.web import i18n, network_card, run_names, run_words
 from app.web.deps import ProjectDep, ReadSession, WriteSession
 from app.web.templating import redirect, render
 
@@ -48,6 +48,7 @@ class GroupPage:
     cell_labels: Sequence[str]  # without the seed
     runs: Sequence[ShownRun]
     cells: Sequence[ShownCell]
+    warnings: Sequence[str]
     unattended: bool  # it has not ended, and no worker is alive
     laboratory: bool  # what the changes of pictures do to each class can be told of it
 
@@ -80,6 +81,7 @@ def show(request: Request, project: ProjectDep, session: ReadSession, number: Nu
             )
             for cell in group.cells
         ],
+        warnings=network_card.of_several((member.recipe for member in group.members), t),
         unattended=not group.finished and not jobs.workers_alive(session),
         laboratory=laboratory.is_one([member.recipe for member in group.members]),
     )

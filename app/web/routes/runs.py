@@ -13,10 +13,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.db.models import Project
 from app.db.run_models import Run
 from app.domain.errors import Invalid
-from app.domain.presets import PRESETS
 from app.services import groups, jobs, progress, projects, report, run_list, runs
 from app.services.progress import EpochRow
-from app.web import charts, events, i18n, run_page, run_words
+from app.web import charts, events, i18n, run_page, run_words, setting_words
 from app.web.deps import ActorDep, ProjectDep, ReadSession, StateDep, WriteSession
 from app.web.errors import wants_json
 from app.web.own_copies import attachment
@@ -32,7 +31,7 @@ class ListedRun:
     """One row of the list with its words and its sparkline."""
 
     line: run_list.RunLine
-    preset: str
+    kind: str
     duration: str
     sparkline: str
 
@@ -53,7 +52,7 @@ def index(request: Request, project: ProjectDep, session: ReadSession) -> Respon
     listed = [
         ListedRun(
             line=line,
-            preset=t.gettext(PRESETS[line.preset].title) if line.preset in PRESETS else line.architecture,
+            kind=setting_words.kind(line.preset, line.architecture, t),
             duration=run_words.duration(line.seconds, t),
             sparkline=charts.sparkline(line.curve),
         )
