@@ -1,14 +1,14 @@
 """What a training would need and how long it would take, before it is started; refused is only what cannot work."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy.orm import Session
 
 from app.db.run_models import Worker
-from app.domain import architectures, footprint, gathering, sizes, whitening
+from app.domain import architectures, footprint, gathering, groups, sizes, whitening
 from app.domain.errors import AppError, Invalid
 from app.domain.findings import Topic
 from app.domain.footprint import Footprint
@@ -56,6 +56,7 @@ class Preflight:
         tight: it may fail.
         proposal: values that would work, by the names of fields.
         conflicts: groups of copies that have two labels.
+        torn: groups of copies that may be learned from and checked with, because the recipe tears them apart.
         unchecked: classes of which a model has no picture to be checked with, as far as the images were drawn.
     """
 
@@ -72,6 +73,7 @@ class Preflight:
     tight: bool = False
     proposal: Values = field(default_factory=dict)
     conflicts: int = 0
+    torn: int = 0
     unchecked: tuple[str, ...] = ()
 
 
@@ -93,7 +95,7 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
     tight = memory is not None and room is not None and refused is None and memory.high > room[0]
     proposal = _fitting(recipe, forecast, room[0]) if tight and room is not None else {}
     pace = pacing.measured(session, project_id, recipe)
-    models = max(recipe.folds, 1)
+    models, open_findings = max(recipe.folds, 1), health.counts(session, project_id)
     return Preflight(
         steps=math.ceil(_shown(recipe, forecast, learned) / recipe.batch_size),
         changes=math.ceil(_shown(recipe, forecast, learned) / (recipe.batch_size * recipe.accumulation)),
@@ -107,7 +109,8 @@ def look(session: Session, project_id: int, recipe: Recipe, forecast: Forecast, 
         refusal=refused.error if refused else None,
         tight=tight,
         proposal=refused.proposal if refused else proposal,
-        conflicts=health.counts(session, project_id)[Topic.CONFLICTS],
+        conflicts=open_findings[Topic.CONFLICTS],
+        torn=_torn(recipe, forecast, open_findings),
         unchecked=_unchecked(forecast, drawn),
     )
 
@@ -216,6 +219,12 @@ def _smallest(recipe: Recipe, forecast: Forecast, drawn: Drawn | None) -> Smalle
         held = row.train / recipe.folds
         return Smallest(row.name, row.train - held, held)
     return Smallest(row.name, row.train, row.validation)
+
+
+def _torn(recipe: Recipe, forecast: Forecast, open_findings: Mapping[Topic, int]) -> int:
+    if recipe.group_by != groups.NONE:
+        return 0
+    return open_findings[Topic.FOLDER_LEAKS if forecast.validation_by == Validation.FOLDER else Topic.FOLDS]
 
 
 def _unchecked(forecast: Forecast, drawn: Drawn | None) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The network of the form: its layers, or why there are none, and what deserves to be read about it."""
 
 import gettext
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.domain import architectures
@@ -18,12 +18,16 @@ FIELDS = ("architecture", "layers", "image_size", "head_units", "unfrozen_blocks
 
 @dataclass(frozen=True)
 class NetworkCard:
-    """The layers of a network and the number of their weights, or the reason why there are none; and warnings."""
+    """The layers of a network and the number of their weights, or the reason why there are none; and warnings.
+
+    ``several``: warnings for the trainings that would be started together.
+    """
 
     layers: Sequence[Layer]
     parameters: int
     error: str
     warnings: Sequence[str]
+    several: Sequence[str]
 
 
 def of_several(recipes: Iterable[Recipe], t: gettext.NullTranslations) -> list[str]:
@@ -33,15 +37,16 @@ def of_several(recipes: Iterable[Recipe], t: gettext.NullTranslations) -> list[s
     return list(dict.fromkeys(said))
 
 
-def build(form: TrainForm, recipe: Recipe, classes: int, translated: Callable[[str], str]) -> NetworkCard:
+def build(form: TrainForm, recipe: Recipe, classes: int, t: gettext.NullTranslations) -> NetworkCard:
     """The network of ``recipe``, which is that of the form or, while some of its values are none, the nearest."""
     values = recipe.flat()
     if form.typed is None and any(form.values[key] != show(values[key]) for key in FIELDS):
         wrong = next((form.errors[key] for key in FIELDS if key in form.errors), Invalid("network_unknown"))
-        return NetworkCard([], 0, sentence(wrong, translated), [])
-    warnings = [sentence(error, translated) for error in transfer.warnings(recipe)]
+        return NetworkCard([], 0, sentence(wrong, t.gettext), [], [])
+    warnings = [sentence(error, t.gettext) for error in transfer.warnings(recipe)]
+    several = of_several((one for _name, one in form.several.made), t)
     try:
         layers = architectures.layer_table(recipe, max(classes, 2))
     except Invalid as error:
-        return NetworkCard([], 0, sentence(error, translated), warnings)
-    return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings)
+        return NetworkCard([], 0, sentence(error, t.gettext), warnings, several)
+    return NetworkCard(layers, sum(layer.parameters for layer in layers), "", warnings, several)

@@ -30,6 +30,7 @@ class Card:
     proposal: str
     take: str
     conflicts: int
+    torn: int
 
 
 def card(found: Preflight, t: Catalogue, language: str) -> Card:
@@ -55,6 +56,7 @@ def card(found: Preflight, t: Catalogue, language: str) -> Card:
         proposal=_proposal(found.proposal, t),
         take=urlencode(found.proposal),
         conflicts=found.conflicts,
+        torn=found.torn,
     )
 
 

@@ -70,7 +70,6 @@ class TrainPage:
     vary: Sequence[tuple[str, str]]  # names and labels of what can vary in several trainings at once
     vary_choices: Sequence[Mapping[str, str]]  # of each row: values that can be ticked, with their names
     vary_errors: Mapping[str, str]
-    vary_warnings: Sequence[str]
     preflight: preflight_card.Card | None  # None while the values are no recipe
     best: best_card.BestCard | None  # what is tried while nothing was changed
     own_example: str
@@ -107,7 +106,7 @@ def build(
         problems=[sentence(error, gettext) for error in forecast.problems],
         warnings=[sentence(error, gettext) for error in warned(session, project, forecast, recipe)],
         recipe=recipe,
-        net=network_card.build(form, recipe, len(forecast.classes), gettext),
+        net=network_card.build(form, recipe, len(forecast.classes), t),
         weights=weight_card.build(session, recipe.architecture, form.how.needs, settings.weights_url, t, language),
         rate=rate_curve(recipe),
         strip=preview_strip.build(request, session, project, form, recipe, wishes),
@@ -116,7 +115,6 @@ def build(
         waiting=waiting(session),
         vary=several.offered(gettext),
         vary_choices=several.choices(form.several, recipe, forecast.names, gettext),
-        vary_warnings=network_card.of_several((one for _name, one in form.several.made), t),
         vary_errors={key: sentence(error, gettext) for key, error in form.several.errors.items()},
         preflight=preflight_card.card(found, t, language) if found else None,
         best=None if form.alone else best_card.build(session, project, recipe, form.how.needs, t, language),

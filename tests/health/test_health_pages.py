@@ -10,8 +10,10 @@ from app.db.health_models import HealthFinding, HealthMember, ImageFact
 from app.db.models import Project
 from app.domain.enums import LabelSource
 from app.domain.findings import Topic
+from app.domain.recipe import Recipe
 from app.services import grouping, health, health_check, labels
 from tests.health.pictures import photo, saved
+from tests.train.pages import form_of
 
 TITLE = re.compile(r"<h3><a href=\"[^\"]*/health/(\w+)\">[^<]+</a>\s*<span class=\"badge \w+\">(\d+)</span>")
 
@@ -38,6 +40,14 @@ def undo(client, project, page):
 def finding(database, project, topic) -> int:
     with database.read() as session:
         return health.ids(session, project.id, Topic(topic))[0]
+
+
+def test_train__says_before_the_start_that_copies_would_be_learned_from_and_checked_with(client, planted):
+    project = planted.project()
+    planted.check(project)
+    for group_by, there in (("none", 1), ("copies", 0)):
+        page = client.get(f"/p/{project.slug}/train", params=form_of(Recipe(group_by=group_by))).text
+        assert page.count("2 pictures have copies that are learned from and checked with") == there
 
 
 def test_check__finds_what_was_planted(client, database, planted):

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.base import utc_now
-from app.db.run_models import Job, Run, Worker
+from app.db.run_models import Job, Worker
 from app.domain.enums import JobState, LabelSource
 from app.domain.presets import PRESETS
 from app.domain.published import beside
@@ -45,16 +45,6 @@ def test_runs__each_with_its_numbers(client, kfold, holdout, database):
     assert text.count("<polyline") == 2
     assert "Blood cells, as in post 000" in text
     assert 'href="/p/blood/runs/1"' in text
-
-
-def test_runs__with_another_network_than_its_ready_recipe_has_are_called_by_the_network(client, kfold, database):
-    with database.write() as session:
-        run = session.get_one(Run, kfold.id)
-        run.recipe = run.recipe | {"architecture": "efficientnet-lite0"}
-    for path in ("runs", "runs/1", "runs/1/report"):
-        text = page(client, path)
-        assert "EfficientNet-Lite0, pretrained (always there)" in text
-        assert text.count("Blood cells, as in post 000") == ("Preset: Blood cells, as in post 000." in text)
 
 
 def test_runs__empty(client, made):

@@ -89,15 +89,6 @@ def test_form__shows_what_it_would_start_and_keeps_what_was_typed(client, place)
     assert "pick-1-lion" not in kept
 
 
-def test_form__and_table_say_where_changes_of_pictures_do_nothing_for_a_network(client, place):
-    form = form_of(CHANGED) | {"vary-1": "architecture", "pick-1-conv2-plus": "1", "pick-1-efficientnet-lite0": "1"}
-    said = "EfficientNet-Lite0, pretrained (always there): The changed pictures have no effect"
-    for more, there in (({}, 1), ({"feature_copies": "1"}, 0)):
-        form |= more
-        assert client.get(f"{place}/train", params=form).text.count(said) == there
-        assert client.post(f"{place}/train", data=form).text.count(said) == there
-
-
 @pytest.mark.parametrize(
     ("values", "said"),
     [
