@@ -10,8 +10,9 @@ TEXTS: dict[str, FieldText] = {
         N_(
             "Networks learn best from small numbers; the usual choice divides by 255. “In each picture” takes away how "
             "bright each one is, “over the training images” is measured on those of each fold alone. ZCA whitening "
-            "keeps edges and takes away even areas; it is for many small pictures. Of two steps the second is "
-            "measured on the training images after the first. The strip shows pictures before all of this."
+            "keeps edges and takes away even areas; it is for many small pictures. Of two steps, each picture by itself "
+            "and then all, the second is measured on the training images after the first; deviation 1 comes with "
+            "mean 0. The strip shows pictures before all of this."
         ),
         choices={
             "none": N_("0 to 255, as they are"),
@@ -22,12 +23,12 @@ TEXTS: dict[str, FieldText] = {
             "featurewise-center": N_("mean 0 over the training images"),
             "featurewise": N_("mean 0 and deviation 1 over the training images"),
             "zca": N_("ZCA whitening over the training images"),
-            "samplewise-center-featurewise-center": N_("mean 0 in each picture, then over the training images"),
-            "samplewise-center-featurewise": N_("mean 0 in each picture, then mean 0 and deviation 1 over all"),
-            "samplewise-center-zca": N_("mean 0 in each picture, then ZCA whitening over all"),
-            "samplewise-featurewise-center": N_("mean 0 and deviation 1 in each picture, then mean 0 over all"),
-            "samplewise-featurewise": N_("mean 0 and deviation 1 in each picture, then over the training images"),
-            "samplewise-zca": N_("mean 0 and deviation 1 in each picture, then ZCA whitening over all"),
+            "samplewise-center-featurewise-center": N_("each mean 0, then all mean 0"),
+            "samplewise-center-featurewise": N_("each mean 0, then all deviation 1"),
+            "samplewise-center-zca": N_("each mean 0, then all ZCA whitening"),
+            "samplewise-featurewise-center": N_("each deviation 1, then all mean 0"),
+            "samplewise-featurewise": N_("each deviation 1, then all deviation 1"),
+            "samplewise-zca": N_("each deviation 1, then all ZCA whitening"),
         },
     ),
     "zca_epsilon": FieldText(
