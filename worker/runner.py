@@ -59,7 +59,8 @@ def run(parts: Parts, claim: Claim) -> None:
         end = _database_end(error, claim)
     except Exception as error:
         end = reason(error)
-    log.info("Job %s: %s %s, %.1f s.", claim.job_id, end.outcome, end.code, time.monotonic() - started)
+    why = f" ({end.code})" if end.code else ""
+    log.info("Job %s: %s%s, %.1f s.", claim.job_id, end.outcome, why, time.monotonic() - started)
     write_end(parts, claim, end)
     if claim.kind is JobKind.TRAIN and end.outcome is Outcome.DONE:
         parts.unpacked.set()

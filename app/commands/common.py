@@ -80,10 +80,15 @@ def opened(settings: Settings) -> Iterator[Parts]:
 
 
 def find_project(session: Session, name: str) -> Project | None:
-    """The project with this address name (slug) or, failing that, this name."""
+    """The project with this address name (slug) or, failing that, this name, if only one has it."""
     query = sa.select(Project).where(projects.ALIVE)
     by_slug = session.scalar(query.where(Project.slug == name))
-    return by_slug or session.scalar(query.where(Project.name == name).order_by(Project.id))
+    if by_slug is not None:
+        return by_slug
+    named = session.scalars(query.where(Project.name == name).order_by(Project.id).limit(20)).all()
+    if len(named) > 1:
+        raise Invalid("project_name_shared", name=name, slugs=", ".join(project.slug for project in named))
+    return named[0] if named else None
 
 
 def say(text: str) -> None:

@@ -271,3 +271,15 @@ def test_train__without_a_preset_the_ready_recipes_are_tried(words, started, pic
         assert (found.recipe["epochs"] == 2) is (started == "run")
         if started == "search":
             assert session.get_one(Job, told["search"]).state == "waiting"
+
+
+def test_a_name_of_two_projects__is_refused_and_neither_is_deleted(database, capsys):
+    with database.write() as session:
+        slugs = [factories.make_project(session, "血球 九十").slug for _ in range(2)]
+    assert line.main(["delete", "血球 九十", "--yes"]) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert all(slug in told for slug in slugs)
+    line.main(["delete", slugs[1], "--json"])
+    assert json_of(capsys)["project"] == slugs[1]
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count(Project.id)).where(Project.deleted_at.is_(None))) == 2

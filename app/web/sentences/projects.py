@@ -24,4 +24,7 @@ SENTENCES: dict[str, str] = {
     "name_too_long": N_("The name has %(length)s characters; at most %(limit)s are allowed."),
     "project_missing": N_("There is no project “%(slug)s”. It may have been renamed or removed."),
     "project_name_empty": N_("A project needs a name. Type one with at least one visible character."),
+    "project_name_shared": N_(
+        "More than one project is called “%(name)s”. Write the name in the address of its page instead: %(slugs)s."
+    ),
 }
