@@ -10,9 +10,9 @@ TEXTS: dict[str, FieldText] = {
         N_(
             "Networks learn best from small numbers; the usual choice divides by 255. “In each picture” takes away how "
             "bright each one is, “over the training images” is measured on those of each fold alone. ZCA whitening "
-            "keeps edges and takes away even areas; it is for many small pictures. Of two steps, each picture by itself "
-            "and then all, the second is measured on the training images after the first; deviation 1 comes with "
-            "mean 0. The strip shows pictures before all of this."
+            "keeps edges and takes away even areas; it is for many small pictures. Of two steps, each picture by "
+            "itself and then all, the second is measured on the training images after the first; deviation 1 comes "
+            "with mean 0. The strip shows pictures before all of this."
         ),
         choices={
             "none": N_("0 to 255, as they are"),
