@@ -175,7 +175,7 @@ SENTENCES: dict[str, str] = {
     ),
     "begin_differs": N_(
         "The weights of run %(run)s do not fit: it has the network %(architecture)s for pictures of %(size)s pixels. "
-        "Choose the same network, or begin anew."
+        "Choose the same network with the same layers, its hidden layer too, or begin anew."
     ),
     "begin_file_missing": N_(
         "The weights that the run began with (SHA-256 %(digest)s) are not in the folder %(folder)s. Download them on "
