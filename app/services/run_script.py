@@ -38,9 +38,11 @@ def main(place: str, weights: str = "") -> int:
     device.prepare(deterministic=recipe.deterministic)
     items = rerun.read_items(IMAGES)
     pictures = rerun.load(place, items, recipe)
-    begin = train.Begin(precision=PRECISION, weights=folder, start=rerun.start(START, folder, START_CLASSES))
+    made = rerun.plans(items, FOLDS)
+    start, most = rerun.start(START, folder, START_CLASSES), max((len(plan.train) for plan in made), default=0)
+    begin = train.Begin(precision=PRECISION, most=most, weights=folder, start=start)
     check = rerun.Check(EXPECTED)
-    for plans in rerun.turns(rerun.plans(items, FOLDS), EXPECTED):
+    for plans in rerun.turns(made, EXPECTED):
         for result in train.fit_folds(pictures, items.labels, plans, recipe, CLASSES, rerun.Told(EXPECTED), begin):
             check.add(result)
     return check.end()
