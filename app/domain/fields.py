@@ -58,7 +58,7 @@ def plain(number: float, digits: int | None = None) -> str:
     Args:
         digits: the first ones that tell something, for where it is only read; None: all of them.
     """
-    number = number if digits is None else float(f"{number:.{digits}g}")
+    number = 0 + (number if digits is None else float(f"{number:.{digits}g}"))  # 0 for -0.0
     text = format(Decimal(str(number)), "f") if 1e-15 < abs(number) < 1e15 else str(number)
     return text.removesuffix(".0")
 

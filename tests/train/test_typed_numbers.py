@@ -55,7 +55,7 @@ def test_plain__has_all_digits_and_no_exponent():
     assert texts[:5] == ["0.000001", "0.0000001", "0.00010000001", "0.30000000000000004", "0.000000025"]
     assert texts[6:] == ["3", "0", "2147483647", "1e-300"]
     assert [float(text) for text in texts] == list(numbers)
-    assert (plain(0.00031622776, 3), plain(0.1 + 0.2, 6)) == ("0.000316", "0.3")
+    assert (plain(0.00031622776, 3), plain(0.1 + 0.2, 6), plain(-0.0), plain(-0.0, 6)) == ("0.000316", "0.3", "0", "0")
 
 
 def test_pages__show_small_numbers_without_exponent_and_take_them_as_typed(client, database):
