@@ -206,6 +206,12 @@ def test_refused__with_a_reason_and_without_a_job(client, trained, database, for
     assert answer.json()["error"]["message"][:20] in page.text.replace("&#39;", "'")
 
 
+def test_refused__without_a_script_the_page_keeps_the_views_that_were_chosen(client, trained):
+    page = client.post("/p/blood/runs/1/try", data={"views": "turns", "again": "1"})
+    assert page.status_code == 404
+    assert '<option value="turns" selected>' in page.text
+
+
 def test_refused__a_run_without_models(client, holdout, made):
     assert "no trained model yet" in client.get("/p/blood/runs/1/try").text
     answer = ask(client, data={"image": made.test[0].id})

@@ -123,7 +123,7 @@ async def ask(
     except AppError as error:
         if view.part or wants_json(request):
             raise
-        return await to_thread.run_sync(_refused, request, state, where, error)
+        return await to_thread.run_sync(_refused, request, state, where, form, error)
     await ends.ends_of(request.app, state.database).wait(job_id, view.wait)
     if view.part or wants_json(request):
         return await to_thread.run_sync(_answer, request, state, where, job_id, view)
@@ -250,11 +250,12 @@ def _answer(request: Request, state: AppState, where: Where, job_id: int, view: 
     return JSONResponse(values, 200 if values["finished"] else 202, headers={"Cache-Control": ASK})
 
 
-def _refused(request: Request, state: AppState, where: Where, error: AppError) -> Response:
-    """The page with the reason why there is no answer."""
+def _refused(request: Request, state: AppState, where: Where, form: FormData, error: AppError) -> Response:
+    """The page with the reason why there is no answer; the views that were chosen stay chosen."""
     text = sentence(error, i18n.translations(i18n.choose(request)).gettext)
     with state.database.read() as session:
         project, run = where.find(session)
         limit = state.settings.max_file_mb
-        page = try_page.build(request, session, project, run, query={}, max_file_mb=limit, error=text)
+        query = {"views": str(form.get("views") or "")}
+        page = try_page.build(request, session, project, run, query=query, max_file_mb=limit, error=text)
     return render(request, "predict/try.html", page, status_code=error.status)
