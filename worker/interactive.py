@@ -154,7 +154,9 @@ class Warm:
                     self._running(lambda: not self._closed.is_set())
                 else:
                     self._ask(order, lambda: not self._closed.is_set())
-        except (_GaveUp, Unanswered) as error:
+        except _GaveUp:
+            log.info("The process for quick answers is not made ready any more: the worker ends.")
+        except Unanswered as error:
             log.info("The process for quick answers is not ready (%s); the next question starts it.", error)
         except Exception:
             log.exception("The process for quick answers could not be prepared; the next question starts it.")

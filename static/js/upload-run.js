@@ -180,7 +180,7 @@ export class Run {
     if (large || !file.size) {
       this.view = new View(this.texts, { name: file.name, total: 0, bytes: file.size });
       const said = large ? this.texts.zip_too_large : this.texts.zip_empty;
-      return this.view.problem(file.name, fill(said, { limit: this.page.max_zip_mb }));
+      return this.view.refused(file.name, fill(said, { limit: this.page.max_zip_mb }));
     }
     const meta = named({ file, path: file.name });
     const same = ({ source, file: other }) =>
@@ -189,10 +189,10 @@ export class Run {
     const wanted = { name: file.name, total: 0, source: "zip", zip: meta, ...this.page.choice(), ...this.page.about() };
     const made = open ? { ok: true, body: open } : await this.post(this.page.create, wanted);
     this.view = new View(this.texts, { name: file.name, total: 0, bytes: file.size });
-    if (!made.ok) return this.view.problem(file.name, made.message);
+    if (!made.ok) return this.view.refused(file.name, made.message);
     this.urls = made.body;
     const refused = open ? "" : await this.#list(made.body);
-    if (refused) return this.view.problem(file.name, refused);
+    if (refused) return this.view.refused(file.name, refused);
     if (open) this.view.draw(fill(this.texts.zip_goes_on, { number: open.number }));
     const failed = await this.#pieces(file, open?.received ?? 0);
     if (this.control.stopped) return this.cancel();
@@ -226,7 +226,9 @@ export class Run {
     if (told.stopped) return this.cancel();
     if (told.error !== undefined) return this.#refused(file, { status: 400, message: told.error });
     this.view.draw("");
+    this.view.aside(true);
     const rules = await this.decide(file.name, told.total, told.folders, told.lists);
+    this.view.aside(false);
     if (!rules) {
       await this.cancel();
       return this.view.draw(this.texts.called_off);
@@ -240,7 +242,8 @@ export class Run {
 
   /** Only a refusal ends the import: after anything else the same file, chosen again, goes on where it stands. */
   async #refused(file, { status, message }) {
-    this.view.problem(file.name, message || this.texts.unreadable);
-    if (status >= 400 && status < 500) await this.cancel();
+    const ended = status >= 400 && status < 500;
+    this.view[ended ? "refused" : "problem"](file.name, message || this.texts.unreadable);
+    if (ended) await this.cancel();
   }
 }

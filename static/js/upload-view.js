@@ -37,7 +37,8 @@ export class View {
 
   constructor(texts, { name, total, bytes, already = 0 }) {
     Object.assign(this, { texts, total, bytes, already });
-    by("running").hidden = false;
+    this.aside(false);
+    for (const id of ["running-bar", "running-text"]) by(id).hidden = false;
     by("running-title").textContent = fill(texts.title, { name });
     for (const id of ["running-problems", "running-again", "running-report", "running-done"]) by(id).hidden = true;
     by("running-problems").querySelector("tbody").replaceChildren();
@@ -91,6 +92,18 @@ export class View {
     row.insertCell().append(name);
     row.insertCell().textContent = message;
     by("running-problems").hidden = false;
+  }
+
+  /** Nothing of a file is imported: its name and the reason stay. */
+  refused(name, message) {
+    by("running-title").textContent = fill(this.texts.refused, { name });
+    for (const id of ["running-bar", "running-text"]) by(id).hidden = true;
+    this.problem(name, message);
+  }
+
+  /** Out of the way while a question is asked. */
+  aside(away) {
+    by("running").hidden = away;
   }
 
   pictures(addresses) {

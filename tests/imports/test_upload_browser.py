@@ -191,6 +191,8 @@ def test_zip__that_is_refused_says_why_on_the_page(page, live_server, project, t
     page.goto(f"{live_server}/p/{project.slug}/import")
     page.set_input_files("#pick-files", tmp_path / "bad.zip")
     expect(page.locator("#running-problems")).to_contain_text("not a zip file")
+    expect(page.locator("#running-title")).to_have_text("bad.zip was not imported")
+    expect(page.locator("#running-bar")).to_be_hidden()
 
 
 def test_plan__maps_leaves_out_and_offers_what_is_there(page, live_server, project, database, tmp_path):
