@@ -42,12 +42,12 @@ def finding(database, project, topic) -> int:
         return health.ids(session, project.id, Topic(topic))[0]
 
 
-def test_train__says_before_the_start_that_copies_would_be_learned_from_and_checked_with(client, planted):
+def test_train__says_before_the_start_that_copies_may_be_learned_from_and_checked_with(client, planted):
     project = planted.project()
     planted.check(project)
     for group_by, there in (("none", 1), ("copies", 0)):
         page = client.get(f"/p/{project.slug}/train", params=form_of(Recipe(group_by=group_by))).text
-        assert page.count("2 pictures have copies that are learned from and checked with") == there
+        assert page.count("2 pictures have copies that may be learned from and checked with") == there
 
 
 def test_check__finds_what_was_planted(client, database, planted):
