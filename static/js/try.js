@@ -16,6 +16,7 @@ const views = document.getElementById("try-views");
 const heat = new HeatView(place);
 let question = 0; // the newest one; answers of older ones are not shown
 let started = 0; // when it was asked; 0 as long as nothing was
+let asked = null; // what it was
 
 const PATIENCE_MS = 1200; // after this long it is said what is being waited for
 
@@ -66,6 +67,7 @@ async function follow(address, waits = false) {
 
 async function ask(body) {
   question += 1;
+  asked = body;
   body.set("views", views.value);
   const mine = question;
   started = performance.now();
@@ -80,6 +82,7 @@ async function ask(body) {
     }
   } catch (error) {
     toast(error instanceof TypeError ? page.failed : error.message, { error: true });
+    asked = mine === question ? null : asked;
   }
   clearTimeout(slow);
   if (mine === question) {
@@ -166,7 +169,10 @@ function connectImages() {
   filter.querySelector("select").addEventListener("change", () => filter.requestSubmit());
 }
 
-/** Another choice of views asks about the same picture again, and holds for what is asked after a search, too. */
+/**
+ * Another choice of views asks about the same picture again, which is the one that is being asked about if there is
+ * one. It holds for what is asked after a search, too.
+ */
 function connectViews() {
   views.addEventListener("change", () => {
     document.querySelector(".try-filter").elements.views.value = views.value;
@@ -176,8 +182,9 @@ function connectViews() {
       link.href = address;
     }
     const form = place.querySelector(".try-again");
-    if (form) {
-      ask(new FormData(form));
+    const body = form && !place.hasAttribute("aria-busy") ? new FormData(form) : asked;
+    if (body) {
+      ask(body);
     }
   });
 }

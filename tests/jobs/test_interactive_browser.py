@@ -2,10 +2,11 @@
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.db.run_models import Explanation
 from tests.inspect import factory
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.ml, pytest.mark.browser]
 
@@ -66,6 +67,24 @@ def test_try__a_file_that_is_no_picture_is_refused_and_the_page_goes_on(page: Pa
     expect(page.locator("#toasts")).to_contain_text("not a picture", timeout=30_000)
     page.locator(".try-tile").first.click()
     seen(page)
+
+
+def test_try__views_that_are_chosen_while_a_picture_is_asked_about_are_for_that_picture(page: Page, run_page):
+    page.goto(f"{run_page}/try?which=test")
+    page.locator(".try-tile").first.click()
+    seen(page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/try*", hold, times=1)
+    page.locator(".try-tile").nth(2).click()
+    until(lambda: held, page)
+    page.locator("#try-views").select_option("mirror")
+    held.pop().continue_()
+    expect(page.locator(".seen-views")).to_be_visible(timeout=60_000)
+    expect(page.locator(".file-title")).to_contain_text("血液_test-002.png")
 
 
 def test_image__asks_the_newest_run_at_once(page: Page, desk):
