@@ -1,5 +1,7 @@
 """What is started where nobody changed a value: by the page, by a program, and what is said of it before."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
@@ -56,6 +58,21 @@ def test_train__of_many_tiny_pictures_one_recipe_is_one_training(client, databas
     assert answer.headers["location"].endswith("/runs/1")
     assert [run.recipe["preset"] for run in runs_in(database)] == ["transfer-tiny"]
     assert client.post(f"/p/{slug}/train", json={}, headers=JSON).json()["run"] == 2
+
+
+def test_train__one_recipe_alone_that_does_not_fit_comes_with_what_would(client, database):
+    slug = rows_of(database, {"a": 3200, "b": 3200}).slug
+    info = {"host": "lab", "job_memory": 1200 * 2**20, "slots": {"gpu": 1}}
+    with database.write() as session:
+        session.execute(sa.update(Image).values(width=32, height=28))
+        session.execute(sa.insert(Worker).values(name="lab:1", heartbeat=db_now(), info=info))
+    page = client.get(f"/p/{slug}/train").text
+    assert "This would work: " in page
+    assert '<p class="notice error">' in page
+    use = dict(re.findall(r'name="(use)" value="([^"]+)"', page))
+    taken = client.get(f"/p/{slug}/train", params=read_form(page) | use).text
+    assert "A value was changed: one training" in taken
+    assert '<p class="notice error">' not in taken
 
 
 def test_train__a_recipe_that_no_worker_can_hold_is_left_out(client, database):
