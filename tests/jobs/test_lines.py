@@ -7,11 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.db.migrate import upgrade
-from app.db.run_models import Job
+from app.db.run_models import Job, Run
 from app.db.session import Database, db_now
 from app.domain.enums import JobKind, JobState, Lane
 from app.queue import Queue
-from app.services import jobs
+from app.services import job_list, jobs
 from tests import factories
 from tests.jobs.rows import claim, make, row
 
@@ -157,3 +157,20 @@ def test_migrations__processes_that_start_together_do_not_collide(postgres_url):
         assert jobs.workers_alive(session) == []
     for database in databases:
         database.dispose()
+
+
+def test_overview__names_the_run_that_a_job_works_on_but_not_that_of_a_fold(any_database, project_id):
+    (training,) = make(any_database, project_id)
+    with any_database.write() as session:
+        run = Run(project_id=project_id, number=7, kind="single", recipe={}, job_id=training, actor="test")
+        session.add(run)
+        session.flush()
+        for kind in (JobKind.JUDGE, JobKind.FOLD, JobKind.FACTS):
+            spec = {"run_id": run.id} if kind is not JobKind.FACTS else {}
+            jobs.create(session, project_id=project_id, kind=kind, lane=Lane.CPU, spec=spec)
+    with any_database.read() as session:
+        found = {line.kind: (line.subject, line.run_number) for line in job_list.overview(session).waiting}
+    nothing = (None, None)
+    assert found == {
+        JobKind.TRAIN: (None, 7), JobKind.JUDGE: (7, None), JobKind.FOLD: nothing, JobKind.FACTS: nothing
+    }  # fmt: skip
